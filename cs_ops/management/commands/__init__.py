@@ -1,0 +1,1 @@
+"""Management commands of the roof; the file name is the command."""
