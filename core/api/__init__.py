@@ -1,0 +1,1 @@
+"""What every REST door shares: problem+json errors, keyset pages, idempotency."""

@@ -1,0 +1,191 @@
+"""Jobs: long work in leased, resumable slices that a person can watch, cancel and retry."""
+
+import logging
+import secrets
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from core import nudge
+from core.actors import SYSTEM, Actor
+from core.events import JOB_CANCELLED, JOB_ENDED, JOB_RETRIED, JOB_STARTED
+from core.models import Job, JobLog
+from core.registry import Part, Registry
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=90)
+MAX_ATTEMPTS = 3
+OPEN = (Job.State.QUEUED, Job.State.RUNNING)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one slice reached: where the next one starts, how far the job is, and whether it is finished."""
+
+    cursor: Mapping[str, Any]
+    done: int
+    total: int | None
+    finished: bool
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+class JobHandler(Part):
+    """Does one kind of job. ``run_slice`` takes under a minute and may be repeated after a kill."""
+
+    label: ClassVar[str] = ""
+    queue: ClassVar[str] = "batch"
+
+    def run_slice(self, job: Job) -> Slice:
+        """Do the next piece of work from ``job.cursor``."""
+        raise NotImplementedError
+
+
+job_handlers: Registry[JobHandler] = Registry(JobHandler, "jobs")
+
+
+def start_job(
+    *,
+    kind: str,
+    key: str,
+    by: Actor,
+    params: Mapping[str, Any] | None = None,
+    requested_by_id: int | None = None,
+    not_before: datetime | None = None,
+) -> Job:
+    """Queue a job; while one with the same kind and key is open, that one is returned. Raises LookupError."""
+    handler = job_handlers.get(kind)
+    with transaction.atomic():
+        job, created = Job.objects.get_or_create(
+            kind=kind,
+            key=key,
+            state__in=OPEN,
+            defaults={
+                "state": Job.State.QUEUED,
+                "params": dict(params or {}),
+                "queue": handler.queue,
+                "requested_by_id": requested_by_id,
+                "not_before": not_before,
+            },
+        )
+        if created:
+            JOB_STARTED.record(by=by, subject_id=job.pk, detail={"kind": kind, "key": key})
+            nudge.job_after_commit(handler.queue)
+    return job
+
+
+def log_line(job: Job, line: str) -> None:
+    """Add a line to the job's log."""
+    JobLog.objects.create(job=job, line=line)
+
+
+@transaction.atomic
+def cancel_job(*, job: Job, by: Actor) -> bool:
+    """Stop a job before its next slice; returns whether it was still open."""
+    cancelled = Job.objects.filter(pk=job.pk, state__in=OPEN).update(
+        state=Job.State.CANCELLED, finished_at=timezone.now(), leased_until=None
+    )
+    if cancelled:
+        JOB_CANCELLED.record(by=by, subject_id=job.pk, detail={"kind": job.kind})
+    return bool(cancelled)
+
+
+@transaction.atomic
+def retry_job(*, job: Job, by: Actor) -> bool:
+    """Queue a failed or cancelled job again from its last cursor; returns whether it was in such a state."""
+    again = Job.objects.filter(pk=job.pk, state__in=[Job.State.FAILED, Job.State.CANCELLED]).update(
+        state=Job.State.QUEUED, attempts=0, error="", finished_at=None, not_before=None
+    )
+    if again:
+        JOB_RETRIED.record(by=by, subject_id=job.pk, detail={"kind": job.kind})
+        nudge.job_after_commit(job.queue)
+    return bool(again)
+
+
+def run_jobs(queue: str, *, budget_seconds: float = 40.0) -> int:
+    """Run slices of the due jobs of ``queue`` until the budget is over; returns the number of slices."""
+    deadline = time.monotonic() + budget_seconds
+    slices = 0
+    while time.monotonic() < deadline:
+        job = _claim(queue)
+        if job is None:
+            break
+        while time.monotonic() < deadline and _run_slice(job):
+            slices += 1
+        slices += 1
+        Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(leased_until=None)
+    return slices
+
+
+def _claim(queue: str) -> Job | None:
+    """Lease the oldest due job of the queue that nobody holds."""
+    now = timezone.now()
+    free = Q(leased_until=None) | Q(leased_until__lt=now)
+    due = Q(not_before=None) | Q(not_before__lte=now)
+    for job in Job.objects.filter(free, due, queue=queue, state__in=OPEN).order_by("pk")[:5]:
+        token = secrets.token_hex(16)
+        claimed = Job.objects.filter(free, pk=job.pk, state__in=OPEN).update(
+            leased_until=now + LEASE, lease_token=token, state=Job.State.RUNNING, started_at=job.started_at or now
+        )
+        if claimed:
+            job.refresh_from_db()
+            return job
+    return None
+
+
+def _run_slice(job: Job) -> bool:
+    """Run one slice and store what it reached; returns whether another slice should follow now."""
+    mine = Job.objects.filter(pk=job.pk, lease_token=job.lease_token, state=Job.State.RUNNING)
+    if not mine.exists():
+        return False
+    try:
+        reached = job_handlers.get(job.kind).run_slice(job)
+    except Exception as error:  # noqa: BLE001 - the failure is shown on the job and retried
+        _note_failure(job, error)
+        return False
+    values: dict[str, Any] = {
+        "cursor": dict(reached.cursor),
+        "done": reached.done,
+        "total": reached.total,
+        "attempts": 0,
+        "leased_until": timezone.now() + LEASE,
+    }
+    if reached.finished:
+        values |= {
+            "state": Job.State.DONE,
+            "result": dict(reached.result),
+            "finished_at": timezone.now(),
+            "leased_until": None,
+        }
+    with transaction.atomic():
+        stored = mine.update(**values)
+        if stored and reached.finished:
+            JOB_ENDED.record(by=SYSTEM, subject_id=job.pk, detail={"kind": job.kind, "state": "done"})
+    job.refresh_from_db()
+    return bool(stored) and not reached.finished
+
+
+def _note_failure(job: Job, error: Exception) -> None:
+    """Write the error to the job and its log; the last attempt makes it failed."""
+    logger.warning("job %s (%s) failed", job.pk, job.kind, exc_info=error)
+    attempts = job.attempts + 1
+    last = attempts >= MAX_ATTEMPTS
+    with transaction.atomic():
+        log_line(job, "".join(traceback.format_exception(error))[-8000:])
+        Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(
+            attempts=attempts,
+            error=str(error)[:2000],
+            state=Job.State.FAILED if last else Job.State.QUEUED,
+            not_before=None if last else timezone.now() + timedelta(seconds=10 * attempts),
+            finished_at=timezone.now() if last else None,
+            leased_until=None,
+        )
+        if last:
+            JOB_ENDED.record(by=SYSTEM, subject_id=job.pk, detail={"kind": job.kind, "state": "failed"})

@@ -1,0 +1,29 @@
+"""Tables of the ground floor."""
+
+from core.models.calendar import Calendar
+from core.models.event import Event, EventBlock, EventDetail, EventPosition, Sequencer
+from core.models.heartbeat import Heartbeat
+from core.models.idempotency import IdempotencyRecord
+from core.models.job import Job, JobLog
+from core.models.notification import Notification
+from core.models.outbound import Outbound
+from core.models.setting import Setting
+from core.models.subscription import DeadLetter, SubscriberPosition
+
+__all__ = [
+    "Calendar",
+    "DeadLetter",
+    "Event",
+    "EventBlock",
+    "EventDetail",
+    "EventPosition",
+    "Heartbeat",
+    "IdempotencyRecord",
+    "Job",
+    "JobLog",
+    "Notification",
+    "Outbound",
+    "Sequencer",
+    "Setting",
+    "SubscriberPosition",
+]

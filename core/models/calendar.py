@@ -1,0 +1,36 @@
+"""Business calendars: when the clock of a promise runs."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.calendars import CalendarError, OpeningHours
+
+
+class Calendar(models.Model):
+    """Opening windows per weekday in a time zone, minus holidays.
+
+    ``windows`` maps "0".."6" (Monday first) to lists of ["HH:MM", "HH:MM"]; ``holidays`` lists ISO dates.
+    """
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    timezone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    windows = models.JSONField(_("opening hours"), default=dict)
+    holidays = models.JSONField(_("holidays"), default=list, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Refuse windows that overlap or run backwards, unknown zones and dates."""
+        try:
+            self.hours()
+        except CalendarError as error:
+            raise ValidationError(str(error)) from error
+
+    def hours(self) -> OpeningHours:
+        """Return the calendar as a value that computes business time."""
+        windows: dict[str, Any] = self.windows
+        return OpeningHours.parse(timezone=self.timezone, windows=windows, holidays=self.holidays)

@@ -1,0 +1,246 @@
+"""The outbox: external effects as rows, sent by leased workers.
+
+A sender part handles one kind. The life of a row: *pending* → leased and prepared → *sending* (committed before the
+first byte leaves) → *sent*, or back to *pending* after a temporary failure, or *failed*. A row found in *sending* with an
+expired lease means that its worker died mid-send: the sender is asked whether the effect arrived; when nobody can tell,
+the row becomes *uncertain* and a person decides. So nothing is sent twice behind anybody's back.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from core import nudge
+from core.actors import Actor
+from core.events import OUTBOUND_RETRIED
+from core.models import Outbound
+from core.registry import Part, Registry
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+RETRY_SECONDS = (5, 60, 300, 1800, 7200, 18000, 36000)
+
+
+class TemporaryFailure(Exception):
+    """The effect did not happen and may succeed later."""
+
+
+class PermanentFailure(Exception):
+    """The effect did not happen and never will; a person must know."""
+
+
+class Withheld(Exception):
+    """The effect must not happen any more; the text says why."""
+
+
+class Postponed(Exception):
+    """The effect must wait until ``until``; the text says why."""
+
+    def __init__(self, until: datetime, reason: str) -> None:
+        super().__init__(reason)
+        self.until = until
+
+
+class Sender(Part):
+    """Delivers one kind of outbound row."""
+
+    label: ClassVar[str] = ""
+
+    def prepare(self, outbound: Outbound) -> Any:
+        """Read rows, check that sending is still right and build what is sent; may raise any failure of this module."""
+        raise NotImplementedError
+
+    def send(self, outbound: Outbound, prepared: Any) -> str:
+        """Cause the effect and return the provider's id; raises TemporaryFailure or PermanentFailure."""
+        raise NotImplementedError
+
+    def arrived(self, outbound: Outbound) -> bool | None:
+        """After a crash mid-send: whether the effect happened, or None when nobody can tell."""
+        return None
+
+    def settled(self, outbound: Outbound) -> None:
+        """Called in the transaction that gives the row its final state (sent, failed, cancelled or uncertain)."""
+
+
+senders: Registry[Sender] = Registry(Sender, "outbound")
+
+
+def enqueue_outbound(
+    *,
+    kind: str,
+    idempotency_key: str,
+    payload: Mapping[str, Any],
+    account_id: int | None = None,
+    ticket_id: int | None = None,
+    not_before: datetime | None = None,
+) -> Outbound:
+    """Write the row in the caller's transaction, once per key; a second call with the key returns the first row.
+
+    Raises LookupError for an unknown ``kind``.
+    """
+    senders.get(kind)
+    outbound, created = Outbound.objects.get_or_create(
+        idempotency_key=idempotency_key,
+        defaults={
+            "kind": kind,
+            "payload": dict(payload),
+            "account_id": account_id,
+            "ticket_id": ticket_id,
+            "not_before": not_before or timezone.now(),
+        },
+    )
+    if created and not_before is None:
+        nudge.outbound_after_commit()
+    return outbound
+
+
+def cancel_outbound(*, outbound: Outbound, reason: str) -> bool:
+    """Cancel a row that has not begun to leave; returns whether it was still in time."""
+    with transaction.atomic():
+        cancelled = Outbound.objects.filter(pk=outbound.pk, state=Outbound.State.PENDING).update(
+            state=Outbound.State.CANCELLED, last_error=reason, finished_at=timezone.now(), updated_at=timezone.now()
+        )
+        if cancelled:
+            outbound.refresh_from_db()
+            senders.get(outbound.kind).settled(outbound)
+    return bool(cancelled)
+
+
+def retry_outbound(*, outbound: Outbound, by: Actor) -> bool:
+    """Send a failed or uncertain row again, on a person's word; returns whether it was in such a state."""
+    with transaction.atomic():
+        again = Outbound.objects.filter(
+            pk=outbound.pk, state__in=[Outbound.State.FAILED, Outbound.State.UNCERTAIN]
+        ).update(state=Outbound.State.PENDING, not_before=timezone.now(), attempts=0, finished_at=None)
+        if again:
+            OUTBOUND_RETRIED.record(
+                by=by, subject_id=outbound.pk, ticket_id=outbound.ticket_id, account_id=outbound.account_id
+            )
+            nudge.outbound_after_commit()
+    return bool(again)
+
+
+def send_due(*, budget_seconds: float = 40.0) -> int:
+    """Send every due row until none is left or the budget is over; returns the number of rows handled."""
+    deadline = time.monotonic() + budget_seconds
+    handled = 0
+    while time.monotonic() < deadline:
+        outbound = _claim()
+        if outbound is None:
+            break
+        handled += 1
+        try:
+            _handle(outbound)
+        except (OperationalError, InterfaceError):
+            # The row keeps its lease and comes back when it expires.
+            logger.warning("database trouble while sending outbound %s", outbound.pk, exc_info=True)
+            break
+    return handled
+
+
+def _claim() -> Outbound | None:
+    """Lease the oldest due row that nobody holds."""
+    now = timezone.now()
+    free = Q(leased_until=None) | Q(leased_until__lt=now)
+    due = Outbound.objects.filter(
+        free, state__in=[Outbound.State.PENDING, Outbound.State.SENDING], not_before__lte=now
+    ).order_by("not_before", "pk")
+    for candidate in due[:5]:
+        token = secrets.token_hex(16)
+        claimed = Outbound.objects.filter(free, pk=candidate.pk, state=candidate.state).update(
+            leased_until=now + LEASE, lease_token=token
+        )
+        if claimed:
+            candidate.lease_token = token
+            return candidate
+    return None
+
+
+def _handle(outbound: Outbound) -> None:
+    """Take one leased row through its life."""
+    try:
+        sender = senders.get(outbound.kind)
+    except LookupError as error:
+        _settle(outbound, None, Outbound.State.FAILED, error=str(error))
+        return
+    if outbound.state == Outbound.State.SENDING:
+        _recover(outbound, sender)
+        return
+    try:
+        prepared = sender.prepare(outbound)
+        if not _advance(outbound, state=Outbound.State.SENDING, attempts=F("attempts") + 1):
+            return
+        outbound.attempts += 1
+        provider_id = sender.send(outbound, prepared)
+    except Withheld as error:
+        _settle(outbound, sender, Outbound.State.CANCELLED, error=str(error))
+    except Postponed as error:
+        _advance(outbound, not_before=error.until, leased_until=None, last_error=str(error))
+    except PermanentFailure as error:
+        _settle(outbound, sender, Outbound.State.FAILED, error=str(error))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - an unknown failure is shown on the row and retried like a temporary one
+        _retry_later(outbound, sender, error)
+    else:
+        _settle(outbound, sender, Outbound.State.SENT, provider_id=provider_id)
+
+
+def _recover(outbound: Outbound, sender: Sender) -> None:
+    """Decide about a row whose worker died between the first byte and the final state."""
+    arrived = sender.arrived(outbound)
+    if arrived:
+        _settle(outbound, sender, Outbound.State.SENT)
+    elif arrived is None:
+        _settle(outbound, sender, Outbound.State.UNCERTAIN, error="the sender stopped while sending")
+    else:
+        _advance(outbound, state=Outbound.State.PENDING, leased_until=None)
+
+
+def _retry_later(outbound: Outbound, sender: Sender, error: Exception) -> None:
+    """Schedule the next attempt with back-off, or give up after the last one."""
+    if not isinstance(error, TemporaryFailure):
+        logger.warning("outbound %s failed", outbound.pk, exc_info=error)
+    if outbound.attempts >= len(RETRY_SECONDS):
+        _settle(outbound, sender, Outbound.State.FAILED, error=str(error))
+        return
+    pause = RETRY_SECONDS[max(outbound.attempts - 1, 0)]
+    _advance(
+        outbound,
+        state=Outbound.State.PENDING,
+        not_before=timezone.now() + timedelta(seconds=pause),
+        leased_until=None,
+        last_error=str(error)[:2000],
+    )
+
+
+def _advance(outbound: Outbound, **values: Any) -> bool:
+    """Change the row while its lease is ours; returns False when somebody else has taken it."""
+    mine = Outbound.objects.filter(pk=outbound.pk, lease_token=outbound.lease_token)
+    return bool(mine.update(updated_at=timezone.now(), **values))
+
+
+def _settle(
+    outbound: Outbound, sender: Sender | None, state: Outbound.State, *, error: str = "", provider_id: str = ""
+) -> None:
+    """Give the row its final state and let the sender write what follows, in one transaction."""
+    with transaction.atomic():
+        settled = _advance(
+            outbound,
+            state=state,
+            last_error=error[:2000],
+            provider_id=provider_id[:255],
+            finished_at=timezone.now(),
+            leased_until=None,
+        )
+        if settled and sender is not None:
+            outbound.refresh_from_db()
+            sender.settled(outbound)

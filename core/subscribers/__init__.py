@@ -1,0 +1,1 @@
+"""Subscribers of the ground floor; every app keeps its own in ``<app>/subscribers/``."""

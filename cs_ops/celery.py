@@ -1,0 +1,58 @@
+"""The Celery application and the beat schedule. Tasks live in the apps' ``tasks.py``; a task is an id in, one service out."""
+
+import os
+from typing import Any
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cs_ops.settings")
+
+app: Celery = Celery("cs_ops")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+def _every(task: str, seconds: float, *, queue: str, **kwargs: Any) -> dict[str, Any]:
+    """One schedule entry; the message expires with its interval, so a stopped worker finds no pile of stale ticks."""
+    return {
+        "task": task,
+        "schedule": seconds,
+        "kwargs": kwargs,
+        "options": {"queue": queue, "expires": max(seconds, 10)},
+    }
+
+
+# Work is found by looking at rows; these ticks only say "look now". A lost tick delays work until the next one.
+app.conf.beat_schedule = {
+    "pump-events": _every("core.pump_events", 3, queue="events"),
+    "pump-ml-events": _every("core.pump_events", 3, queue="ml", only_queue="ml"),
+    "send-outbound": _every("core.send_outbound", 5, queue="outbound"),
+    "run-jobs": _every("core.run_jobs", 10, queue="batch"),
+    "run-training-jobs": _every("core.run_jobs", 10, queue="train", only_queue="train"),
+    "seal-events": _every("core.seal_events", 60, queue="batch"),
+    "beat": _every("core.canary", 20, queue="events", name="beat"),
+    **{
+        f"canary-{queue}": _every("core.canary", 20, queue=queue, name=f"queue:{queue}")
+        for queue in ("events", "outbound", "channels", "ml")
+    },
+    "poll-drop-folders": _every("tickets.poll_drop_folders", 5, queue="channels"),
+    "process-mail-ledger": _every("tickets.process_waiting_mail", 30, queue="channels"),
+    "sla-clock": _every("tickets.mark_sla_breaches", 30, queue="batch"),
+    "assign-waiting-tickets": _every("tickets.assign_waiting_tickets", 30, queue="events"),
+    "roll-up-usage": _every("customers.roll_up_usage", 30, queue="batch"),
+    "score-accounts": _every("health.score_due_accounts", 60, queue="batch"),
+    "run-playbooks": _every("success.run_due_steps", 30, queue="batch"),
+}
+
+
+@signals.worker_ready.connect
+def _prove_queues(sender: Any, **_: Any) -> None:
+    """Send a canary through each queue of a starting worker, so that `/readyz` need not wait for beat's first tick."""
+    for queue in sender.app.amqp.queues.consume_from:
+        app.send_task("core.canary", queue=queue, kwargs={"name": f"queue:{queue}"}, ignore_result=True)
+
+
+@signals.beat_init.connect
+def _prove_beat(sender: Any, **_: Any) -> None:
+    """Let beat show itself at its start."""
+    app.send_task("core.canary", queue="events", kwargs={"name": "beat"}, ignore_result=True)

@@ -1,0 +1,22 @@
+"""Every URL of CS Ops: each app's pages, each app's REST under `/api/v1/`, schema, docs and the probes."""
+
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from core.pages.probes import healthz, readyz
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    path("api/v1/", include("customers.api.urls")),
+    path("api/v1/", include("health.api.urls")),
+    path("api/v1/", include("tickets.api.urls")),
+    path("", include("core.pages.urls")),
+    path("", include("people.pages.urls")),
+    path("", include("tickets.pages.urls")),
+    path("", include("customers.pages.urls")),
+    path("", include("health.pages.urls")),
+    path("", include("success.pages.urls")),
+]

@@ -1,0 +1,1 @@
+"""Accounts, contacts and their identities, consent, subscriptions and revenue, product usage; portfolio and account pages."""

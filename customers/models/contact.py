@@ -1,0 +1,76 @@
+"""Contacts: people at customers, and the addresses and handles they are known by."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from customers.models.account import Account
+from people.viewer import Viewer
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    """Reads of contacts."""
+
+    def visible_to(self, viewer: Viewer) -> "ContactQuerySet":
+        """Return the contacts a viewer may see: all for those who may look at customers, else none."""
+        return self if viewer.can("customers.view") else self.none()
+
+
+class Contact(models.Model):
+    """A person. A merged contact points at the one that took it over and keeps its rows."""
+
+    account = models.ForeignKey(Account, models.SET_NULL, null=True, blank=True, related_name="contacts")
+    name = models.CharField(_("name"), max_length=160, blank=True)
+    title = models.CharField(_("title"), max_length=120, blank=True)
+    role = models.CharField(
+        _("role"),
+        max_length=16,
+        blank=True,
+        choices=[
+            ("sponsor", _("Executive sponsor")),
+            ("buyer", _("Economic buyer")),
+            ("champion", _("Champion")),
+            ("admin", _("Administrator")),
+            ("user", _("User")),
+        ],
+    )
+    timezone = models.CharField(_("time zone"), max_length=64, blank=True)
+    language = models.CharField(_("language"), max_length=16, blank=True)
+    is_verified = models.BooleanField(default=True)
+    left_at = models.DateTimeField(null=True)
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    last_seen_at = models.DateTimeField(null=True)
+    sentiment_label = models.CharField(max_length=10, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager["Contact"]] = models.Manager.from_queryset(ContactQuerySet)()
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def email(self) -> str:
+        """The first e-mail address, empty when there is none. Prefetch ``identities`` in lists."""
+        return next((identity.value for identity in self.identities.all() if identity.kind == "email"), "")
+
+    @property
+    def initials(self) -> str:
+        """Up to two letters for the avatar."""
+        words = [word for word in (self.name or self.email).replace("@", " ").split() if word]
+        return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
+
+
+class ContactIdentity(models.Model):
+    """An address or handle; each belongs to one contact. Values are normalised (addresses in lower case)."""
+
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="identities")
+    kind = models.CharField(
+        max_length=12, choices=[("email", _("E-mail")), ("phone", _("Phone")), ("handle", _("Handle")), ("user", _("User id"))]
+    )
+    value = models.CharField(max_length=254)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "value"], name="one_contact_per_identity")]

@@ -1,0 +1,5 @@
+"""Page addresses of customers."""
+
+from django.urls import URLPattern, path
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,5 @@
+"""REST addresses of health."""
+
+from django.urls import URLPattern, path
+
+urlpatterns: list[URLPattern] = []

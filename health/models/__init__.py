@@ -1,0 +1,5 @@
+"""Tables of health."""
+
+from health.models.snapshot import HealthSnapshot, ScoreDue
+
+__all__ = ["HealthSnapshot", "ScoreDue"]

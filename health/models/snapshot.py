@@ -1,0 +1,50 @@
+"""The history of scores: one row per account and day, and the list of accounts to score."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from customers.models import Account
+
+
+class HealthSnapshot(models.Model):
+    """An account's score on one day.
+
+    ``parts`` lists every signal: key, raw value, n (0..100), weight, freshness (0..1), share of the score, when observed;
+    signals without data have ``n`` null. ``changes`` are the exact lines that sum to the change against the snapshot
+    30 days before. ``drivers`` are the churn model's contributions in percentage points.
+    """
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="health_snapshots")
+    as_of = models.DateField()
+    card_version = models.CharField(max_length=24)
+    raw_score = models.FloatField(null=True)
+    score = models.FloatField(null=True)
+    band = models.CharField(max_length=10)
+    coverage = models.FloatField()
+    confidence = models.CharField(max_length=8)
+    parts = models.JSONField(default=list)
+    knock_outs = models.JSONField(default=list)
+    changes = models.JSONField(default=list)
+    delta_30 = models.FloatField(null=True)
+    churn_probability = models.FloatField(null=True)
+    churn_low = models.FloatField(null=True)
+    churn_high = models.FloatField(null=True)
+    churn_model = models.CharField(max_length=64, blank=True)
+    drivers = models.JSONField(default=list)
+    inputs_hash = models.CharField(max_length=64)
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "as_of"], name="one_snapshot_per_day"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["account", "-as_of"], name="snapshot_latest")]
+
+
+class ScoreDue(models.Model):
+    """An account whose score must be computed again; a row per account, removed by the computation that saw it."""
+
+    account = models.OneToOneField(Account, models.CASCADE, primary_key=True, related_name="+")
+    marked_at = models.DateTimeField()
+    reason = models.CharField(max_length=80, blank=True)

@@ -1,0 +1,18 @@
+"""Events of people."""
+
+from django.utils.translation import gettext_lazy as _
+
+from core.events import EventType
+
+USER_CREATED = EventType("people.user_created", subject="user", sentence=_("added a person"))
+USER_CHANGED = EventType("people.user_changed", subject="user", sentence=_("changed a person"))
+USER_DEACTIVATED = EventType("people.user_deactivated", subject="user", sentence=_("deactivated a person"))
+USER_INVITED = EventType("people.user_invited", subject="user", sentence=_("invited a person"))
+AVAILABILITY_CHANGED = EventType("people.availability_changed", subject="user", sentence=_("changed availability"))
+LOGGED_IN = EventType("people.logged_in", subject="user", sentence=_("logged in"), feed=False)
+LOGIN_REFUSED = EventType("people.login_refused", subject="user", sentence=_("was refused at login"), feed=False)
+PASSWORD_CHANGED = EventType("people.password_changed", subject="user", sentence=_("changed the password"), feed=False)
+TEAM_SAVED = EventType("people.team_saved", subject="team", sentence=_("saved a team"))
+API_KEY_CREATED = EventType("people.api_key_created", subject="api_key", sentence=_("created an API key"))
+API_KEY_REVOKED = EventType("people.api_key_revoked", subject="api_key", sentence=_("revoked an API key"))
+INSTALLATION_READY = EventType("people.installation_ready", subject="user", sentence=_("set the installation up"))

@@ -1,0 +1,7 @@
+"""Tables of people."""
+
+from people.models.api_key import ApiKey
+from people.models.team import Team, TeamMembership
+from people.models.user import User
+
+__all__ = ["ApiKey", "Team", "TeamMembership", "User"]

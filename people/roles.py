@@ -1,0 +1,56 @@
+"""Roles, what each may do, and what the scopes of an API key allow. The one table of permissions.
+
+A permission is ``<app>.<verb>``. Services ask ``by.require("tickets.reply")``; which rows a viewer sees is the business of
+``visible_to`` on the models.
+"""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    """What a person does here."""
+
+    ADMIN = "admin", _("Administrator")
+    LEAD = "lead", _("Lead")
+    AGENT = "agent", _("Agent")
+    CSM = "csm", _("Customer success manager")
+    ANALYST = "analyst", _("Analyst")
+    INTEGRATION = "integration", _("Integration")
+
+
+_LOOK = {"tickets.view", "customers.view", "health.view", "success.view", "people.view"}
+_WORK_TICKETS = {"tickets.create", "tickets.reply", "tickets.note", "tickets.edit", "tickets.assign"}
+_WORK_CUSTOMERS = {"customers.edit", "success.act"}
+_LEAD = {"success.manage", "operations.view", "operations.retry", "ml.view", "tickets.all_teams"}
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    Role.AGENT: frozenset(_LOOK | _WORK_TICKETS),
+    Role.CSM: frozenset(_LOOK | _WORK_CUSTOMERS | {"tickets.note", "tickets.create", "tickets.reply"}),
+    Role.LEAD: frozenset(_LOOK | _WORK_TICKETS | _WORK_CUSTOMERS | _LEAD),
+    Role.ANALYST: frozenset(_LOOK | {"ml.view", "tickets.all_teams"}),
+    Role.ADMIN: frozenset(
+        _LOOK | _WORK_TICKETS | _WORK_CUSTOMERS | _LEAD | {"settings.manage", "ml.manage", "operations.manage"}
+    ),
+    Role.INTEGRATION: frozenset(),
+}
+
+ALL_PERMISSIONS: frozenset[str] = frozenset().union(*PERMISSIONS.values(), {"usage.write"})
+
+SCOPES: dict[str, frozenset[str]] = {
+    "tickets:read": frozenset({"tickets.view", "tickets.all_teams"}),
+    "tickets:write": frozenset(_WORK_TICKETS | {"tickets.view", "tickets.all_teams"}),
+    "accounts:read": frozenset({"customers.view", "health.view"}),
+    "accounts:write": frozenset({"customers.view", "customers.edit"}),
+    "usage:write": frozenset({"usage.write"}),
+    "health:read": frozenset({"customers.view", "health.view"}),
+}
+
+SCOPE_LABELS = {
+    "tickets:read": _("Read tickets and messages"),
+    "tickets:write": _("Create and change tickets and messages"),
+    "accounts:read": _("Read customers and their health"),
+    "accounts:write": _("Create and change customers"),
+    "usage:write": _("Send product usage"),
+    "health:read": _("Read health and churn scores"),
+}

@@ -1,0 +1,1 @@
+"""Use cases of people: the only writers of its tables."""

@@ -1,0 +1,1 @@
+"""Tickets and their messages: channels, routing, sentiment, assignment, SLA, the inbox."""

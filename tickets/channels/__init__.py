@@ -1,0 +1,1 @@
+"""The ways a conversation reaches us, one folder each."""

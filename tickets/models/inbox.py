@@ -1,0 +1,47 @@
+"""Inboxes (channels configured) and categories (what tickets are about)."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from people.models import Team
+
+
+class Inbox(models.Model):
+    """A channel configured: where messages come in and under which address answers leave."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    channel = models.CharField(_("channel"), max_length=32, default="email")
+    address = models.EmailField(_("address"), blank=True, help_text=_("Answers are sent from this address."))
+    from_name = models.CharField(_("sender name"), max_length=80, blank=True)
+    signature = models.TextField(_("signature"), blank=True)
+    default_team = models.ForeignKey(
+        Team, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("default team")
+    )
+    config = models.JSONField(default=dict, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "inboxes"
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Category(models.Model):
+    """A topic. Its description in a customer's words routes tickets before there is any history."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    description = models.TextField(_("description"), blank=True)
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("team"))
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name_plural = "categories"
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

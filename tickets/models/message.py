@@ -1,0 +1,74 @@
+"""Messages of a ticket and their attachments."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Contact
+from tickets.models.ticket import Ticket
+
+
+class Message(models.Model):
+    """One inbound message, outbound answer or private note. Bodies are stored as received and sanitised when shown."""
+
+    class Kind(models.TextChoices):
+        """Direction."""
+
+        INBOUND = "inbound", _("From the customer")
+        OUTBOUND = "outbound", _("Answer")
+        NOTE = "note", _("Private note")
+
+    class Delivery(models.TextChoices):
+        """What became of an answer."""
+
+        NONE = "", _("Not sent")
+        QUEUED = "queued", _("Queued")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
+        UNCERTAIN = "uncertain", _("Uncertain")
+        BOUNCED = "bounced", _("Bounced")
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="messages")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    channel = models.CharField(max_length=32)
+    contact = models.ForeignKey(Contact, models.PROTECT, null=True, related_name="+")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    subject = models.CharField(max_length=300, blank=True)
+    body_text = models.TextField(blank=True)
+    body_html = models.TextField(blank=True)
+    quote_offsets = models.JSONField(default=list)
+    recipients = models.JSONField(default=dict)
+    external_id = models.CharField(max_length=255, blank=True)
+    is_automatic = models.BooleanField(default=False)
+    delivery = models.CharField(max_length=10, choices=Delivery.choices, default=Delivery.NONE, blank=True)
+    delivery_detail = models.CharField(max_length=300, blank=True)
+    delivered_at = models.DateTimeField(null=True)
+    sentiment_label = models.CharField(max_length=10, blank=True)
+    sentiment_probability = models.FloatField(null=True)
+    sentiment_score = models.FloatField(null=True)
+    created_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["ticket", "created_at", "id"], name="message_thread")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["channel", "external_id"], condition=~models.Q(external_id=""), name="one_message_per_external_id"
+            ),
+        ]
+
+
+class Attachment(models.Model):
+    """A file. ``storage_key`` is random or a content hash, never the sender's name; ``name`` is for display only."""
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="attachments")
+    name = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=120)
+    content_id = models.CharField(max_length=255, blank=True)
+    is_inline = models.BooleanField(default=False)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    storage_key = models.CharField(max_length=80)
+    created_at = models.DateTimeField(auto_now_add=True)

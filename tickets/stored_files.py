@@ -1,0 +1,66 @@
+"""Files of messages and raw mails, kept by the SHA-256 of their content under the media storage.
+
+A key is ``<2 hex>/<62 hex>`` and nothing a sender wrote is part of it. Storing the same bytes again changes nothing,
+so a repeated or interrupted intake leaves no second copy and no half file.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.utils.functional import LazyObject
+
+_KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{62}")
+
+
+def storage_key(sha256: str) -> str:
+    """The key of content with this SHA-256 in hex."""
+    return f"{sha256[:2]}/{sha256[2:]}"
+
+
+def store_file(content: bytes) -> tuple[str, str]:
+    """Keep ``content`` durably and return (SHA-256 in hex, storage key). Raises OSError when it cannot be kept."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    key = storage_key(sha256)
+    if isinstance(_backend(), FileSystemStorage):
+        _write(Path(default_storage.path(key)), content)
+    elif not default_storage.exists(key):
+        default_storage.save(key, ContentFile(content))
+    return sha256, key
+
+
+def read_file(key: str) -> bytes:
+    """The content stored under ``key``. Raises FileNotFoundError, and ValueError for what is no key."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"not a storage key: {key!r}")
+    with default_storage.open(key, "rb") as file:
+        return bytes(file.read())
+
+
+def _backend() -> object:
+    if isinstance(default_storage, LazyObject):
+        default_storage.exists("")  # makes the lazy object build its backend
+    return getattr(default_storage, "_wrapped", default_storage)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write beside, force to disk, then rename: the key never names a partly written file."""
+    if path.is_file() and path.stat().st_size == len(content):
+        return
+    path.parent.mkdir(mode=settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o750, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, settings.FILE_UPLOAD_PERMISSIONS or 0o640)
+        os.replace(temporary, path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
