@@ -1,0 +1,25 @@
+/**
+ * Entry of the browser code. Every behaviour is an init function that may run again at any time; they run once the page
+ * is there and after each part that htmx has settled.
+ */
+import htmx from "htmx.org";
+import { initComposer } from "./composer";
+import { initKeys } from "./keys";
+import { initLists } from "./lists";
+import { initLive } from "./live";
+import { initOverlays } from "./overlays";
+import { initPalette } from "./palette";
+import { initTimes } from "./times";
+import { initToasts } from "./toasts";
+
+const inits = [initOverlays, initKeys, initPalette, initLists, initComposer, initTimes, initToasts, initLive];
+
+function initAll(): void {
+  for (const init of inits) init();
+}
+
+htmx.onLoad(initAll);
+document.addEventListener("htmx:afterSettle", initAll);
+document.addEventListener("htmx:oobAfterSwap", initAll);
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", initAll);
+else initAll();
