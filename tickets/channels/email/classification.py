@@ -58,20 +58,13 @@ class BounceReport:
     permanent: bool
 
 
-def classify_mail(
-    mail: ParsedMail, own_addresses: Collection[str] = (), own_message_domain: str = ""
-) -> MailKind:
-    """Decide the kind of a mail.
-
-    ``own_addresses`` are the addresses of our inboxes in lower case; ``own_message_domain`` is the domain of the
-    Message-IDs that we write. A mail that carries either as its own was sent by us and came back.
-    """
+def classify_mail(mail: ParsedMail, own_addresses: Collection[str] = ()) -> MailKind:
+    """Decide the kind of a mail. ``own_addresses`` are the addresses of our inboxes in lower case: what comes from
+    one of them (a form on the company's site, a copy of our own mail) must not be answered."""
     markers = _automatic_markers(mail)
     sender = mail.sender.address.lower() if mail.sender else ""
     if sender and sender in own_addresses:
         markers.append("from_own_address")
-    if own_message_domain and mail.message_id.lower().endswith(f"@{own_message_domain.lower()}>"):
-        markers.append("own_message_id")
     if _is_bounce(mail, markers):
         return MailKind("bounce", tuple(markers))
     if _upstream_calls_spam(mail):
@@ -134,8 +127,6 @@ def _is_automatic_reply(mail: ParsedMail, markers: list[str]) -> bool:
     if submitted == "auto-replied" or {"x_autoreply", "x_autorespond"} & set(markers):
         return True
     if _first_word(mail.signals.get("precedence", ())) == "auto_reply":
-        return True
-    if {"from_own_address", "own_message_id"} & set(markers):
         return True
     answers = bool(mail.in_reply_to or mail.references) or "null_return_path" in markers
     return bool(markers) and answers and _AUTOMATIC_REPLY_SUBJECT.match(mail.subject) is not None

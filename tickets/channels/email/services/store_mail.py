@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from tickets.channels.email.header_values import one_line
 from tickets.models import Inbox, MailLedger
 from tickets.stored_files import store_file
 
@@ -21,7 +22,7 @@ def store_mail(
         inbox=inbox,
         sha256=sha256,
         defaults={
-            "source": source[-255:],
+            "source": one_line(source, 1_000)[-255:],
             "storage_key": key,
             "size": len(raw),
             "received_at": received_at or timezone.now(),

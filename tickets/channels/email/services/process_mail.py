@@ -1,0 +1,242 @@
+"""Bring a mail of the ledger to its one final state.
+
+Parsing happens outside any transaction, in a child process. What follows - ticket, message, attachments, aliases,
+events and the ledger's state - is one transaction, so a kill at any point leaves a mail that is simply tried again.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from people.viewer import system_viewer
+from tickets.channels.email.classification import MailKind, classify_mail, read_bounce
+from tickets.channels.email.events import (
+    AUTOMATIC_REPLY_RECEIVED,
+    MAIL_QUARANTINED,
+    MESSAGE_BOUNCED,
+    POSSIBLE_REPLY_RECEIVED,
+)
+from tickets.channels.email.limits import MailRefused
+from tickets.channels.email.parser_process import parse_in_child
+from tickets.channels.email.parsing import ParsedMail
+from tickets.channels.email.services.receive_mail import receive_mail
+from tickets.channels.email.thread_evidence import find_signed_thread, find_thread, sent_message
+from tickets.models import Inbox, MailLedger, Message, MessageAlias
+from tickets.stored_files import read_file, store_file
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=120)
+MAX_ATTEMPTS = 3
+State = MailLedger.State
+
+
+def process_mail(*, ledger_id: int, accept: bool = False, keep_date: bool = False) -> MailLedger:
+    """Process one mail in state *received* and return its row; a mail that is final or worked elsewhere is left alone.
+
+    ``accept`` takes a mail for a person's whatever the classification says (a person looked at it). ``keep_date``
+    dates the message by its Date header, if that is not in the future, instead of its arrival. Raises DatabaseError when the database is in trouble: the mail
+    then stays *received*; so it does on an OSError (disk full, no process to be had). Nothing in a mail makes it raise.
+    """
+    ledger = _claim(ledger_id)
+    if ledger is None:
+        return MailLedger.objects.get(pk=ledger_id)
+    if ledger.attempts > MAX_ATTEMPTS:
+        return _quarantine(ledger, "gave_up", "the worker stopped each time this mail was processed")
+    try:
+        mail = parse_in_child(read_file(ledger.storage_key))
+        for attachment in mail.attachments:
+            store_file(attachment.content)
+        _finish(ledger, mail, accept, _moment(ledger, mail, keep_date))
+    except MailRefused as refusal:
+        return _quarantine(ledger, refusal.code, refusal.detail)
+    except FileNotFoundError:
+        return _quarantine(ledger, "raw_missing", "the stored mail is not where it was put")
+    except (DatabaseError, OSError):
+        # The machine, not the mail, is in trouble: the attempt does not count.
+        MailLedger.objects.filter(pk=ledger.pk, leased_until=ledger.leased_until).update(
+            leased_until=None, attempts=F("attempts") - 1
+        )
+        raise
+    except Exception as error:  # noqa: BLE001 - a mail that nobody foresaw is shown, with its raw text, never lost
+        logger.exception("mail %s could not be processed", ledger.pk)
+        return _quarantine(ledger, "processing_error", f"{type(error).__name__}: {error}")
+    ledger.refresh_from_db()
+    return ledger
+
+
+def process_waiting_mail(*, limit: int = 200, until: datetime | None = None) -> int:
+    """Process mails that are *received* and that nobody works on, oldest first; returns how many.
+
+    A mail whose worker was killed waits until its lease is over. Stops after ``limit`` or at the time ``until``.
+    """
+    now = timezone.now()
+    waiting = MailLedger.objects.filter(
+        Q(leased_until=None) | Q(leased_until__lt=now), state=State.RECEIVED
+    ).order_by("pk")
+    done = 0
+    for ledger_id in waiting.values_list("pk", flat=True)[:limit]:
+        if until is not None and timezone.now() >= until:
+            break
+        process_mail(ledger_id=ledger_id)
+        done += 1
+    return done
+
+
+def _moment(ledger: MailLedger, mail: ParsedMail, keep_date: bool) -> datetime:
+    if not keep_date or not mail.sent_at:
+        return ledger.received_at
+    return min(datetime.fromisoformat(mail.sent_at), ledger.received_at)
+
+
+def _claim(ledger_id: int) -> MailLedger | None:
+    """Lease the row, counting the attempt before any work, so that a mail that kills its worker is noticed."""
+    now = timezone.now()
+    claimed = MailLedger.objects.filter(
+        Q(leased_until=None) | Q(leased_until__lt=now), pk=ledger_id, state=State.RECEIVED
+    ).update(leased_until=now + LEASE, attempts=F("attempts") + 1)
+    return MailLedger.objects.select_related("inbox").get(pk=ledger_id) if claimed else None
+
+
+def _finish(ledger: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> None:
+    """Decide and write everything in one transaction, if the mail is still ours to decide."""
+    with transaction.atomic():
+        row = MailLedger.objects.select_for_update().get(pk=ledger.pk)
+        if row.state != State.RECEIVED or row.leased_until != ledger.leased_until:
+            return
+        row.inbox = ledger.inbox
+        row.subject = mail.subject[:300]
+        row.sender = mail.sender.address[:254] if mail.sender else ""
+        row.message_id = mail.message_id
+        row.error = ", ".join(mail.defects)[:500]
+        _decide(row, mail, accept, occurred_at)
+        row.leased_until = None
+        row.processed_at = timezone.now()
+        row.save()
+
+
+def _decide(row: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> None:
+    """Set the state of the row and do what it stands for; raises ``MailRefused`` for a mail without a usable sender."""
+    own_addresses = {address.lower() for address in Inbox.objects.exclude(address="").values_list("address", flat=True)}
+    kind = classify_mail(mail, own_addresses)
+    ours = sent_message(mail.message_id)
+    if ours is not None:
+        row.state, row.message, row.ticket = State.DUPLICATE, ours, ours.ticket
+    elif kind.kind == "bounce" and not accept:
+        _record_bounce(row, mail)
+    elif kind.kind == "spam" and not accept:
+        row.state, row.error = State.SPAM, ", ".join(kind.reasons)[:500]
+    elif kind.kind == "auto_reply" and not accept:
+        _record_automatic_reply(row, mail, kind)
+    elif mail.sender is None:
+        defect = "from_missing" if "from_missing" in mail.defects else "from_not_one_mailbox"
+        raise MailRefused(defect, "the From header must hold exactly one address")
+    elif duplicate := _same_mail(mail):
+        row.state, row.message, row.ticket = State.DUPLICATE, duplicate, duplicate.ticket
+    else:
+        _receive(row, mail, kind, own_addresses, occurred_at)
+
+
+def _record_bounce(row: MailLedger, mail: ParsedMail) -> None:
+    """Mark the answer that came back; a delay only leaves its trace in the ledger."""
+    report = read_bounce(mail)
+    row.state = State.BOUNCE
+    message = next((found for one in report.original_message_ids if (found := sent_message(one))), None)
+    row.error = " ".join(filter(None, (report.status, report.diagnostic)))[:500]
+    if message is None:
+        return
+    row.message, row.ticket = message, message.ticket
+    if report.permanent:
+        reason = row.error or mail.subject
+        Message.objects.filter(pk=message.pk).update(delivery=Message.Delivery.BOUNCED, delivery_detail=reason[:300])
+        MESSAGE_BOUNCED.record(
+            by=system_viewer("mail"),
+            subject_id=message.pk,
+            ticket_id=message.ticket_id,
+            account_id=message.ticket.account_id,
+            detail={"recipients": list(report.recipients), "status": report.status, "reason": reason[:300]},
+        )
+
+
+def _record_automatic_reply(row: MailLedger, mail: ParsedMail, kind: MailKind) -> None:
+    """An absence note and the like: told on the ticket it answers, never a message that opens or wakes one."""
+    row.state, row.error = State.AUTO_REPLY, ", ".join(kind.reasons)[:500]
+    row.ticket = find_signed_thread(mail).ticket
+    if row.ticket is not None:
+        AUTOMATIC_REPLY_RECEIVED.record(
+            by=system_viewer("mail"),
+            subject_id=row.pk,
+            ticket_id=row.ticket.pk,
+            account_id=row.ticket.account_id,
+            detail={"sender": row.sender, "subject": row.subject, "text": mail.text[:1_000]},
+        )
+
+
+def _same_mail(mail: ParsedMail) -> Message | None:
+    """The message that this mail became before: it came by another way (a list, a second inbox) with other headers.
+
+    The same Message-ID on another sender's or another subject's mail is a careless mailer, not the same mail.
+    """
+    if not mail.message_id or mail.sender is None:
+        return None
+    message = Message.objects.filter(channel="email", external_id=mail.message_id).select_related("ticket").first()
+    if message is None or message.subject != mail.subject[:300] or message.contact is None:
+        return None
+    same_sender = message.contact.identities.filter(kind="email", value=mail.sender.address.lower()).exists()
+    return message if same_sender else None
+
+
+def _receive(
+    row: MailLedger, mail: ParsedMail, kind: MailKind, own_addresses: set[str], occurred_at: datetime
+) -> None:
+    """Make the mail a message of the ticket it belongs to, or of a new one."""
+    sender = mail.sender
+    if sender is not None and sender.address.lower() in own_addresses and mail.reply_to:
+        sender = mail.reply_to[0]  # a form on our own site writes as us and names the customer here
+    if sender is None:
+        raise MailRefused("from_missing", "the From header must hold exactly one address")
+    match = find_thread(mail, sender.address.lower())
+    result = receive_mail(
+        mail=mail,
+        inbox=row.inbox,
+        sender=sender,
+        ticket=match.ticket,
+        signed=match.evidence in ("reply_address", "message_id"),
+        automatic=not kind.may_be_answered,
+        occurred_at=occurred_at,
+    )
+    row.message, row.ticket = result, result.ticket
+    joined = match.ticket is not None and result.ticket_id == match.ticket.pk
+    row.state = State.APPENDED if joined else State.TICKET
+    aliases = dict.fromkeys(filter(None, (mail.message_id, *mail.in_reply_to, *mail.references)))
+    MessageAlias.objects.bulk_create(
+        [MessageAlias(ticket=result.ticket, message_id=one) for one in aliases], ignore_conflicts=True
+    )
+    if match.possible is not None and not joined:
+        POSSIBLE_REPLY_RECEIVED.record(
+            by=system_viewer("mail"),
+            subject_id=result.ticket_id,
+            ticket_id=result.ticket_id,
+            account_id=result.ticket.account_id,
+            detail={"ticket": match.possible.pk, "number": match.possible.number},
+        )
+
+
+def _quarantine(ledger: MailLedger, code: str, detail: str) -> MailLedger:
+    """Set the mail aside with its raw text, the reason and a way back (``retry_mail``)."""
+    with transaction.atomic():
+        changed = MailLedger.objects.filter(
+            pk=ledger.pk, state=State.RECEIVED, leased_until=ledger.leased_until
+        ).update(
+            state=State.QUARANTINED,
+            error=f"{code}: {detail}"[:500] if detail else code,
+            leased_until=None,
+            processed_at=timezone.now(),
+        )
+        if changed:
+            MAIL_QUARANTINED.record(by=system_viewer("mail"), subject_id=ledger.pk, detail={"code": code})
+    ledger.refresh_from_db()
+    return ledger

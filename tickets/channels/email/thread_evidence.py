@@ -1,0 +1,140 @@
+"""Which ticket a mail belongs to, strongest evidence first.
+
+Signed evidence (our reply address, our Message-ID) joins whoever writes: only somebody who got our mail can have it.
+Everything else in a mail is a claim that anybody can make, so it joins only people who already take part; for others
+it becomes a suggestion on a new ticket.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from customers.models import ContactIdentity
+from tickets.channels.email.parsing import ParsedMail
+from tickets.channels.email.thread_tokens import read_message_id, references_in_addresses
+from tickets.models import Message, MessageAlias, Ticket
+
+_SUBJECT_NUMBER = re.compile(r"\[#(\d{1,12})\]")
+# Sharing one of these says nothing about working for the same company.
+_PUBLIC_DOMAINS = frozenset(
+    "aol.com fastmail.com free.fr gmail.com gmx.de gmx.net googlemail.com hey.com hotmail.com icloud.com live.com"
+    " mac.com mail.com mail.ru me.com msn.com orange.fr outlook.com pm.me proton.me protonmail.com qq.com t-online.de"
+    " web.de yahoo.com yandex.ru ymail.com zoho.com 163.com 126.com".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadMatch:
+    """The ticket to join, or None for a new one; ``evidence`` is ``reply_address``, ``message_id``, ``reference``,
+    ``subject`` or empty. ``possible`` is a ticket the mail points at without proof."""
+
+    ticket: Ticket | None = None
+    evidence: str = ""
+    possible: Ticket | None = None
+
+
+def find_thread(mail: ParsedMail, sender: str) -> ThreadMatch:
+    """Look for the ticket of a mail from ``sender`` (an address in lower case, empty when unknown)."""
+    signed = find_signed_thread(mail)
+    if signed.ticket is not None:
+        return signed
+    possible = None
+    for ticket in _tickets_by_alias(mail):
+        if _takes_part(ticket, sender) or _is_colleague(ticket, sender):
+            return ThreadMatch(ticket, "reference")
+        possible = possible or ticket
+    for number in _SUBJECT_NUMBER.findall(mail.subject)[:3]:
+        by_number = Ticket.objects.filter(number=int(number)).first()
+        if by_number is not None:
+            if _takes_part(by_number, sender):
+                return ThreadMatch(by_number, "subject")
+            possible = possible or by_number
+    return ThreadMatch(possible=possible)
+
+
+def find_signed_thread(mail: ParsedMail) -> ThreadMatch:
+    """The ticket that a signature of ours in the mail names."""
+    addresses = [one.address for one in (*mail.delivered_to, *mail.to, *mail.cc)]
+    ticket = _ticket_by_reference(references_in_addresses(addresses))
+    if ticket is not None:
+        return ThreadMatch(ticket, "reply_address")
+    read = [read_message_id(one) for one in _referred_ids(mail)]
+    ticket = _ticket_by_reference(one[0] for one in read if one is not None)
+    return ThreadMatch(ticket, "message_id") if ticket is not None else ThreadMatch()
+
+
+def sent_message(message_id: str) -> Message | None:
+    """The answer of ours that went out with this Message-ID; None unless the signature holds and it exists."""
+    read = read_message_id(message_id)
+    if read is None:
+        return None
+    reference, number = read
+    return Message.objects.filter(
+        pk=number, kind=Message.Kind.OUTBOUND, ticket__reference=reference.upper()
+    ).first()
+
+
+def _referred_ids(mail: ParsedMail) -> list[str]:
+    """Ids that the mail refers to, the nearest first."""
+    return list(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references))))
+
+
+def _ticket_by_reference(references: Iterable[str]) -> Ticket | None:
+    for reference in references:
+        ticket = Ticket.objects.filter(reference=reference.upper()).first()
+        if ticket is not None:
+            return ticket
+    return None
+
+
+def _tickets_by_alias(mail: ParsedMail) -> list[Ticket]:
+    """Tickets that know one of the ids referred to, the nearest id first, each once."""
+    ids = _referred_ids(mail)[:200]
+    known = {one.message_id: one.ticket for one in MessageAlias.objects.filter(message_id__in=ids).select_related("ticket")}
+    return list({known[one].pk: known[one] for one in ids if one in known}.values())
+
+
+def _takes_part(ticket: Ticket, sender: str) -> bool:
+    """Whether the address belongs to the requester, to somebody who wrote here, or was written to by us."""
+    if not sender:
+        return False
+    contact_ids = ContactIdentity.objects.filter(kind="email", value=sender).values("contact_id")
+    if Ticket.objects.filter(pk=ticket.pk, contact_id__in=contact_ids).exists():
+        return True
+    if Message.objects.filter(ticket=ticket, contact_id__in=contact_ids).exists():
+        return True
+    ours = Message.objects.filter(ticket=ticket, kind=Message.Kind.OUTBOUND).values_list("recipients", flat=True)
+    return any(sender in recipient_addresses(recipients) for recipients in ours)
+
+
+def _is_colleague(ticket: Ticket, sender: str) -> bool:
+    """Whether the sender works with the requester: same account, same company domain, or was copied by a participant."""
+    if not sender:
+        return False
+    if ticket.account_id is not None and ContactIdentity.objects.filter(
+        kind="email", value=sender, contact__account_id=ticket.account_id
+    ).exists():
+        return True
+    domain = sender.rpartition("@")[2]
+    if domain not in _PUBLIC_DOMAINS and ContactIdentity.objects.filter(
+        Q(kind="email") & Q(contact_id=ticket.contact_id) & Q(value__endswith=f"@{domain}")
+    ).exists():
+        return True
+    received = Message.objects.filter(ticket=ticket, kind=Message.Kind.INBOUND).values_list("recipients", flat=True)
+    return any(sender in recipient_addresses(recipients) for recipients in received)
+
+
+def recipient_addresses(recipients: dict[str, Any]) -> set[str]:
+    """Addresses in lower case of a message's stored recipients: ``{"to": [...], "cc": [...]}`` whose entries are
+    addresses or ``{"name": …, "address": …}``."""
+    found = set()
+    for kind in ("to", "cc", "bcc"):
+        for one in recipients.get(kind) or ():
+            address = one if isinstance(one, str) else one.get("address") or one.get("email", "")
+            found.add(str(address).lower())
+    return found
