@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
@@ -54,18 +55,18 @@ def is_empty() -> bool:
 
 
 def seed_demo() -> None:
-    """Fill an empty database with the demo world."""
-    call_command("seed_demo", verbosity=0)
+    """Fill an empty database with the demo world; its progress goes to stderr."""
+    call_command("seed_demo", stdout=io.StringIO())
 
 
 def lacks_models() -> bool:
     """Whether no trained model is live yet."""
-    return not apps.get_model("ml", "ModelVersion")._default_manager.filter(state="live").exists()
+    return not apps.get_model("ml", "ModelVersion")._default_manager.filter(stage="live").exists()
 
 
 def train_models() -> None:
-    """Train and promote the first version of every model."""
-    call_command("train_models", verbosity=0)
+    """Train and promote the first version of every model; its progress goes to stderr."""
+    call_command("train_models", stdout=io.StringIO())
 
 
 def collect_static() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
-from django.urls import reverse
 
 from cs_ops.launch import preparation
 from cs_ops.launch.preflight import CannotStart, check_all
@@ -33,7 +32,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)
         layout = Layout(base=settings.BASE_DIR, var=settings.VAR_DIR)
         layout.config.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -81,9 +80,7 @@ class Command(BaseCommand):
     def _welcome(self, layout: Layout) -> None:
         self._say(f"\nCS Ops is ready at {settings.SITE_URL}")
         if preparation.is_empty():
-            self._say(
-                f"  Nobody has an account yet; make the first one at {settings.SITE_URL}{reverse('first-run')}"
-            )
+            self._say("  Nobody has an account yet: open it to make the first account, team and inbox")
         elif settings.DEMO:
             self._say(f"  Demo logins: {'  '.join(DEMO_LOGINS)}  (password {DEMO_PASSWORD})")
         self._say(f"  Logs: {layout.log}  Stop everything: Ctrl-C")
