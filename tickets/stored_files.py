@@ -59,8 +59,8 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, settings.FILE_UPLOAD_PERMISSIONS or 0o640)
-        os.replace(temporary, path)
+        Path(temporary).chmod(settings.FILE_UPLOAD_PERMISSIONS or 0o640)
+        Path(temporary).replace(path)
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise

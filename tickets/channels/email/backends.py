@@ -1,4 +1,4 @@
-"""The file outbox of the demo: each mail is one ``.eml`` file named by its Message-ID, so a repeat is no second mail."""
+"""The file outbox of the demo: one ``.eml`` file per mail, named by its Message-ID, so a repeat is no second mail."""
 
 import os
 import re
@@ -28,7 +28,7 @@ class FileOutboxBackend(BaseEmailBackend):
             handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".", suffix=".part")
             with os.fdopen(handle, "wb") as file:
                 file.write(raw.as_bytes(linesep="\r\n"))
-            os.replace(temporary, self.path_of(message_id))
+            Path(temporary).replace(self.path_of(message_id))
         return len(email_messages)
 
     def path_of(self, message_id: str) -> Path:

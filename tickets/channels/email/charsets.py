@@ -57,7 +57,9 @@ _ALIASES = {
 }
 _NAME = re.compile(r"[a-z0-9_.:+-]{1,40}")
 # Python also ships codecs that are no charsets (base64, zlib, rot13, punycode): only these families are used.
-_SAFE_CODEC = re.compile(r"(utf|iso|cp|koi8|mac|gb|big5|euc|shift|hz|tis|ascii|johab|ptcp|kz|hp-roman|latin).*")
+_SAFE_CODEC = re.compile(
+    r"(utf|iso|cp|koi8|mac|gb|big5|euc|shift|hz|tis|ascii|johab|ptcp|kz|hp-roman|latin).*"
+)
 
 
 def decode_text(data: bytes, charset: str) -> str:

@@ -19,7 +19,9 @@ _BOUNCE_SUBJECT = re.compile(
     r"|failure notice|unzustellbar|nicht zugestellt|non remis|no se (ha podido|pudo) entregar)",
     re.IGNORECASE,
 )
-_ORIGINAL_ID_IN_TEXT = re.compile(r"^[> \t]*message-id:[ \t]*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+_ORIGINAL_ID_IN_TEXT = re.compile(
+    r"^[> \t]*message-id:[ \t]*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE
+)
 _AUTOMATIC_REPLY_SUBJECT = re.compile(
     r"^\s*(auto(matic)?[- ]?(reply|response|antwort)|out of (the )?office|abwesenheit|r[eé]ponse automatique"
     r"|respuesta autom[aá]tica|risposta automatica|automatisch antwoord)",
@@ -116,7 +118,7 @@ def _is_bounce(mail: ParsedMail, markers: list[str]) -> bool:
         return True
     local = mail.sender.address.partition("@")[0].lower() if mail.sender else ""
     from_system = local in _BOUNCE_LOCAL_PARTS or mail.sender is None
-    return from_system and "null_return_path" in markers or (
+    return (from_system and "null_return_path" in markers) or (
         local in _BOUNCE_LOCAL_PARTS and _BOUNCE_SUBJECT.search(mail.subject) is not None
     )
 
@@ -141,9 +143,13 @@ def _upstream_calls_spam(mail: ParsedMail) -> bool:
 
 def read_bounce(mail: ParsedMail) -> BounceReport:
     """What a bounce says. For reports that follow no standard the returned mail is looked for in the text."""
-    failed = [one for one in mail.delivery_reports if one.action in ("failed", "")] or list(mail.delivery_reports)
+    failed = [one for one in mail.delivery_reports if one.action in ("failed", "")] or list(
+        mail.delivery_reports
+    )
     status = failed[0].status if failed else ""
-    delayed = bool(failed) and all(one.action in ("delayed", "relayed", "delivered", "expanded") for one in failed)
+    delayed = bool(failed) and all(
+        one.action in ("delayed", "relayed", "delivered", "expanded") for one in failed
+    )
     in_text = _ORIGINAL_ID_IN_TEXT.findall(mail.text[:200_000])[:5]
     ids = [*mail.bounced_message_ids, *in_text, *mail.in_reply_to, *mail.references[-1:]]
     return BounceReport(

@@ -189,58 +189,92 @@ def parse_addresses(values: list[str]) -> tuple[list[MailAddress], list[str]]:
 
 def _split_addresses(value: str) -> tuple[list[tuple[str, str | None, str]], bool]:
     """Pieces of an address list as (text outside, text in angle brackets or None, comment); and whether every
-    quote, comment and bracket was closed. One pass, nesting is a counter."""
-    pieces: list[tuple[str, str | None, str]] = []
-    outside: list[str] = []
-    angle: list[str] | None = None
-    comment: list[str] = []
-    in_quote, in_angle, nesting = False, False, 0
-    position, end = 0, len(value)
+    quote, comment and bracket was closed."""
+    scanner = _AddressScanner(value)
+    scanner.run()
+    return scanner.pieces, scanner.terminated
 
-    def close() -> None:
-        nonlocal angle
-        text = "".join(outside).strip()
-        if text or angle is not None:
-            pieces.append((text, None if angle is None else "".join(angle), "".join(comment).strip()))
-        outside.clear()
-        comment.clear()
-        angle = None
 
-    while position < end:
-        character = value[position]
-        target = comment if nesting else angle if in_angle and angle is not None else outside
-        if character == "\\" and position + 1 < end and (in_quote or nesting):
-            position += 1
-            target.append(value[position])
-        elif in_quote:
-            if character == '"':
-                in_quote = False
-                if in_angle or value[position + 1 : position + 2] == "@":
-                    target.append('"')
+class _AddressScanner:
+    """One pass over an address header; comments nest by a counter, so depth costs nothing."""
+
+    def __init__(self, value: str) -> None:
+        self.pieces: list[tuple[str, str | None, str]] = []
+        self._value = value
+        self._position = 0
+        self._outside: list[str] = []
+        self._angle: list[str] | None = None
+        self._comment: list[str] = []
+        self._in_quote = False
+        self._in_angle = False
+        self._nesting = 0
+
+    @property
+    def terminated(self) -> bool:
+        """Whether nothing was left open at the end."""
+        return not (self._in_quote or self._in_angle or self._nesting)
+
+    def run(self) -> None:
+        """Read the whole value."""
+        while self._position < len(self._value):
+            character = self._value[self._position]
+            if character == "\\" and (self._in_quote or self._nesting):
+                self._position += 1
+                self._target().append(self._value[self._position : self._position + 1])
+            elif self._in_quote:
+                self._quoted(character)
+            elif self._nesting or character == "(":
+                self._commented(character)
             else:
-                target.append(character)
-        elif character == "(" or (character == ")" and nesting):
-            nesting += 1 if character == "(" else -1
-        elif nesting:
-            comment.append(character)
-        elif character == '"':
-            in_quote = True
-            if in_angle or _quoted_local_part(value, position):
-                target.append('"')
-        elif character == "<" and not in_angle:
-            in_angle, angle = True, []
-        elif character == ">" and in_angle:
-            in_angle = False
-        elif character in ",;" and not in_angle:
-            close()
-        elif character == ":" and not in_angle and "@" not in "".join(outside[-300:]):
-            outside.clear()  # the display name of a group
+                self._plain(character)
+            self._position += 1
+        self._close_piece()
+
+    def _target(self) -> list[str]:
+        if self._nesting:
+            return self._comment
+        return self._angle if self._in_angle and self._angle is not None else self._outside
+
+    def _quoted(self, character: str) -> None:
+        if character != '"':
+            self._target().append(character)
+            return
+        self._in_quote = False
+        if self._in_angle or self._value[self._position + 1 : self._position + 2] == "@":
+            self._target().append('"')
+
+    def _commented(self, character: str) -> None:
+        if character == "(":
+            self._nesting += 1
+        elif character == ")":
+            self._nesting -= 1
         else:
-            target.append(character)
-        position += 1
-    terminated = not (in_quote or in_angle or nesting)
-    close()
-    return pieces, terminated
+            self._comment.append(character)
+
+    def _plain(self, character: str) -> None:
+        if character == '"':
+            self._in_quote = True
+            if self._in_angle or _quoted_local_part(self._value, self._position):
+                self._target().append('"')
+        elif character == "<" and not self._in_angle:
+            self._in_angle, self._angle = True, []
+        elif character == ">" and self._in_angle:
+            self._in_angle = False
+        elif character in ",;" and not self._in_angle:
+            self._close_piece()
+        elif character == ":" and not self._in_angle and "@" not in "".join(self._outside[-300:]):
+            self._outside.clear()  # the display name of a group
+        else:
+            self._target().append(character)
+
+    def _close_piece(self) -> None:
+        text = "".join(self._outside).strip()
+        if text or self._angle is not None:
+            angle = None if self._angle is None else "".join(self._angle)
+            self.pieces.append((text, angle, "".join(self._comment).strip()))
+        self._outside.clear()
+        self._comment.clear()
+        self._angle = None
 
 
 def _quoted_local_part(value: str, position: int) -> bool:

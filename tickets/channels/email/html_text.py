@@ -20,11 +20,22 @@ _SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _HIDDEN = ("script", "style", "title", "template", "noscript")
 _END_OF_HIDDEN = {name: re.compile(f"</{name}", re.IGNORECASE) for name in _HIDDEN}
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_VOID = frozenset((
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+    "track", "wbr"
+))  # fmt: skip
 # Their end tag may be left out, so an open one says nothing about depth.
-_SELF_ENDING = frozenset("p li td th tr tbody thead tfoot option optgroup dt dd colgroup rp rt".split())
-_PARAGRAPH = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl table blockquote pre hr".split())
-_LINE = frozenset("br div tr li dt dd section article header footer address center form".split())
+_SELF_ENDING = frozenset((
+    "p", "li", "td", "th", "tr", "tbody", "thead", "tfoot", "option", "optgroup", "dt", "dd",
+    "colgroup", "rp", "rt"
+))  # fmt: skip
+_PARAGRAPH = frozenset((
+    "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "blockquote", "pre", "hr"
+))  # fmt: skip
+_LINE = frozenset((
+    "br", "div", "tr", "li", "dt", "dd", "section", "article", "header", "footer", "address", "center",
+    "form"
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

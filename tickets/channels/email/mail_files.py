@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_FILE_BYTES = 100 * 1024 * 1024
-OTHER_SUFFIXES = frozenset(
-    ".xml .md .json .jsonl .yml .yaml .csv .tsv .html .htm .css .js .py .rb .pdf .png .jpg .jpeg .gif .svg .zip .gz"
-    " .bz2 .xz .tar .tgz .sqlite3 .log .lock .idx .msf .doc .docx .xls .xlsx".split()
-)
+OTHER_SUFFIXES = frozenset((
+    ".xml", ".md", ".json", ".jsonl", ".yml", ".yaml", ".csv", ".tsv", ".html", ".htm", ".css", ".js",
+    ".py", ".rb", ".pdf", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".zip", ".gz", ".bz2", ".xz", ".tar",
+    ".tgz", ".sqlite3", ".log", ".lock", ".idx", ".msf", ".doc", ".docx", ".xls", ".xlsx"
+))  # fmt: skip
 _ONE_MAIL_SUFFIXES = frozenset((".eml", ".msg", ".txt"))
 # A separator has a sender and an asctime date and is followed by a header line; the start of a sentence is not.
 _SEPARATOR = re.compile(

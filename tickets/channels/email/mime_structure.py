@@ -56,7 +56,9 @@ class _Walk:
 def split_mail(raw: bytes) -> tuple[bytes, MimePart, list[str]]:
     """Return (buffer the offsets refer to, root part, defects). Raises ``MailRefused`` when a cap is exceeded."""
     if len(raw) > limits.MAX_MESSAGE_BYTES:
-        raise MailRefused("message_too_large", f"{len(raw)} bytes, at most {limits.MAX_MESSAGE_BYTES} are read")
+        raise MailRefused(
+            "message_too_large", f"{len(raw)} bytes, at most {limits.MAX_MESSAGE_BYTES} are read"
+        )
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
     walk = _Walk(raw)

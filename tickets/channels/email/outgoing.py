@@ -65,7 +65,9 @@ def build_mail(mail: OutgoingMail) -> EmailMultiAlternatives:
     """The Django message for ``mail``; raises ``UnsafeHeader`` or, without any recipient, ValueError."""
     recipients = [*mail.to, *mail.cc, *mail.bcc]
     if not recipients or len(recipients) > MAX_RECIPIENTS:
-        raise ValueError(f"a mail needs between 1 and {MAX_RECIPIENTS} recipients, this one has {len(recipients)}")
+        raise ValueError(
+            f"a mail needs between 1 and {MAX_RECIPIENTS} recipients, this one has {len(recipients)}"
+        )
     message = EmailMultiAlternatives(
         subject=_safe(mail.subject) or "(no subject)",
         body=mail.text,
@@ -109,7 +111,9 @@ def reply_subject(subject: str) -> str:
 
 def thread_references(chain: Sequence[str]) -> list[str]:
     """Ids for the References header: the first of the thread and its latest, so that the header stays short."""
-    unique = list(dict.fromkeys(one for one in chain if one.startswith("<") and one.endswith(">") and _is_safe(one)))
+    unique = list(
+        dict.fromkeys(one for one in chain if one.startswith("<") and one.endswith(">") and _is_safe(one))
+    )
     return unique if len(unique) <= MAX_REFERENCES else unique[:1] + unique[1 - MAX_REFERENCES :]
 
 

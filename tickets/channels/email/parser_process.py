@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,9 @@ class ParserProcess:
         """Parse ``raw``; raises ``MailRefused``, with code ``parse_timeout`` or ``parser_died`` if the child had
         to be killed or ended by itself. The next call then starts a new child."""
         if len(raw) > limits.MAX_MESSAGE_BYTES:
-            raise MailRefused("message_too_large", f"{len(raw)} bytes, at most {limits.MAX_MESSAGE_BYTES} are read")
+            raise MailRefused(
+                "message_too_large", f"{len(raw)} bytes, at most {limits.MAX_MESSAGE_BYTES} are read"
+            )
         with self._lock:
             return self._parse(raw)
 
@@ -76,7 +79,7 @@ class ParserProcess:
         if self._child is not None and (self._child.poll() is not None or self._parsed >= _MAILS_PER_CHILD):
             self._stop()
         if self._child is None:
-            self._child = subprocess.Popen(
+            self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-E", "-s", "-m", self._module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -94,10 +97,8 @@ class ParserProcess:
         self._child.wait()
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
-                try:
+                with suppress(OSError):  # unsent bytes to a dead child
                     pipe.close()
-                except OSError:  # unsent bytes to a dead child
-                    pass
         self._child = None
 
     def close(self) -> None:

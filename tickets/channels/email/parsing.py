@@ -45,7 +45,9 @@ _SIGNAL_HEADERS = (
     "list-help",
     "return-path",
 )
-_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+_NOT_BASE64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+)
 _EXTENSIONS = {
     "message/rfc822": "eml",
     "text/plain": "txt",
@@ -58,7 +60,9 @@ _EXTENSIONS = {
 }
 _REPORT_PARTS = ("message/delivery-status", "message/global-delivery-status")
 _ORIGINAL_PARTS = ("message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers")
-_BOUNCED_ID = re.compile(r"^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+_BOUNCED_ID = re.compile(
+    r"^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ class ParsedMail:
     """A mail as the rest of the product sees it.
 
     ``sender`` is None unless the From header holds exactly one mailbox. ``sent_at`` is ISO 8601 in UTC or empty.
-    ``text`` is always filled when the mail has any readable body and ``folds`` are its quotes; ``html`` is empty when it is over a cap.
+    ``text`` is filled whenever the mail has any readable body and ``folds`` are its quotes; ``html`` is empty when it
+    is over a cap.
     ``signals`` are header values that say whether a person wrote the mail. ``bounced_message_ids`` are ids found
     in the part of a report that holds the returned mail. ``defects`` are stable words.
     """
@@ -244,7 +249,13 @@ def _collect_alternative(raw: bytes, part: MimePart, body: _Body, defects: list[
 def _is_body(part: MimePart) -> bool:
     if part.content_type.startswith("multipart/"):
         return True
-    if part.content_type not in ("text/plain", "text/html", "text/enriched", "text/richtext", "text/markdown"):
+    if part.content_type not in (
+        "text/plain",
+        "text/html",
+        "text/enriched",
+        "text/richtext",
+        "text/markdown",
+    ):
         return False
     named = "filename" in part.disposition_parameters or "name" in part.parameters
     return part.disposition != "attachment" and not named
@@ -350,7 +361,11 @@ def _assemble(blocks: list[tuple[str | None, str | None]], defects: list[str]) -
     for text, html in blocks:
         if html is not None:
             shape = read_html(html[: limits.MAX_HTML_BYTES])
-            links, depth, size = links + shape.links, max(depth, shape.depth), size + len(html.encode("utf-8"))
+            links, depth, size = (
+                links + shape.links,
+                max(depth, shape.depth),
+                size + len(html.encode("utf-8")),
+            )
             htmls.append(html)
             text = shape.text if text is None else text
         elif text:

@@ -6,6 +6,7 @@ Nothing is removed: the result is offsets into the unchanged text, which pages f
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 _INTRODUCTION_START = re.compile(
@@ -98,9 +99,9 @@ def has_inline_replies(text: str, folds: list[Fold]) -> bool:
     if not quotes:
         return False
     signature_start = next((fold.start for fold in folds if fold.kind == "signature"), len(text))
-    after = [
-        text[first.end : second.start] for first, second in zip(quotes, quotes[1:], strict=False)
-    ] + [text[quotes[-1].end : max(quotes[-1].end, signature_start)]]
+    after = [text[first.end : second.start] for first, second in pairwise(quotes)] + [
+        text[quotes[-1].end : max(quotes[-1].end, signature_start)]
+    ]
     return any(piece.strip() for piece in after)
 
 
@@ -187,10 +188,12 @@ def _is_header_block(lines: list[str], index: int) -> bool:
 
 def _mark_signatures(lines: list[str], kinds: list[str]) -> None:
     """A signature runs from its mark to the end of the mail or to the next quote, and is short."""
-    for index, line in enumerate(lines):
+    for index in range(len(lines)):
         if kinds[index]:
             continue
-        stop = next((n for n in range(index, min(index + _SIGNATURE_LINES + 1, len(lines))) if kinds[n]), None)
+        stop = next(
+            (n for n in range(index, min(index + _SIGNATURE_LINES + 1, len(lines))) if kinds[n]), None
+        )
         if stop is None and index + _SIGNATURE_LINES >= len(lines):
             stop = len(lines)
         if stop is not None and _opens_signature(lines[index:stop]):

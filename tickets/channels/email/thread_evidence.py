@@ -21,11 +21,12 @@ from tickets.models import Message, MessageAlias, Ticket
 
 _SUBJECT_NUMBER = re.compile(r"\[#(\d{1,12})\]")
 # Sharing one of these says nothing about working for the same company.
-_PUBLIC_DOMAINS = frozenset(
-    "aol.com fastmail.com free.fr gmail.com gmx.de gmx.net googlemail.com hey.com hotmail.com icloud.com live.com"
-    " mac.com mail.com mail.ru me.com msn.com orange.fr outlook.com pm.me proton.me protonmail.com qq.com t-online.de"
-    " web.de yahoo.com yandex.ru ymail.com zoho.com 163.com 126.com".split()
-)
+_PUBLIC_DOMAINS = frozenset((
+    "aol.com", "fastmail.com", "free.fr", "gmail.com", "gmx.de", "gmx.net", "googlemail.com", "hey.com",
+    "hotmail.com", "icloud.com", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com",
+    "orange.fr", "outlook.com", "pm.me", "proton.me", "protonmail.com", "qq.com", "t-online.de",
+    "web.de", "yahoo.com", "yandex.ru", "ymail.com", "zoho.com", "163.com", "126.com"
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,10 @@ def _ticket_by_reference(references: Iterable[str]) -> Ticket | None:
 def _tickets_by_alias(mail: ParsedMail) -> list[Ticket]:
     """Tickets that know one of the ids referred to, the nearest id first, each once."""
     ids = _referred_ids(mail)[:200]
-    known = {one.message_id: one.ticket for one in MessageAlias.objects.filter(message_id__in=ids).select_related("ticket")}
+    known = {
+        one.message_id: one.ticket
+        for one in MessageAlias.objects.filter(message_id__in=ids).select_related("ticket")
+    }
     return list({known[one].pk: known[one] for one in ids if one in known}.values())
 
 
@@ -108,7 +112,9 @@ def _takes_part(ticket: Ticket, sender: str) -> bool:
         return True
     if Message.objects.filter(ticket=ticket, contact_id__in=contact_ids).exists():
         return True
-    ours = Message.objects.filter(ticket=ticket, kind=Message.Kind.OUTBOUND).values_list("recipients", flat=True)
+    ours = Message.objects.filter(ticket=ticket, kind=Message.Kind.OUTBOUND).values_list(
+        "recipients", flat=True
+    )
     return any(sender in recipient_addresses(recipients) for recipients in ours)
 
 
@@ -116,16 +122,24 @@ def _is_colleague(ticket: Ticket, sender: str) -> bool:
     """Whether the sender works with the requester: same account, same company domain, or was copied by a participant."""
     if not sender:
         return False
-    if ticket.account_id is not None and ContactIdentity.objects.filter(
-        kind="email", value=sender, contact__account_id=ticket.account_id
-    ).exists():
+    if (
+        ticket.account_id is not None
+        and ContactIdentity.objects.filter(
+            kind="email", value=sender, contact__account_id=ticket.account_id
+        ).exists()
+    ):
         return True
     domain = sender.rpartition("@")[2]
-    if domain not in _PUBLIC_DOMAINS and ContactIdentity.objects.filter(
-        Q(kind="email") & Q(contact_id=ticket.contact_id) & Q(value__endswith=f"@{domain}")
-    ).exists():
+    if (
+        domain not in _PUBLIC_DOMAINS
+        and ContactIdentity.objects.filter(
+            Q(kind="email") & Q(contact_id=ticket.contact_id) & Q(value__endswith=f"@{domain}")
+        ).exists()
+    ):
         return True
-    received = Message.objects.filter(ticket=ticket, kind=Message.Kind.INBOUND).values_list("recipients", flat=True)
+    received = Message.objects.filter(ticket=ticket, kind=Message.Kind.INBOUND).values_list(
+        "recipients", flat=True
+    )
     return any(sender in recipient_addresses(recipients) for recipients in received)
 
 

@@ -66,4 +66,4 @@ def _sign(salt: str, value: str, secret: str | bytes) -> str:
 def _valid(salt: str, value: str, signature: str) -> bool:
     """Constant-time check against the current and the retired keys."""
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return any([constant_time_compare(_sign(salt, value, key), signature.lower()) for key in keys])
+    return any(constant_time_compare(_sign(salt, value, key), signature.lower()) for key in keys)

@@ -29,7 +29,9 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
         parser.add_argument("--inbox", required=True, help="name of the inbox")
-        parser.add_argument("--keep-dates", action="store_true", help="date messages by their Date header, not by now")
+        parser.add_argument(
+            "--keep-dates", action="store_true", help="date messages by their Date header, not by now"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -74,5 +76,5 @@ class Command(BaseCommand):
                 self.stdout.write(f"{state.label!s:<20} {states[state.value]:>7}")
         self.stdout.write(f"{_('Errors')!s:<20} {len(errors):>7}")
         if as_json:
-            counts = {state: count for state, count in sorted(states.items())}
+            counts = dict(sorted(states.items()))
             self.stdout.write(json.dumps({"total": states.total(), "states": counts, "errors": len(errors)}))

@@ -29,7 +29,9 @@ _MAX_FILE_BYTES = 100 * 1024 * 1024
 def drop_folder(inbox: Inbox) -> Path:
     """The folder of an inbox: its name where that is a plain folder name, else its slug, else its id."""
     plain = re.fullmatch(r"[\w][\w .@-]{0,79}", inbox.name) is not None
-    return Path(settings.MAIL_DROP_DIR) / (inbox.name if plain else slugify(inbox.name) or f"inbox-{inbox.pk}")
+    return Path(settings.MAIL_DROP_DIR) / (
+        inbox.name if plain else slugify(inbox.name) or f"inbox-{inbox.pk}"
+    )
 
 
 def poll_drop_folder(*, inbox: Inbox, limit: int = 500) -> list[int]:
@@ -49,7 +51,7 @@ def poll_drop_folder(*, inbox: Inbox, limit: int = 500) -> list[int]:
         try:
             # The new time comes first: it is what keeps another worker from taking the claim for an old one.
             os.utime(path)
-            os.rename(path, claim)
+            path.rename(claim)
             ledger, created = store_mail(raw=claim.read_bytes(), inbox=inbox, source=f"drop:{path.name}")
             claim.unlink()
         except FileNotFoundError:  # another worker was faster
@@ -95,6 +97,6 @@ def _release_old_claims(claims: Path, folder: Path) -> None:
     for entry in os.scandir(claims):
         if time.time() - entry.stat(follow_symlinks=False).st_mtime > _CLAIM_EXPIRES_SECONDS:
             try:
-                os.rename(entry.path, folder / entry.name)
+                Path(entry.path).rename(folder / entry.name)
             except FileNotFoundError:
                 continue

@@ -35,11 +35,13 @@ State = MailLedger.State
 
 
 def process_mail(*, ledger_id: int, accept: bool = False, keep_date: bool = False) -> MailLedger:
-    """Process one mail in state *received* and return its row; a mail that is final or worked elsewhere is left alone.
+    """Process one mail in state *received* and return its row; a final mail or one worked elsewhere is left alone.
 
     ``accept`` takes a mail for a person's whatever the classification says (a person looked at it). ``keep_date``
-    dates the message by its Date header, if that is not in the future, instead of its arrival. Raises DatabaseError when the database is in trouble: the mail
-    then stays *received*; so it does on an OSError (disk full, no process to be had). Nothing in a mail makes it raise.
+    dates the message by its Date header, if that is not in the future, instead of its arrival.
+
+    Raises DatabaseError or OSError when the machine is in trouble (database, disk, processes): the mail then stays
+    *received*. Nothing in a mail makes it raise.
     """
     ledger = _claim(ledger_id)
     if ledger is None:
@@ -61,7 +63,7 @@ def process_mail(*, ledger_id: int, accept: bool = False, keep_date: bool = Fals
             leased_until=None, attempts=F("attempts") - 1
         )
         raise
-    except Exception as error:  # noqa: BLE001 - a mail that nobody foresaw is shown, with its raw text, never lost
+    except Exception as error:
         logger.exception("mail %s could not be processed", ledger.pk)
         return _quarantine(ledger, "processing_error", f"{type(error).__name__}: {error}")
     ledger.refresh_from_db()
@@ -120,7 +122,9 @@ def _finish(ledger: MailLedger, mail: ParsedMail, accept: bool, occurred_at: dat
 
 def _decide(row: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> None:
     """Set the state of the row and do what it stands for; raises ``MailRefused`` for a mail without a usable sender."""
-    own_addresses = {address.lower() for address in Inbox.objects.exclude(address="").values_list("address", flat=True)}
+    own_addresses = {
+        address.lower() for address in Inbox.objects.exclude(address="").values_list("address", flat=True)
+    }
     kind = classify_mail(mail, own_addresses)
     ours = sent_message(mail.message_id)
     if ours is not None:
@@ -151,7 +155,9 @@ def _record_bounce(row: MailLedger, mail: ParsedMail) -> None:
     row.message, row.ticket = message, message.ticket
     if report.permanent:
         reason = row.error or mail.subject
-        Message.objects.filter(pk=message.pk).update(delivery=Message.Delivery.BOUNCED, delivery_detail=reason[:300])
+        Message.objects.filter(pk=message.pk).update(
+            delivery=Message.Delivery.BOUNCED, delivery_detail=reason[:300]
+        )
         MESSAGE_BOUNCED.record(
             by=system_viewer("mail"),
             subject_id=message.pk,
@@ -182,7 +188,9 @@ def _same_mail(mail: ParsedMail) -> Message | None:
     """
     if not mail.message_id or mail.sender is None:
         return None
-    message = Message.objects.filter(channel="email", external_id=mail.message_id).select_related("ticket").first()
+    message = (
+        Message.objects.filter(channel="email", external_id=mail.message_id).select_related("ticket").first()
+    )
     if message is None or message.subject != mail.subject[:300] or message.contact is None:
         return None
     same_sender = message.contact.identities.filter(kind="email", value=mail.sender.address.lower()).exists()
