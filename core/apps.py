@@ -1,6 +1,12 @@
 """App configuration of the ground floor."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+# The ground's registries live beside the code that uses them; importing these modules declares them.
+REGISTRY_MODULES = ("subscription", "outbox", "job_runner", "readiness", "navigation", "live.subjects", "checks")
 
 
 class CoreConfig(AppConfig):
@@ -10,5 +16,9 @@ class CoreConfig(AppConfig):
     verbose_name = "Core"
 
     def ready(self) -> None:
-        """Register the system checks that guard settings the design depends on."""
-        from core import checks  # noqa: F401  - registration by import
+        """Declare the registries, register the system checks and put the first rows in place after migrations."""
+        for module in REGISTRY_MODULES:
+            import_module(f"core.{module}")
+        from core.first_rows import put_first_rows
+
+        post_migrate.connect(put_first_rows, sender=self)

@@ -1,6 +1,7 @@
 """App configuration of tickets."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class TicketsConfig(AppConfig):
@@ -8,3 +9,9 @@ class TicketsConfig(AppConfig):
 
     name = "tickets"
     verbose_name = "Tickets"
+
+    def ready(self) -> None:
+        """Put the built-in rows in place after migrations."""
+        from tickets.first_rows import put_first_rows
+
+        post_migrate.connect(put_first_rows, sender=self)
