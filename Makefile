@@ -8,7 +8,6 @@ WORKERS ?= 2
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/15
 CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome))
-export PORT DEMO
 
 .PHONY: help setup setup-py setup-web run test test-services e2e test-long lint format bench lock
 

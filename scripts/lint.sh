@@ -15,7 +15,7 @@ check() {
     failed+=("$name")
   fi
 }
-check "ruff check" .venv/bin/ruff check --quiet .
+check "ruff check" .venv/bin/ruff check --quiet --output-format concise .
 check "ruff format" .venv/bin/ruff format --check --quiet .
 check "mypy" .venv/bin/mypy
 check "djlint lint" .venv/bin/djlint --quiet --lint templates

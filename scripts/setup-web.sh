@@ -6,9 +6,8 @@ cd "$(dirname "$0")/.."
 root=$PWD
 stamps=$root/.venv/.stamps
 
-digest() {  # of every file git would carry in the given paths, names and contents
-  find "$@" -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -print0 | LC_ALL=C sort -z | xargs -0 cat \
-    | git hash-object --stdin
+digest() {  # names and contents of our own files under the given paths
+  find "$@" -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -print0 | LC_ALL=C sort -z | xargs -0 cksum | cksum
 }
 fresh() { [ -f "$stamps/$1" ] && [ "$(cat "$stamps/$1")" = "$2" ]; }
 node_fits() { "$1" -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' 2>/dev/null; }
@@ -35,8 +34,8 @@ cd frontend
 if ! fresh web-packages "$packages" || [ ! -d node_modules ]; then
   SECONDS=0
   echo "Installing front-end packages ..."
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
-    || { echo "npm could not install the front-end packages (its own words are above); check the network and run again." >&2; exit 1; }
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >"$stamps/npm.log" 2>&1 \
+    || { cat "$stamps/npm.log" >&2; echo "npm could not install the front-end packages (its own words are above); check the network and run again." >&2; exit 1; }
   echo "$packages" > "$stamps/web-packages"
   echo "  front-end packages installed in $SECONDS s"
 fi
