@@ -77,8 +77,9 @@ def loads_code(node: ast.AST) -> bool:
 
 
 def marks_safe(node: ast.AST) -> bool:
-    made = isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in {"SafeString", "SafeText"}
-    return made or names_any("mark_safe")(node)
+    if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in {"SafeString", "SafeText"}:
+        return not all(isinstance(argument, ast.Constant) for argument in node.args)
+    return names_any("mark_safe")(node)
 
 
 def publishes_every_field(node: ast.AST) -> bool:
@@ -134,7 +135,7 @@ RULES = [
             "safestring.mark_safe(text)",
             "SafeString(text)",
         ],
-        good=["format_html('<b>{}</b>', text)", "def icon() -> SafeString: ..."],
+        good=["format_html('<b>{}</b>', text)", "SafeString(' hidden')", "def icon() -> SafeString: ..."],
     ),
     Rule(
         "a stream must not hold a database connection: the live feed is the one stream",
