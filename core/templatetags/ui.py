@@ -106,7 +106,7 @@ def rel_time(moment: datetime | None, style: str = "age", css: str = "") -> Safe
         css,
         moment.isoformat(timespec="seconds"),
         formatting.absolute(moment),
-        format_html(" data-relative") if style == "age" else "",
+        SafeString(" data-relative") if style == "age" else "",
         text,
     )
 
@@ -140,10 +140,12 @@ def sla_chip(
     ``due_at`` is the deadline of a running or breached clock, ``total_seconds`` the length of the target (for the pie),
     ``label`` a word before the countdown ("Reply in"). The page counts on by itself.
     """
+    due_at = due_at or None  # templates pass "" for a missing attribute
     chip: Context = {"state": state, "due_at": due_at, "label": label, "total_seconds": total_seconds or 0}
     if state in {"running", "breached"} and due_at is not None:
         left = (due_at - (now or timezone.now())).total_seconds()
         chip["state"] = state = "breached" if left < 0 else "running"
+        chip["counts"] = True
         chip["text"] = formatting.duration(left - left % 60 if left >= 0 else left)
         chip["tone"] = "over" if left < 0 else "bad" if left < 900 else "warn" if left < 3600 else "plain"
         spent = 1 - left / total_seconds if total_seconds else 0.5
