@@ -112,6 +112,7 @@ class Ticket(models.Model):
     assigned_reason = models.CharField(max_length=120, blank=True)
     routing_state = models.CharField(max_length=8, choices=Routing.choices, default=Routing.PENDING)
     language = models.CharField(max_length=16, blank=True)
+    follow_up_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="follow_ups")
     version = models.PositiveIntegerField(default=1)
 
     created_at = models.DateTimeField()

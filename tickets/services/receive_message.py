@@ -1,0 +1,298 @@
+"""The one door for what customers write, whatever the channel: joins a ticket or opens one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from core.actors import Actor
+from core.models import Setting
+from customers.models import Contact
+from customers.services.save_contact import identify_contact
+from people.viewer import Viewer, contact_viewer
+from tickets.events import MESSAGE_RECEIVED, TICKET_CREATED
+from tickets.message_text import one_line, preview, storable
+from tickets.models import Attachment, Inbox, Message, MessageAlias, Status, Ticket
+from tickets.services.apply_sla import choose_policy, set_deadlines
+from tickets.services.change_status import move_to
+from tickets.stored_files import store_file
+from tickets.ticket_rows import RANKS, lock_ticket, next_number, save_ticket
+
+REOPEN_DAYS = 7
+NO_SUBJECT = "(no subject)"
+
+Outcome = Literal["created", "appended", "follow_up", "duplicate"]
+
+
+@dataclass(frozen=True)
+class IncomingFile:
+    """A file of a message. ``name`` is for display only and never becomes part of a path."""
+
+    name: str
+    content: bytes
+    content_type: str = "application/octet-stream"
+    content_id: str = ""
+    is_inline: bool = False
+
+
+@dataclass(frozen=True)
+class IncomingMessage:
+    """What a channel hands over.
+
+    ``external_id`` is the channel's own id of the message: the same id never becomes two messages. ``folds`` are the
+    (start, end, kind) stretches of ``text`` that repeat older text. ``recipients`` is ``{"to": [...], "cc": [...]}``
+    of ``{"name", "address"}``. ``is_automatic`` says that no person wrote it. ``sender_verified`` is False when the
+    channel cannot tell that the sender takes part in the given ticket. ``aliases`` are ids by which answers may refer to it.
+    """
+
+    channel: str
+    sender_address: str
+    text: str
+    sender_name: str = ""
+    subject: str = ""
+    html: str = ""
+    folds: Sequence[Sequence[Any]] = ()
+    recipients: Mapping[str, Any] | None = None
+    files: Sequence[IncomingFile] = ()
+    external_id: str = ""
+    aliases: Sequence[str] = ()
+    occurred_at: datetime | None = None
+    is_automatic: bool = False
+    sender_verified: bool = True
+
+
+@dataclass(frozen=True)
+class Received:
+    """The message, with its ticket, and what became of it."""
+
+    message: Message
+    outcome: Outcome
+
+    @property
+    def ticket(self) -> Ticket:
+        """The ticket that the message is in."""
+        return self.message.ticket
+
+
+def receive_message(
+    *, incoming: IncomingMessage, by: Viewer, inbox: Inbox | None = None, ticket: Ticket | None = None
+) -> Received:
+    """Store a message from a customer in ``ticket``, or in a new one.
+
+    A ticket that is closed, or has been resolved for longer than the days of grace, is left as it is: the message opens a
+    ticket that follows it up, unless it is automatic. Within grace the ticket is reopened. Automatic messages neither
+    reopen a ticket nor make anybody wait. A message that is known by its external id is returned as a duplicate.
+
+    ``by`` is the system for channels in which the customer itself acts (events then name the contact), else somebody
+    who may create tickets. Raises PermissionDenied, ValidationError for an address that is none, and IntegrityError when
+    the same contact keeps being added at once.
+    """
+    if by.kind != "system":
+        by.require("tickets.create")
+    for _attempt in range(3):
+        try:
+            with transaction.atomic():
+                return _receive(incoming, by, inbox, ticket)
+        except IntegrityError as error:
+            # Somebody else added the same contact or message at the same moment: now it can be found.
+            clash = error
+    raise clash
+
+
+def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket: Ticket | None) -> Received:
+    external_id = storable(incoming.external_id)[:255]
+    known = known_message(incoming.channel, external_id)
+    if known is not None:
+        return Received(known, "duplicate")
+    now = incoming.occurred_at or timezone.now()
+    joined = None if ticket is None else lock_ticket(ticket.pk)
+    contact = identify_contact(
+        email=storable(incoming.sender_address),
+        name=one_line(storable(incoming.sender_name), 160),
+        by=by,
+        verified=incoming.sender_verified or joined is None,
+    )
+    actor = contact_viewer(contact.pk, by.source) if by.kind == "system" else by
+    outcome: Outcome = "appended"
+    if joined is None or _is_over(joined, now, incoming.is_automatic):
+        outcome = "created" if joined is None else "follow_up"
+        joined = _open_ticket(incoming, actor, contact, inbox, now, follows=joined)
+    message = _add_message(joined, incoming, contact, external_id, now)
+    MESSAGE_RECEIVED.record(
+        by=actor,
+        subject_id=message.pk,
+        ticket_id=joined.pk,
+        account_id=joined.account_id,
+        detail={"contact": contact.pk, "channel": message.channel, "automatic": message.is_automatic},
+        occurred_at=now,
+    )
+    if outcome == "appended":
+        _note_arrival(joined, message, contact, actor, now)
+        save_ticket(joined)
+    return Received(message, outcome)
+
+
+def known_message(channel: str, external_id: str) -> Message | None:
+    """Return the message that a channel has delivered before under this id."""
+    if not external_id:
+        return None
+    return Message.objects.filter(channel=channel, external_id=external_id).select_related("ticket").first()
+
+
+def _is_over(ticket: Ticket, now: datetime, is_automatic: bool) -> bool:
+    """Whether a message must open a ticket of its own that follows this one up."""
+    if is_automatic or ticket.status.category in Status.ACTIVE:
+        return False
+    if ticket.status.category == Status.Category.CLOSED:
+        return True
+    return ticket.resolved_at is not None and now - ticket.resolved_at > timedelta(days=reopen_days())
+
+
+def reopen_days() -> int:
+    """Return how many days after its solution a ticket is reopened by an answer of the customer."""
+    setting = Setting.objects.filter(pk="tickets.reopen_days").first()
+    return REOPEN_DAYS if setting is None else int(setting.value)
+
+
+def _open_ticket(
+    incoming: IncomingMessage,
+    actor: Actor,
+    contact: Contact,
+    inbox: Inbox | None,
+    now: datetime,
+    follows: Ticket | None,
+) -> Ticket:
+    inbox = inbox or (None if follows is None else follows.inbox) or _inbox_of(incoming.channel)
+    ticket = start_ticket(
+        subject=incoming.subject or ("" if follows is None else follows.subject),
+        channel=incoming.channel,
+        contact=contact,
+        inbox=inbox,
+        now=now,
+        actor=actor,
+        follows=follows,
+        body=preview(storable(incoming.text), incoming.folds),
+    )
+    ticket.waiting_since = None if incoming.is_automatic else now
+    ticket.save(update_fields=["waiting_since"])
+    return ticket
+
+
+def start_ticket(
+    *,
+    subject: str,
+    channel: str,
+    contact: Contact,
+    inbox: Inbox | None,
+    now: datetime,
+    actor: Actor,
+    follows: Ticket | None = None,
+    body: str = "",
+) -> Ticket:
+    """Insert a ticket with its number, promise and event. The message that opens it is the caller's to add.
+
+    A private team of the inbox has the ticket from its first moment; any other team is routing's choice.
+    """
+    team = None if inbox is None else inbox.default_team
+    ticket = Ticket(
+        number=next_number(),
+        subject=one_line(storable(subject), 300) or NO_SUBJECT,
+        inbox=inbox,
+        channel=channel,
+        account=contact.account,
+        contact=contact,
+        status=Status.objects.get(pk="new"),
+        priority=Ticket.Priority.NORMAL,
+        priority_rank=RANKS[Ticket.Priority.NORMAL],
+        team=team if team is not None and team.is_private else None,
+        follow_up_of=follows,
+        created_at=now,
+        updated_at=now,
+        last_message_at=now,
+        last_message_preview=body,
+    )
+    ticket.save()
+    TICKET_CREATED.record(
+        by=actor,
+        subject_id=ticket.pk,
+        ticket_id=ticket.pk,
+        account_id=ticket.account_id,
+        detail={"channel": channel, "follows": None if follows is None else follows.pk},
+        occurred_at=now,
+    )
+    ticket.sla_policy = choose_policy(ticket)
+    set_deadlines(ticket)
+    ticket.save()
+    return ticket
+
+
+def _inbox_of(channel: str) -> Inbox | None:
+    """Return the oldest active inbox of a channel."""
+    inboxes = Inbox.objects.filter(channel=channel, is_active=True).select_related("default_team")
+    return inboxes.order_by("pk").first()
+
+
+def _add_message(
+    ticket: Ticket, incoming: IncomingMessage, contact: Contact, external_id: str, now: datetime
+) -> Message:
+    message = Message.objects.create(
+        ticket=ticket,
+        kind=Message.Kind.INBOUND,
+        channel=incoming.channel,
+        contact=contact,
+        subject=one_line(storable(incoming.subject), 300),
+        body_text=storable(incoming.text),
+        body_html=storable(incoming.html),
+        quote_offsets=[list(fold) for fold in incoming.folds],
+        recipients=dict(incoming.recipients or {}),
+        external_id=external_id,
+        is_automatic=incoming.is_automatic,
+        created_at=now,
+    )
+    add_files(message, incoming.files)
+    aliases = dict.fromkeys(storable(alias)[:255] for alias in incoming.aliases if alias)
+    MessageAlias.objects.bulk_create(
+        [MessageAlias(ticket=ticket, message_id=alias) for alias in aliases], ignore_conflicts=True
+    )
+    return message
+
+
+def add_files(message: Message, files: Sequence[IncomingFile]) -> None:
+    """Keep the files of a message."""
+    rows = []
+    for file in files:
+        sha256, key = store_file(file.content)
+        rows.append(
+            Attachment(
+                message=message,
+                name=one_line(storable(file.name), 255) or "attachment",
+                content_type=storable(file.content_type)[:120],
+                content_id=storable(file.content_id)[:255],
+                is_inline=file.is_inline,
+                size=len(file.content),
+                sha256=sha256,
+                storage_key=key,
+            )
+        )
+    Attachment.objects.bulk_create(rows)
+
+
+def _note_arrival(ticket: Ticket, message: Message, contact: Contact, actor: Actor, now: datetime) -> None:
+    """Bring the list columns of a ticket up to date with a message that joined it, and reopen it when due."""
+    if now >= ticket.last_message_at:
+        ticket.last_message_at = now
+        ticket.last_message_preview = preview(message.body_text, message.quote_offsets)
+        ticket.last_message_inbound = True
+    if ticket.account_id is None and contact.pk == ticket.contact_id:
+        ticket.account = contact.account
+    if message.is_automatic:
+        return
+    ticket.unread = True
+    if ticket.status.category not in {Status.Category.NEW, Status.Category.OPEN}:
+        move_to(ticket, Status.objects.get(pk="open"), by=actor, reason="customer_wrote", at=now)
+        ticket.unread = True
+    if ticket.waiting_since is None:
+        ticket.waiting_since = now
