@@ -23,7 +23,9 @@ def _require_rows(values: Sequence[Any] | npt.NDArray[Any]) -> None:
         raise ValueError("no rows to measure")
 
 
-def calibration_error(confidence: Floats, hits: npt.NDArray[np.bool_] | Floats, bins: int = CALIBRATION_BINS) -> float:
+def calibration_error(
+    confidence: Floats, hits: npt.NDArray[np.bool_] | Floats, bins: int = CALIBRATION_BINS
+) -> float:
     """Expected calibration error over equal-width bins (Naeini et al. 2015): sum of n_b/n * |mean hit - mean p|."""
     _require_rows(confidence)
     edges = np.clip((np.asarray(confidence) * bins).astype(int), 0, bins - 1)
@@ -43,7 +45,9 @@ def accuracy_by_coverage(confidence: Floats, hits: npt.NDArray[np.bool_]) -> dic
     return {f"{share:.2f}": float(running[rows - 1] / rows) for share, rows in kept.items()}
 
 
-def classification_figures(truth: Sequence[str], predicted: Sequence[str], confidence: Floats) -> dict[str, Any]:
+def classification_figures(
+    truth: Sequence[str], predicted: Sequence[str], confidence: Floats
+) -> dict[str, Any]:
     """``accuracy, macro_f1, ece, coverage`` of predicted labels; macro-F1 over every label that occurs in either."""
     from sklearn.metrics import f1_score
 

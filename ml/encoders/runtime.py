@@ -41,7 +41,9 @@ def best_dtype() -> torch.dtype:
     return dtype
 
 
-def load_transformer(source: ModelSource, dtype: torch.dtype | None = None, auto_class: str = "AutoModel") -> tuple[Any, Any]:
+def load_transformer(
+    source: ModelSource, dtype: torch.dtype | None = None, auto_class: str = "AutoModel"
+) -> tuple[Any, Any]:
     """Load ``(tokenizer, model)`` in evaluation mode: safetensors only, no remote code.
 
     Raises ``ModelUnavailable`` with the source's name when transformers cannot load it.

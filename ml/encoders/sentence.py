@@ -94,7 +94,9 @@ class SentenceEncoder:
 
     def _compute(self, texts: list[str]) -> Vectors:
         torch = prepare_torch()
-        tokens = self._tokenizer([text[:MAX_CHARACTERS] for text in texts], truncation=True, max_length=self._max_tokens)
+        tokens = self._tokenizer(
+            [text[:MAX_CHARACTERS] for text in texts], truncation=True, max_length=self._max_tokens
+        )
         lengths = [len(ids) for ids in tokens["input_ids"]]
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         with torch.inference_mode():

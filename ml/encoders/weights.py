@@ -76,7 +76,9 @@ def resolve_source(configured: str) -> ModelSource:
     if folder.is_dir():
         weights = sorted(folder.glob("*.safetensors"))
         if not weights:
-            raise ModelUnavailable(f"{configured} holds no .safetensors file; other weight formats are refused.")
+            raise ModelUnavailable(
+                f"{configured} holds no .safetensors file; other weight formats are refused."
+            )
         digest = hashlib.sha256("".join(sha256_of(path) for path in weights).encode()).hexdigest()
         return ModelSource(location=str(folder), name=folder.name, digest=digest, local_only=True)
     if folder.is_absolute() or configured.startswith("."):

@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,88 +14,169 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(max_length=64)),
-                ('number', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=64)),
-                ('path', models.CharField(blank=True, max_length=255)),
-                ('files', models.JSONField(default=dict)),
-                ('digest', models.CharField(max_length=64)),
-                ('params', models.JSONField(default=dict)),
-                ('metrics', models.JSONField(default=dict)),
-                ('baseline_metrics', models.JSONField(default=dict)),
-                ('training', models.JSONField(default=dict)),
-                ('stage', models.CharField(choices=[('candidate', 'Candidate'), ('live', 'Live'), ('retired', 'Retired'), ('rejected', 'Rejected')], default='candidate', max_length=12)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(max_length=64)),
+                ("number", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=64)),
+                ("path", models.CharField(blank=True, max_length=255)),
+                ("files", models.JSONField(default=dict)),
+                ("digest", models.CharField(max_length=64)),
+                ("params", models.JSONField(default=dict)),
+                ("metrics", models.JSONField(default=dict)),
+                ("baseline_metrics", models.JSONField(default=dict)),
+                ("training", models.JSONField(default=dict)),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("candidate", "Candidate"),
+                            ("live", "Live"),
+                            ("retired", "Retired"),
+                            ("rejected", "Rejected"),
+                        ],
+                        default="candidate",
+                        max_length=12,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['task', '-number'],
+                "ordering": ["task", "-number"],
             },
         ),
         migrations.CreateModel(
-            name='ModelAlias',
+            name="ModelAlias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(max_length=64)),
-                ('name', models.CharField(default='champion', max_length=16)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ml.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(max_length=64)),
+                ("name", models.CharField(default="champion", max_length=16)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ml.modelversion"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Prediction',
+            name="Prediction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(max_length=64)),
-                ('subject_kind', models.CharField(max_length=32)),
-                ('subject_id', models.BigIntegerField()),
-                ('source', models.CharField(max_length=64)),
-                ('label', models.CharField(max_length=120)),
-                ('probability', models.FloatField()),
-                ('abstained', models.BooleanField(default=False)),
-                ('alternatives', models.JSONField(default=list)),
-                ('reasons', models.JSONField(default=list)),
-                ('input_digest', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ml.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(max_length=64)),
+                ("subject_kind", models.CharField(max_length=32)),
+                ("subject_id", models.BigIntegerField()),
+                ("source", models.CharField(max_length=64)),
+                ("label", models.CharField(max_length=120)),
+                ("probability", models.FloatField()),
+                ("abstained", models.BooleanField(default=False)),
+                ("alternatives", models.JSONField(default=list)),
+                ("reasons", models.JSONField(default=list)),
+                ("input_digest", models.CharField(blank=True, max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ml.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Feedback',
+            name="Feedback",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(max_length=64)),
-                ('subject_kind', models.CharField(max_length=32)),
-                ('subject_id', models.BigIntegerField()),
-                ('predicted_label', models.CharField(blank=True, max_length=120)),
-                ('label', models.CharField(max_length=120)),
-                ('source', models.CharField(choices=[('correction', 'Correction'), ('confirmation', 'Confirmation'), ('final_state', 'Final State')], max_length=16)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('prediction', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='feedback', to='ml.prediction')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(max_length=64)),
+                ("subject_kind", models.CharField(max_length=32)),
+                ("subject_id", models.BigIntegerField()),
+                ("predicted_label", models.CharField(blank=True, max_length=120)),
+                ("label", models.CharField(max_length=120)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("correction", "Correction"),
+                            ("confirmation", "Confirmation"),
+                            ("final_state", "Final State"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "prediction",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="feedback",
+                        to="ml.prediction",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('task', 'number'), name='one_number_per_task'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(fields=("task", "number"), name="one_number_per_task"),
         ),
         migrations.AddConstraint(
-            model_name='modelalias',
-            constraint=models.UniqueConstraint(fields=('task', 'name'), name='one_alias_per_task'),
+            model_name="modelalias",
+            constraint=models.UniqueConstraint(fields=("task", "name"), name="one_alias_per_task"),
         ),
         migrations.AddIndex(
-            model_name='prediction',
-            index=models.Index(fields=['task', '-created_at'], name='prediction_recent'),
+            model_name="prediction",
+            index=models.Index(fields=["task", "-created_at"], name="prediction_recent"),
         ),
         migrations.AddConstraint(
-            model_name='prediction',
-            constraint=models.UniqueConstraint(fields=('task', 'subject_kind', 'subject_id'), name='one_prediction_per_subject'),
+            model_name="prediction",
+            constraint=models.UniqueConstraint(
+                fields=("task", "subject_kind", "subject_id"), name="one_prediction_per_subject"
+            ),
         ),
         migrations.AddIndex(
-            model_name='feedback',
-            index=models.Index(fields=['task', 'subject_kind', 'subject_id'], name='feedback_subject'),
+            model_name="feedback",
+            index=models.Index(fields=["task", "subject_kind", "subject_id"], name="feedback_subject"),
         ),
     ]

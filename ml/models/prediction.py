@@ -28,7 +28,8 @@ class Prediction(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["task", "subject_kind", "subject_id"], name="one_prediction_per_subject"),
+            models.UniqueConstraint(
+                fields=["task", "subject_kind", "subject_id"], name="one_prediction_per_subject"
+            ),
         ]
         indexes: ClassVar = [models.Index(fields=["task", "-created_at"], name="prediction_recent")]
-

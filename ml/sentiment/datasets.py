@@ -88,7 +88,7 @@ def expand_opinions(count: int, seed: int = 0, folder: Path = CORPUS_FOLDER) -> 
     They teach the vocabulary of praise and complaint that a few hundred messages cannot hold.
     """
     lists = json.loads((folder / "opinions.json").read_text(encoding="utf-8"))
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - order of rows, no secret
     rows = []
     for number in range(count):
         wanted = "positive" if number % 2 else "negative"
@@ -107,7 +107,13 @@ def expand_opinions(count: int, seed: int = 0, folder: Path = CORPUS_FOLDER) -> 
 
 
 _GREETINGS = ("Hi,\n\n", "Hello team,\n\n", "Good morning,\n\n", "Dear support,\n\n", "Hi there, ", "Hello, ")
-_CLOSINGS = ("\n\nKind regards,\nAnna", "\n\nBest,\nMarc", "\n\nRegards", "\n\nThanks in advance\nJo", "\n\nSent from my phone")
+_CLOSINGS = (
+    "\n\nKind regards,\nAnna",
+    "\n\nBest,\nMarc",
+    "\n\nRegards",
+    "\n\nThanks in advance\nJo",
+    "\n\nSent from my phone",
+)
 
 
 def with_greetings(rows: Sequence[LabelledText], draw: random.Random) -> list[LabelledText]:

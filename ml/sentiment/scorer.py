@@ -64,7 +64,9 @@ class AdapterModel:
     def __init__(self, folder: Path = ADAPTER_FOLDER) -> None:
         weights, card = folder / "adapter.safetensors", folder / "adapter.json"
         if not weights.is_file() or not card.is_file():
-            raise ModelUnavailable(f"The sentiment adapter is missing from {folder}; run manage.py train_sentiment.")
+            raise ModelUnavailable(
+                f"The sentiment adapter is missing from {folder}; run manage.py train_sentiment."
+            )
         settings = json.loads(card.read_text(encoding="utf-8"))
         source = packaged_minilm()
         if settings["base"] != source.digest or tuple(settings["labels"]) != LABELS:
@@ -74,7 +76,9 @@ class AdapterModel:
         tensors = lora.load(weights)
         lora.merge(self._encoder, tensors)
         self._head = torch.nn.Linear(self._encoder.config.hidden_size, len(LABELS))
-        self._head.load_state_dict({"weight": tensors["head.weight"].float(), "bias": tensors["head.bias"].float()})
+        self._head.load_state_dict(
+            {"weight": tensors["head.weight"].float(), "bias": tensors["head.bias"].float()}
+        )
         self._temperature = float(settings["temperature"])
         self.version = f"minilm-adapter/{sha256_of(weights)[:12]}"
 
@@ -90,7 +94,9 @@ class AdapterModel:
             for batch in length_sorted_batches([len(ids) for ids in tokens["input_ids"]]):
                 rows = {key: [values[i] for i in batch] for key, values in tokens.items()}
                 inputs = self._tokenizer.pad(rows, return_tensors="pt")
-                pooled[batch] = mean_pool(self._encoder(**inputs).last_hidden_state, inputs["attention_mask"]).numpy()
+                pooled[batch] = mean_pool(
+                    self._encoder(**inputs).last_hidden_state, inputs["attention_mask"]
+                ).numpy()
         return pooled
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -106,7 +112,9 @@ class HuggingFaceModel:
 
     def __init__(self, configured: str, names: dict[str, str] | None = None) -> None:
         source = resolve_source(configured)
-        self._tokenizer, self._model = load_transformer(source, auto_class="AutoModelForSequenceClassification")
+        self._tokenizer, self._model = load_transformer(
+            source, auto_class="AutoModelForSequenceClassification"
+        )
         self._columns = label_columns(dict(self._model.config.id2label), names or {})
         limit = int(getattr(self._model.config, "max_position_embeddings", MAX_TOKENS))
         self._max_tokens = min(MAX_TOKENS, limit - 2)
@@ -145,7 +153,9 @@ def label_columns(names_by_column: dict[int, str], overrides: dict[str, str]) ->
         plain = overrides.get(name, re.sub(r"[^a-z0-9]+", " ", name.lower()).strip())
         found = [place for place, label in enumerate(LABELS) if plain in _SPELLINGS[label]]
         if not found:
-            raise ModelUnavailable(f"The label {name!r} of the sentiment model is unknown; map it in SENTIMENT_LABELS.")
+            raise ModelUnavailable(
+                f"The label {name!r} of the sentiment model is unknown; map it in SENTIMENT_LABELS."
+            )
         columns[int(column)] = found[0]
     return columns
 
@@ -160,14 +170,20 @@ def sentiment_model() -> SentimentModel:
     from django.conf import settings
 
     names = getattr(settings, "SENTIMENT_LABELS", {}) or {}
-    model: SentimentModel = _load_model(str(getattr(settings, "SENTIMENT_MODEL", "") or ""), tuple(sorted(names.items())))
+    model: SentimentModel = _load_model(
+        str(getattr(settings, "SENTIMENT_MODEL", "") or ""), tuple(sorted(names.items()))
+    )
     return model
 
 
 def score_sentiment(texts: Sequence[str]) -> list[Sentiment]:
     """Sentiment of every text in order; blank texts are neutral with score 0 and probability 1."""
     filled = [position for position, text in enumerate(texts) if text.strip()]
-    rows = sentiment_model().probabilities([texts[position] for position in filled]) if filled else np.zeros((0, 3))
+    rows = (
+        sentiment_model().probabilities([texts[position] for position in filled])
+        if filled
+        else np.zeros((0, 3))
+    )
     blank = np.array([0.0, 1.0, 0.0])
     by_position = dict(zip(filled, rows, strict=True))
     return [_sentiment(by_position.get(position, blank)) for position in range(len(texts))]

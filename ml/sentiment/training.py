@@ -47,7 +47,9 @@ def _batches(lengths: Sequence[int], draw: random.Random) -> list[list[int]]:
     batches: list[list[int]] = [[]]
     for position in order:
         current = batches[-1]
-        if current and (len(current) == TEXTS_PER_BATCH or (len(current) + 1) * lengths[position] > TOKENS_PER_BATCH):
+        if current and (
+            len(current) == TEXTS_PER_BATCH or (len(current) + 1) * lengths[position] > TOKENS_PER_BATCH
+        ):
             batches.append([])
         batches[-1].append(position)
     draw.shuffle(batches)
@@ -72,7 +74,9 @@ class AdapterTrainer:
     def logits(self, tokens: dict[str, Any], positions: list[int], training: bool) -> Any:
         """Class logits ``(len(positions), 3)`` in float32."""
         torch = prepare_torch()
-        inputs = self.tokenizer.pad({key: [values[i] for i in positions] for key, values in tokens.items()}, return_tensors="pt")
+        inputs = self.tokenizer.pad(
+            {key: [values[i] for i in positions] for key, values in tokens.items()}, return_tensors="pt"
+        )
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=best_dtype() == torch.bfloat16):
             states = self.encoder(**inputs).last_hidden_state
         pooled = mean_pool(states, inputs["attention_mask"])
@@ -85,7 +89,7 @@ class AdapterTrainer:
     def train(self, rows: Sequence[LabelledText], report: Callable[[str], None]) -> float:
         """Fit on the rows; returns the wall-clock seconds. Progress goes to ``report`` about every 100 steps."""
         torch = prepare_torch()
-        draw = random.Random(self.plan.seed)
+        draw = random.Random(self.plan.seed)  # noqa: S311 - order of rows, no secret
         tokens = self.tokens([row.text for row in rows])
         lengths = [len(ids) for ids in tokens["input_ids"]]
         targets = torch.tensor([LABELS.index(row.label) for row in rows])
@@ -99,7 +103,9 @@ class AdapterTrainer:
             for group in optimiser.param_groups:
                 group["lr"] = self.plan.learning_rate * self._rate(step / len(schedule))
             loss = torch.nn.functional.cross_entropy(
-                self.logits(tokens, batch, training=True), targets[batch], label_smoothing=self.plan.label_smoothing
+                self.logits(tokens, batch, training=True),
+                targets[batch],
+                label_smoothing=self.plan.label_smoothing,
             )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -107,7 +113,9 @@ class AdapterTrainer:
             optimiser.step()
             running += (float(loss.detach()) - running) * 0.02
             if step % 100 == 99 or step + 1 == len(schedule):
-                report(f"step {step + 1}/{len(schedule)}  loss {running:.3f}  {time.perf_counter() - started:.0f} s")
+                report(
+                    f"step {step + 1}/{len(schedule)}  loss {running:.3f}  {time.perf_counter() - started:.0f} s"
+                )
         return time.perf_counter() - started
 
     def _rate(self, progress: float) -> float:
@@ -122,19 +130,25 @@ class AdapterTrainer:
         lengths = [len(ids) for ids in tokens["input_ids"]]
         logits = np.empty((len(texts), len(LABELS)), dtype=np.float32)
         with torch.inference_mode():
-            for batch in _batches(lengths, random.Random(0)):
+            for batch in _batches(lengths, random.Random(0)):  # noqa: S311 - order of rows, no secret
                 logits[batch] = self.logits(tokens, batch, training=False).numpy()
         return logits
 
     def save(self, folder: Path, card: dict[str, Any]) -> None:
         """Write ``adapter.safetensors`` and ``adapter.json`` (labels, temperature, base digest, measurements)."""
         folder.mkdir(parents=True, exist_ok=True)
-        lora.save(folder / "adapter.safetensors", self.parameters, {"format": "cs-ops-lora", "base": self.source.digest})
-        (folder / "adapter.json").write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        lora.save(
+            folder / "adapter.safetensors",
+            self.parameters,
+            {"format": "cs-ops-lora", "base": self.source.digest},
+        )
+        (folder / "adapter.json").write_text(
+            json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+        )
 
 
 def shuffled(rows: Sequence[LabelledText], seed: int) -> Iterator[LabelledText]:
     """The rows in a seeded random order."""
     order = list(rows)
-    random.Random(seed).shuffle(order)
+    random.Random(seed).shuffle(order)  # noqa: S311 - order of rows, no secret
     yield from order

@@ -37,11 +37,15 @@ class Command(BaseCommand):
     help = "Train the sentiment adapter (about 12 minutes on one core) and write it with its measurements."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--goemotions", nargs="+", type=Path, required=True, help="grouped GoEmotions TSV files")
+        parser.add_argument(
+            "--goemotions", nargs="+", type=Path, required=True, help="grouped GoEmotions TSV files"
+        )
         parser.add_argument("--output", type=Path, default=ADAPTER_FOLDER, help="folder for the adapter")
         parser.add_argument("--epochs", type=int, default=2)
         parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--limit", type=int, default=0, help="train on this many rows only (a quick trial)")
+        parser.add_argument(
+            "--limit", type=int, default=0, help="train on this many rows only (a quick trial)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         missing = [str(path) for path in options["goemotions"] if not path.is_file()]
@@ -85,7 +89,7 @@ class Command(BaseCommand):
         for label in LABELS:
             rows += [row for row in shuffled(emotions, seed) if row.label == label][:PER_CLASS]
         rows += expand_opinions(OPINIONS, seed)
-        draw = random.Random(seed)
+        draw = random.Random(seed)  # noqa: S311 - order of rows, no secret
         for _ in range(CORPUS_REPEATS):
             rows += with_greetings(corpus, draw)
         return list(shuffled(rows, seed))
@@ -97,9 +101,13 @@ class Command(BaseCommand):
         rows = [*emotions, *corpus]
         targets = np.array([LABELS.index(row.label) for row in rows])
         weights = np.array([1 / len(emotions)] * len(emotions) + [1 / len(corpus)] * len(corpus))
-        return fit_temperature(trainer.predict_logits([row.text for row in rows]).astype(float), targets, weights)
+        return fit_temperature(
+            trainer.predict_logits([row.text for row in rows]).astype(float), targets, weights
+        )
 
-    def _measure(self, trainer: AdapterTrainer, rows: Sequence[LabelledText], temperature: float) -> dict[str, Any]:
+    def _measure(
+        self, trainer: AdapterTrainer, rows: Sequence[LabelledText], temperature: float
+    ) -> dict[str, Any]:
         logits = trainer.predict_logits([row.text for row in rows]).astype(float)
         probabilities = np.exp(log_softmax(logits / temperature))
         predicted = [LABELS[column] for column in probabilities.argmax(1)]

@@ -1,0 +1,108 @@
+"""``manage.py evaluate_churn``: cross-validate the churn learner on any table with a yes/no column."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.core.management.base import BaseCommand, CommandError
+
+from ml.classifiers.folds import assign_folds
+from ml.evaluation.csv_tables import read_table
+from ml.evaluation.reports import print_figures
+from ml.metrics import Floats, ranking_figures
+from ml.tabular import NotEnoughData, TabularModel
+from ml.tabular.columns import is_missing, to_number
+from ml.tabular.learners import Targets
+
+_YES = frozenset(
+    {"yes", "y", "true", "t", "1", "1.0", "churn", "churned", "left", "lost", "cancelled", "canceled"}
+)
+_NO = frozenset({"no", "n", "false", "f", "0", "0.0", "stayed", "kept", "active", "retained", "not churned"})
+
+
+class Command(BaseCommand):
+    """Every row is predicted by a model that did not see it; figures are over these pooled predictions."""
+
+    help = "Cross-validate the churn model on --data, beside the overall churn rate."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--data", type=Path, required=True, metavar="F.csv")
+        parser.add_argument("--label", required=True, metavar="COL", help="yes/no column")
+        parser.add_argument(
+            "--drop", nargs="*", default=[], metavar="COL", action="extend", help="columns to leave out"
+        )
+        parser.add_argument("--folds", type=int, default=5)
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["folds"] < 2:
+            raise CommandError("--folds must be at least 2")
+        label, path = options["label"], options["data"]
+        rows = [row for row in read_table(path, [label, *options["drop"]]) if not is_missing(row[label])]
+        outcome = self._outcome(path, label, [row[label].strip() for row in rows])
+        names = [name for name in rows[0] if name != label and name not in options["drop"]]
+        features = [name for name in names if not self._is_identifier(name, rows)]
+        if len(features) < len(names):
+            left_out = ", ".join(name for name in names if name not in features)
+            self.stderr.write(f"left out as identifiers: {left_out}")
+        folds = assign_folds(outcome, options["seed"], options["folds"])
+        if folds is None or folds.max() + 1 < options["folds"]:
+            raise CommandError(f"{path}: {len(rows)} rows are too few for {options['folds']} folds")
+        started = time.perf_counter()
+        try:
+            ours, priors = self._cross_validate(rows, outcome, features, folds, options["seed"])
+        except NotEnoughData as error:
+            raise CommandError(f"{path}: {error}") from error
+        figures: dict[str, Any] = dict(ranking_figures(outcome, ours))
+        figures["rows"], figures["positives"] = len(rows), int(outcome.sum())
+        figures["train_seconds"] = time.perf_counter() - started
+        figures["baseline"] = dict(ranking_figures(outcome, priors))
+        print_figures(self.stdout, figures, options["json"])
+
+    def _outcome(self, path: Path, label: str, values: list[str]) -> Targets:
+        """1 for the churned. Known words decide; otherwise the rarer of two values is the outcome."""
+        distinct = sorted(set(values))
+        if len(distinct) != 2:
+            shown = ", ".join(distinct[:5]) or "none"
+            raise CommandError(
+                f'{path}: column "{label}" needs exactly two values, it has {len(distinct)}: {shown}'
+            )
+        yes = [value for value in distinct if value.lower() in _YES]
+        no = [value for value in distinct if value.lower() in _NO]
+        if len(yes) == 1:
+            positive = yes[0]
+        elif len(no) == 1:
+            positive = next(value for value in distinct if value not in no)
+        else:
+            positive = min(distinct, key=lambda value: (values.count(value), value))
+            self.stderr.write(f'taking the rarer value "{positive}" of "{label}" as churned')
+        return np.array([value == positive for value in values], dtype=int)
+
+    def _is_identifier(self, name: str, rows: list[dict[str, str]]) -> bool:
+        """A text that differs in every row, or a whole number that does so in a column named like an id."""
+        values = [row[name].strip() for row in rows if not is_missing(row[name])]
+        if len(values) < 10 or len(set(values)) < len(values):
+            return False
+        numeric = all(not np.isnan(to_number(value)) for value in values)
+        named = name.lower().endswith(("id", "number", "index")) or name == ""
+        return named or not numeric
+
+    def _cross_validate(
+        self, rows: list[dict[str, str]], outcome: Targets, features: list[str], folds: Targets, seed: int
+    ) -> tuple[Floats, Floats]:
+        ours, priors = np.empty(len(rows)), np.empty(len(rows))
+        count = int(folds.max()) + 1
+        for fold in range(count):
+            train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            priors[held] = outcome[train].mean()
+            model = TabularModel.train(
+                [rows[i] for i in train], outcome[train].tolist(), features, seed=seed, refits=0
+            )
+            ours[held] = model.predict_proba([rows[i] for i in held])
+            self.stderr.write(f"fold {fold + 1} of {count}: learner {model.learner}")
+        return ours, priors

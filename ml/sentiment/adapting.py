@@ -1,0 +1,99 @@
+"""Adapting the sentiment model to the operator's own labels without touching the encoder.
+
+The labelled texts train the text classifier (n-grams and the adapter's pooled states), whose answer is then averaged
+in log space with the shipped model's; the weight is chosen out of fold, so that ten labels change little and ten
+thousand decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.classifiers import TextClassifier
+from ml.classifiers.folds import assign_folds
+from ml.metrics import fit_temperature, log_softmax
+from ml.sentiment.datasets import LABELS
+from ml.sentiment.scorer import AdapterModel, SentimentModel
+
+Floats = npt.NDArray[np.float64]
+
+WEIGHTS = np.linspace(0, 1, 11)
+FLOOR = 1e-4
+
+
+class PooledStates:
+    """The adapted encoder's pooled states as unit vectors, in the shape that a text classifier wants."""
+
+    def __init__(self, model: AdapterModel) -> None:
+        self._model = model
+        self.digest = model.version
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit vectors ``(len(texts), 384)``."""
+        states = self._model.features(texts)
+        scaled: npt.NDArray[np.float32] = states / np.linalg.norm(states, axis=1, keepdims=True).clip(
+            min=1e-9
+        )
+        return scaled
+
+
+class AdaptedModel:
+    """The shipped model and a classifier trained on the operator's labels, averaged in log space."""
+
+    def __init__(
+        self, shipped: SentimentModel, learned: TextClassifier, weight: float, temperature: float
+    ) -> None:
+        self._shipped = shipped
+        self._learned = learned
+        self._weight = weight
+        self._temperature = temperature
+        self.version = f"{shipped.version}+adapted"
+
+    def probabilities(self, texts: Sequence[str]) -> Floats:
+        """P(negative), P(neutral), P(positive): ``(len(texts), 3)``."""
+        learned = _in_label_order(self._learned, self._learned.probabilities(texts))
+        return np.exp(_combined(self._shipped.probabilities(texts), learned, self._weight, self._temperature))
+
+
+def adapted_model(shipped: SentimentModel, texts: Sequence[str], labels: Sequence[str]) -> AdaptedModel:
+    """Train on texts with labels out of ``LABELS``; with too few rows to judge by, the shipped model keeps its say."""
+    encoder = PooledStates(shipped) if isinstance(shipped, AdapterModel) else None
+    targets = np.array([LABELS.index(label) for label in labels])
+    weight, temperature = 0.0, 1.0
+    folds = assign_folds(targets, 0)
+    if folds is not None:
+        learned = np.empty((len(texts), len(LABELS)))
+        for fold in range(int(folds.max()) + 1):
+            train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            part = TextClassifier(encoder).fit([texts[i] for i in train], [labels[i] for i in train])
+            learned[held] = _in_label_order(part, part.probabilities([texts[i] for i in held]))
+        weight, temperature = _choose(shipped.probabilities(texts), learned, targets)
+    return AdaptedModel(shipped, TextClassifier(encoder).fit(texts, labels), weight, temperature)
+
+
+def _choose(shipped: Floats, learned: Floats, targets: npt.NDArray[np.int_]) -> tuple[float, float]:
+    """Weight of the learned half and temperature with the lowest out-of-fold log-loss, over the classes that occur."""
+    present = np.unique(targets)
+    columns = np.searchsorted(present, targets)
+    best, best_loss = (0.0, 1.0), np.inf
+    for weight in WEIGHTS:
+        logits = _combined(shipped, learned, float(weight), 1.0)[:, present]
+        temperature = fit_temperature(logits, columns)
+        loss = -log_softmax(logits / temperature)[np.arange(len(columns)), columns].mean()
+        if loss < best_loss:
+            best, best_loss = (float(weight), temperature), loss
+    return best
+
+
+def _combined(shipped: Floats, learned: Floats, weight: float, temperature: float) -> Floats:
+    logits = (1 - weight) * np.log(shipped.clip(min=FLOOR)) + weight * np.log(learned.clip(min=FLOOR))
+    return log_softmax(logits / temperature)
+
+
+def _in_label_order(model: TextClassifier, probabilities: Floats) -> Floats:
+    ordered = np.zeros((len(probabilities), len(LABELS)))
+    ordered[:, [LABELS.index(label) for label in model.labels]] = probabilities
+    return ordered
