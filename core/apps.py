@@ -6,7 +6,15 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 # The ground's registries live beside the code that uses them; importing these modules declares them.
-REGISTRY_MODULES = ("subscription", "outbox", "job_runner", "readiness", "navigation", "live.subjects", "checks")
+REGISTRY_MODULES = (
+    "subscription",
+    "outbox",
+    "job_runner",
+    "readiness",
+    "navigation",
+    "live.subjects",
+    "checks",
+)
 
 
 class CoreConfig(AppConfig):

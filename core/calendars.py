@@ -68,6 +68,8 @@ class OpeningHours:
 
     def seconds_between(self, start: datetime, end: datetime) -> float:
         """Return the open seconds in [start, end); negative when the end lies before the start."""
+        # Differences of two moments in one local zone would be wall-clock differences, so everything is UTC here.
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
         if end < start:
             return -self.seconds_between(end, start)
         total = 0.0
@@ -84,6 +86,7 @@ class OpeningHours:
 
         Raises CalendarError when ten years do not hold that much open time.
         """
+        start = start.astimezone(UTC)
         remaining = timedelta(seconds=seconds)
         day = start.astimezone(self.zone).date()
         for offset in range(HORIZON_DAYS):
@@ -101,7 +104,7 @@ def _parse_ranges(day: str, ranges: Sequence[Sequence[str]]) -> list[tuple[time,
     """Parse one weekday's windows, sorted; raises CalendarError on overlap or an end before the start."""
     result: list[tuple[time, time]] = []
     ends: list[int] = []
-    for entry in sorted(ranges):
+    for entry in sorted(ranges, key=list):
         try:
             start_text, end_text = entry
             start = time.fromisoformat(start_text)

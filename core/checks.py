@@ -14,7 +14,9 @@ def sqlite_is_immediate(**_: Any) -> list[CheckMessage]:
     if "sqlite3" not in database["ENGINE"]:
         return []
     options = database.get("OPTIONS", {})
-    if options.get("transaction_mode") == "IMMEDIATE" and "journal_mode=WAL" in options.get("init_command", ""):
+    if options.get("transaction_mode") == "IMMEDIATE" and "journal_mode=WAL" in options.get(
+        "init_command", ""
+    ):
         return []
     return [Error("SQLite needs transaction_mode IMMEDIATE and WAL.", id="core.E001")]
 

@@ -110,7 +110,10 @@ class EventType:
             details.append((data, salt))
         Event.objects.bulk_create(events, batch_size=500)
         EventDetail.objects.bulk_create(
-            [EventDetail(event=event, data=data, salt=salt) for event, (data, salt) in zip(events, details, strict=True)],
+            [
+                EventDetail(event=event, data=data, salt=salt)
+                for event, (data, salt) in zip(events, details, strict=True)
+            ],
             batch_size=500,
         )
         EventPosition.objects.bulk_create([EventPosition(event=event) for event in events], batch_size=500)
@@ -135,7 +138,10 @@ def event_type(verb: str) -> EventType | None:
 
 
 SUBSCRIBER_PARKED = EventType(
-    "core.event_parked", subject="dead_letter", sentence=_("parked an event that could not be handled"), feed=False
+    "core.event_parked",
+    subject="dead_letter",
+    sentence=_("parked an event that could not be handled"),
+    feed=False,
 )
 DEAD_LETTER_RETRIED = EventType(
     "core.dead_letter_retried", subject="dead_letter", sentence=_("retried parked events"), feed=False
@@ -146,7 +152,9 @@ DEAD_LETTER_DROPPED = EventType(
 SUBSCRIBER_REPLAYED = EventType(
     "core.subscriber_replayed", subject="subscriber", sentence=_("replayed a subscriber"), feed=False
 )
-OUTBOUND_RETRIED = EventType("core.outbound_retried", subject="outbound", sentence=_("sent again"), feed=False)
+OUTBOUND_RETRIED = EventType(
+    "core.outbound_retried", subject="outbound", sentence=_("sent again"), feed=False
+)
 JOB_STARTED = EventType("core.job_started", subject="job", sentence=_("started a job"), feed=False)
 JOB_ENDED = EventType("core.job_ended", subject="job", sentence=_("ended a job"), feed=False)
 JOB_CANCELLED = EventType("core.job_cancelled", subject="job", sentence=_("cancelled a job"), feed=False)

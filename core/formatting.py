@@ -83,7 +83,9 @@ def compact(value: Number | None) -> str:
     size = abs(number)
     if size < 9_999.5:
         return plain(number)
-    unit, letter = (1_000, "k") if size < 999_500 else (1_000_000, "M") if size < 999_500_000 else (10**9, "B")
+    unit, letter = (
+        (1_000, "k") if size < 999_500 else (1_000_000, "M") if size < 999_500_000 else (10**9, "B")
+    )
     scaled = number / unit
     text = plain(scaled, 0 if abs(scaled) >= 100 else 1)
     return text.removesuffix(".0").removesuffix(",0") + letter
@@ -179,7 +181,9 @@ def clock_or_day(moment: datetime | None, now: datetime | None = None) -> str:
 
 def initials(name: str) -> str:
     """Return one or two letters for an avatar: first letters of the first and last word of a name or address."""
-    words = [word for word in name.split("@")[0].replace(".", " ").replace("_", " ").split() if word[:1].isalnum()]
+    words = [
+        word for word in name.split("@")[0].replace(".", " ").replace("_", " ").split() if word[:1].isalnum()
+    ]
     if not words:
         return "?"
     return (words[0][0] + (words[-1][0] if len(words) > 1 else words[0][1:2])).upper()

@@ -17,7 +17,7 @@ from core import nudge
 from core.actors import SYSTEM, Actor
 from core.events import JOB_CANCELLED, JOB_ENDED, JOB_RETRIED, JOB_STARTED
 from core.models import Job, JobLog
-from core.registry import Part, Registry
+from core.registry import Label, Part, Registry
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Slice:
 class JobHandler(Part):
     """Does one kind of job. ``run_slice`` takes under a minute and may be repeated after a kill."""
 
-    label: ClassVar[str] = ""
+    label: ClassVar[Label] = ""
     queue: ClassVar[str] = "batch"
 
     def run_slice(self, job: Job) -> Slice:
@@ -132,7 +132,10 @@ def _claim(queue: str) -> Job | None:
     for job in Job.objects.filter(free, due, queue=queue, state__in=OPEN).order_by("pk")[:5]:
         token = secrets.token_hex(16)
         claimed = Job.objects.filter(free, pk=job.pk, state__in=OPEN).update(
-            leased_until=now + LEASE, lease_token=token, state=Job.State.RUNNING, started_at=job.started_at or now
+            leased_until=now + LEASE,
+            lease_token=token,
+            state=Job.State.RUNNING,
+            started_at=job.started_at or now,
         )
         if claimed:
             job.refresh_from_db()

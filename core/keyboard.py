@@ -71,4 +71,6 @@ def combo_for(action: str) -> str:
 def display(combo: str) -> str:
     """Return a combination as people read it: "Mod+k" → "⌘K", "Shift+E" → "⇧E", "g i" → "G I"."""
     shown = combo.replace("Mod+", "⌘").replace("Shift+", "⇧").replace("Enter", "↵")
-    return " ".join(part.upper() if len(part) == 1 else part[:-1] + part[-1].upper() for part in shown.split(" "))
+    return " ".join(
+        part.upper() if len(part) == 1 else part[:-1] + part[-1].upper() for part in shown.split(" ")
+    )

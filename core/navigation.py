@@ -111,7 +111,9 @@ _PLACES: tuple[Place, ...] = ("rail", "create", "settings", "user")
 
 
 def _sorted(place: Place) -> Iterable[NavItem]:
-    return sorted((item for item in navigation if item.place == place), key=lambda item: (item.order, item.key))
+    return sorted(
+        (item for item in navigation if item.place == place), key=lambda item: (item.order, item.key)
+    )
 
 
 def _covers(url: str, path: str) -> bool:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 from celery import current_app
 from django.db import connection, transaction
@@ -31,17 +32,17 @@ def send(task: str, *, queue: str, **kwargs: object) -> None:
 def after_commit(verb: str) -> None:
     """Nudge the queues whose subscribers want ``verb`` once the transaction commits, each queue once."""
     for queue in sorted(queues_for(verb) | {"events"}):
-        _once_after_commit(f"pump:{queue}", lambda queue=queue: send("core.pump_events", queue=queue, only_queue=queue))
+        _once_after_commit(f"pump:{queue}", partial(send, "core.pump_events", queue=queue, only_queue=queue))
 
 
 def outbound_after_commit() -> None:
     """Nudge the sender of the outbox once the transaction commits."""
-    _once_after_commit("outbound", lambda: send("core.send_outbound", queue="outbound"))
+    _once_after_commit("outbound", partial(send, "core.send_outbound", queue="outbound"))
 
 
 def job_after_commit(queue: str) -> None:
     """Nudge the runner of jobs of ``queue`` once the transaction commits."""
-    _once_after_commit(f"jobs:{queue}", lambda: send("core.run_jobs", queue=queue, only_queue=queue))
+    _once_after_commit(f"jobs:{queue}", partial(send, "core.run_jobs", queue=queue, only_queue=queue))
 
 
 class _Nudge:

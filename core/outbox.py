@@ -21,7 +21,7 @@ from core import nudge
 from core.actors import Actor
 from core.events import OUTBOUND_RETRIED
 from core.models import Outbound
-from core.registry import Part, Registry
+from core.registry import Label, Part, Registry
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Postponed(Exception):
 class Sender(Part):
     """Delivers one kind of outbound row."""
 
-    label: ClassVar[str] = ""
+    label: ClassVar[Label] = ""
 
     def prepare(self, outbound: Outbound) -> Any:
         """Read rows, check that sending is still right and build what is sent; may raise any failure of this module."""
@@ -106,7 +106,10 @@ def cancel_outbound(*, outbound: Outbound, reason: str) -> bool:
     """Cancel a row that has not begun to leave; returns whether it was still in time."""
     with transaction.atomic():
         cancelled = Outbound.objects.filter(pk=outbound.pk, state=Outbound.State.PENDING).update(
-            state=Outbound.State.CANCELLED, last_error=reason, finished_at=timezone.now(), updated_at=timezone.now()
+            state=Outbound.State.CANCELLED,
+            last_error=reason,
+            finished_at=timezone.now(),
+            updated_at=timezone.now(),
         )
         if cancelled:
             outbound.refresh_from_db()
@@ -229,7 +232,12 @@ def _advance(outbound: Outbound, **values: Any) -> bool:
 
 
 def _settle(
-    outbound: Outbound, sender: Sender | None, state: Outbound.State, *, error: str = "", provider_id: str = ""
+    outbound: Outbound,
+    sender: Sender | None,
+    state: Outbound.State,
+    *,
+    error: str = "",
+    provider_id: str = "",
 ) -> None:
     """Give the row its final state and let the sender write what follows, in one transaction."""
     with transaction.atomic():

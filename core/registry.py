@@ -21,6 +21,9 @@ from typing import ClassVar, Generic, TypeVar
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
+
+Label = str | Promise
 
 
 class Part:
@@ -69,7 +72,9 @@ class Registry(Generic[P]):
         try:
             return self._parts[key]
         except KeyError:
-            raise LookupError(f"no {self.location} part {key!r}; known: {', '.join(sorted(self._parts))}") from None
+            raise LookupError(
+                f"no {self.location} part {key!r}; known: {', '.join(sorted(self._parts))}"
+            ) from None
 
     def __contains__(self, key: object) -> bool:
         return key in self._parts

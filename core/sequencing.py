@@ -32,4 +32,3 @@ def sequence_events() -> int:
 def last_seq() -> int:
     """Return the last ``seq`` given out, 0 in an empty log."""
     return Sequencer.objects.values_list("last_seq", flat=True).get(pk=1)
-

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from core.models import Event
-from core.registry import Part, Registry
+from core.registry import Label, Part, Registry
 
 
 class Subscriber(Part):
@@ -15,7 +15,7 @@ class Subscriber(Part):
     loaded. Order holds per stream (ticket, else account); with ``shards`` > 1 streams are spread over shards.
     """
 
-    label: ClassVar[str] = ""
+    label: ClassVar[Label] = ""
     verbs: ClassVar[frozenset[str]] = frozenset()
     queue: ClassVar[str] = "events"
     shards: ClassVar[int] = 1

@@ -17,13 +17,23 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
-for _folder in ("", "log", "media", "models", "broker/in", "broker/processed", "broker/control", "mail-drop", "outbox"):
+for _folder in (
+    "",
+    "log",
+    "media",
+    "models",
+    "broker/in",
+    "broker/processed",
+    "broker/control",
+    "mail-drop",
+    "outbox",
+):
     (VAR_DIR / _folder).mkdir(mode=0o750, parents=True, exist_ok=True)
 
 
 def _secret_key() -> str:
     """Return SECRET_KEY from the environment, or the key kept in var/, made at the first start (mode 0600)."""
-    if key := env.str("SECRET_KEY", default=""):
+    if key := str(env.str("SECRET_KEY", default="")):
         return key
     path = VAR_DIR / "secret_key"
     try:
@@ -97,7 +107,9 @@ TEMPLATES: list[dict[str, Any]] = [
             "loaders": (
                 ["django.template.loaders.filesystem.Loader"]
                 if DEBUG
-                else [("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"])]
+                else [
+                    ("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"])
+                ]
             ),
         },
     }
@@ -121,7 +133,10 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     _database["CONN_HEALTH_CHECKS"] = True
-    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=8)}
+    _database.setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 0,
+        "max_size": env.int("DATABASE_POOL_SIZE", default=8),
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- People ---------------------------------------------------------------------------------------------------------
@@ -150,7 +165,9 @@ CSRF_COOKIE_NAME = "__Host-csrf" if _https else "csrftoken"
 SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31536000 if _https else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", default=False) else None
+)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -291,7 +308,10 @@ SPECTACULAR_SETTINGS = {
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 if CELERY_BROKER_URL.startswith("redis"):
-    CACHES["default"] = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CELERY_BROKER_URL}
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CELERY_BROKER_URL,
+    }
 
 LOGGING: dict[str, Any] = {
     "version": 1,

@@ -45,7 +45,9 @@ def idempotent(method: View) -> View:
     return wrapped  # type: ignore[return-value]
 
 
-def _answer(claimed: IdempotencyRecord, method: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:
+def _answer(
+    claimed: IdempotencyRecord, method: Callable[..., Response], *args: Any, **kwargs: Any
+) -> Response:
     """Run the handler and remember its answer in the transaction of its effects."""
     try:
         with transaction.atomic():
@@ -77,7 +79,9 @@ def _claim(request: Request, key: str) -> tuple[IdempotencyRecord, Response | No
         pass
     record = IdempotencyRecord.objects.filter(scope=scope, key=key).first()
     if record is None or record.status is None:
-        conflict = problem(409, code="in_progress", detail="A request with this Idempotency-Key is being worked on.")
+        conflict = problem(
+            409, code="in_progress", detail="A request with this Idempotency-Key is being worked on."
+        )
         conflict["Retry-After"] = "1"
         return IdempotencyRecord(), conflict
     if record.request_digest != digest:

@@ -73,7 +73,9 @@ def _label(value: float) -> str:
     return f"{value:g}"
 
 
-def month_ticks(first: date, last: date, *, until: date | None = None, labels: Sequence[str] = ()) -> list[Tick]:
+def month_ticks(
+    first: date, last: date, *, until: date | None = None, labels: Sequence[str] = ()
+) -> list[Tick]:
     """Return month starts between two days at most seven times, in percent; ``labels`` are twelve month names."""
     months: list[date] = []
     year, month = first.year, first.month
@@ -124,7 +126,11 @@ def history_plot(
         return closed(upper, lower) if len(known) > 1 else ""
 
     now = points[-1]
-    paths = [("ab", band(points)), ("a1", band([now, *forecast]) if forecast else ""), ("l1", path(line(points)))]
+    paths = [
+        ("ab", band(points)),
+        ("a1", band([now, *forecast]) if forecast else ""),
+        ("l1", path(line(points))),
+    ]
     if forecast:
         paths.append(("l1 dash thin", path(line([now, *forecast]))))
     ruler: list[Rect] = []
@@ -182,7 +188,9 @@ def line_plot(
 
     paths = []
     for css, line in series:
-        drawn = [(scale(index, 0, max(1, len(line) - 1), 0, WIDE), y(value)) for index, value in enumerate(line)]
+        drawn = [
+            (scale(index, 0, max(1, len(line) - 1), 0, WIDE), y(value)) for index, value in enumerate(line)
+        ]
         paths.append((css, path(drawn)))
     main = series[0][1]
     marks = [

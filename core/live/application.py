@@ -7,7 +7,7 @@ connection. Clients resume with ``Last-Event-ID``; who has missed too much gets 
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -21,9 +21,9 @@ from core.live.reader import Change, Listener
 
 logger = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 POLL_SECONDS = 0.3
@@ -90,7 +90,7 @@ class LiveFeed:
             return
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         topics = frozenset(topic for value in query.get("topics", []) for topic in value.split(",") if topic)
-        listener = await _in_thread(reader.identify)(_session_key(headers.get("cookie", "")), topics)
+        listener = await in_thread(reader.identify)(_session_key(headers.get("cookie", "")), topics)
         if listener is None:
             await _refuse(send, 401)
             return
@@ -114,7 +114,7 @@ class LiveFeed:
         self.streams.add(stream)
         disconnected = asyncio.create_task(_wait_for_disconnect(receive))
         try:
-            for chunk in await _in_thread(_opening_chunks)(listener, last_event_id):
+            for chunk in await in_thread(_opening_chunks)(listener, last_event_id):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             while not disconnected.done():
                 chunk = await _next_chunk(stream, disconnected)
@@ -136,7 +136,7 @@ class LiveFeed:
     async def _poll(self) -> None:
         """Read new events while anybody listens and hand each stream what it may see."""
         loop = asyncio.get_running_loop()
-        self._seq = await _in_thread(reader.head)()
+        self._seq = await in_thread(reader.head)()
         checked = loop.time()
         while True:
             await asyncio.sleep(POLL_SECONDS)
@@ -145,12 +145,12 @@ class LiveFeed:
                 continue
             try:
                 if self._seq < 0:
-                    self._seq = await _in_thread(reader.head)()
+                    self._seq = await in_thread(reader.head)()
                 listeners = {stream.listener for stream in self.streams}
-                self._seq, changes = await _in_thread(reader.read)(self._seq, listeners)
+                self._seq, changes = await in_thread(reader.read)(self._seq, listeners)
                 if loop.time() - checked > SESSION_SECONDS:
                     checked = loop.time()
-                    alive = await _in_thread(reader.alive)(listeners)
+                    alive = await in_thread(reader.alive)(listeners)
                     for stream in [stream for stream in self.streams if stream.listener not in alive]:
                         stream.offer(None)
             except Exception:
@@ -210,6 +210,6 @@ def _session_key(cookie_header: str) -> str:
     return "" if morsel is None else morsel.value
 
 
-def _in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+def in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     """Run a database function in a worker thread and give its connection back at the end."""
     return sync_to_async(reader.releasing(function), thread_sensitive=False)

@@ -67,7 +67,7 @@ def identify(session_key: str, topics: frozenset[str]) -> Listener | None:
     user = get_user(request)
     if not user.is_authenticated or not user.is_active or user.pk is None:
         return None
-    return Listener(session_key, user.pk, user.as_viewer(), topics)  # type: ignore[union-attr]
+    return Listener(session_key, user.pk, user.as_viewer(), topics)
 
 
 def alive(listeners: Collection[Listener]) -> set[Listener]:

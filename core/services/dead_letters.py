@@ -36,7 +36,9 @@ def retry_stream(*, letter: DeadLetter, by: Actor) -> int:
         try:
             prepared = subscriber.prepare([event])
             with transaction.atomic():
-                taken = DeadLetter.objects.filter(pk=head.pk, state__in=OPEN).update(state=DeadLetter.State.DONE)
+                taken = DeadLetter.objects.filter(pk=head.pk, state__in=OPEN).update(
+                    state=DeadLetter.State.DONE
+                )
                 if taken:
                     subscriber.apply([event], prepared)
         except Exception as error:  # noqa: BLE001 - the error is shown beside the letter

@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
-from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, ClearableFileInput, RadioSelect, Select
+from django.forms import (
+    BoundField,
+    CheckboxInput,
+    CheckboxSelectMultiple,
+    ClearableFileInput,
+    RadioSelect,
+    Select,
+)
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.dates import MONTHS_3
@@ -159,7 +166,11 @@ def sla_chip(
     return chip
 
 
-_SENTIMENTS = {"angry": ("ang", "mood-angry"), "negative": ("neg", "mood-sad"), "positive": ("pos", "mood-smile")}
+_SENTIMENTS = {
+    "angry": ("ang", "mood-angry"),
+    "negative": ("neg", "mood-sad"),
+    "positive": ("pos", "mood-smile"),
+}
 
 
 @register.inclusion_tag("ui/sentiment_mark.html")
@@ -293,7 +304,7 @@ def share_bar(parts: Iterable[tuple[float, str, str]], label: str = "") -> Conte
 
 @register.inclusion_tag("ui/change_list.html")
 def change_list(changes: Iterable[tuple[str, float]]) -> Context:
-    """"What changed": (label, points) rows with signed bars on one common zero."""
+    """ "What changed": (label, points) rows with signed bars on one common zero."""
     rows = list(changes)
     bars = charts.diverging([points for _, points in rows], box=52)
     return {
@@ -311,7 +322,13 @@ def churn_drivers(drivers: Iterable[tuple[str, str, float]]) -> Context:
     bars = charts.diverging([points for _, _, points in rows])
     return {
         "rows": [
-            {"label": label, "seen": seen, "points": points, "bar": bar, "tone": "bad" if points > 0 else "good"}
+            {
+                "label": label,
+                "seen": seen,
+                "points": points,
+                "bar": bar,
+                "tone": "bad" if points > 0 else "good",
+            }
             for (label, seen, points), bar in zip(rows, bars, strict=True)
         ]
     }
@@ -398,7 +415,10 @@ def bar_chart(
     height: int = 176,
 ) -> Context:
     """Stacked columns from zero. ``css`` one class per layer, bottom first: c1, cb, c-bad, s-warn, s-good."""
-    return {"plot": charts.stacked_plot(columns, css=css.split(), labels=labels, height=height), "label": label}
+    return {
+        "plot": charts.stacked_plot(columns, css=css.split(), labels=labels, height=height),
+        "label": label,
+    }
 
 
 @register.inclusion_tag("ui/chart_data.html")
@@ -489,7 +509,11 @@ def keyboard_table(context: template.Context) -> list[keyboard.Key]:
     """All keys of this page for this viewer, in the order of the help dialog."""
     request = context.get("request")
     viewer = getattr(request, "viewer", None)
-    targets = [(link.goto, link.label, link.url) for link in navigation.links(viewer, place="rail")] if viewer else []
+    targets = (
+        [(link.goto, link.label, link.url) for link in navigation.links(viewer, place="rail")]
+        if viewer
+        else []
+    )
     return [*keyboard.KEYS, *keyboard.goto_keys(targets)]
 
 

@@ -2,18 +2,20 @@
 
 from customers.models.account import Account
 from customers.models.consent import ConsentEvent
-from customers.models.contact import Contact, ContactIdentity
+from customers.models.contact import Contact, ContactIdentity, ContactMerge
 from customers.models.revenue import RevenueMovement, Subscription
-from customers.models.usage import DirtyUsageDay, UsageDaily, UsageEvent
+from customers.models.usage import DirtyUsageDay, UsageDaily, UsageDailyRevision, UsageEvent
 
 __all__ = [
     "Account",
     "ConsentEvent",
     "Contact",
     "ContactIdentity",
+    "ContactMerge",
     "DirtyUsageDay",
     "RevenueMovement",
     "Subscription",
     "UsageDaily",
+    "UsageDailyRevision",
     "UsageEvent",
 ]

@@ -48,14 +48,21 @@ class Account(models.Model):
 
     name = models.CharField(_("name"), max_length=160)
     domain = models.CharField(_("domain"), max_length=253, blank=True)
-    external_id = models.CharField(_("external id"), max_length=120, null=True, blank=True, unique=True)  # noqa: DJ001 - unique, so absent must be NULL
+    external_id = models.CharField(_("external id"), max_length=120, null=True, blank=True, unique=True)
     tier = models.CharField(_("tier"), max_length=16, choices=Tier.choices, default=Tier.STARTER)
-    lifecycle = models.CharField(_("stage"), max_length=16, choices=Lifecycle.choices, default=Lifecycle.ONBOARDING)
+    lifecycle = models.CharField(
+        _("stage"), max_length=16, choices=Lifecycle.choices, default=Lifecycle.ONBOARDING
+    )
     arr = models.DecimalField(_("ARR"), max_digits=14, decimal_places=2, default=Decimal(0))
     currency = models.CharField(_("currency"), max_length=3, default="EUR")
     seats = models.PositiveIntegerField(_("seats"), default=0)
     csm = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("CSM")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("CSM"),
     )
     customer_since = models.DateField(_("customer since"), null=True, blank=True)
     renewal_on = models.DateField(_("renewal"), null=True, blank=True)

@@ -28,4 +28,6 @@ class ConsentEvent(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["contact", "channel", "topic", "-id"], name="consent_latest")]
+        indexes: ClassVar = [
+            models.Index(fields=["contact", "channel", "topic", "-id"], name="consent_latest")
+        ]

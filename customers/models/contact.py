@@ -58,7 +58,9 @@ class Contact(models.Model):
     def initials(self) -> str:
         """Up to two letters for the avatar."""
         words = [word for word in (self.name or self.email).replace("@", " ").split() if word]
-        return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
+        return (
+            "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
+        )
 
 
 class ContactIdentity(models.Model):
@@ -66,11 +68,36 @@ class ContactIdentity(models.Model):
 
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="identities")
     kind = models.CharField(
-        max_length=12, choices=[("email", _("E-mail")), ("phone", _("Phone")), ("handle", _("Handle")), ("user", _("User id"))]
+        max_length=12,
+        choices=[
+            ("email", _("E-mail")),
+            ("phone", _("Phone")),
+            ("handle", _("Handle")),
+            ("user", _("User id")),
+        ],
     )
     value = models.CharField(max_length=254)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering: ClassVar = ["pk"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "value"], name="one_contact_per_identity")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "value"], name="one_contact_per_identity")
+        ]
+
+
+class ContactMerge(models.Model):
+    """A merge that can be taken back: ``source`` points at ``target``, ``identity_ids`` are the rows that moved."""
+
+    source = models.ForeignKey(Contact, models.CASCADE, related_name="+")
+    target = models.ForeignKey(Contact, models.CASCADE, related_name="+")
+    identity_ids = models.JSONField(default=list)
+    merged_at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source"], condition=models.Q(undone_at=None), name="one_open_merge_per_contact"
+            ),
+        ]

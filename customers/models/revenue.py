@@ -12,7 +12,7 @@ class Subscription(models.Model):
     """What an account has bought."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="subscriptions")
-    external_id = models.CharField(max_length=120, null=True, blank=True, unique=True)  # noqa: DJ001 - unique, so absent must be NULL
+    external_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
     product = models.CharField(_("product"), max_length=80)
     plan = models.CharField(_("plan"), max_length=40, blank=True)
     seats = models.PositiveIntegerField(_("seats"), default=0)

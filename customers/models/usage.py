@@ -57,4 +57,24 @@ class DirtyUsageDay(models.Model):
     marked_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["account", "day"], name="one_dirty_mark_per_day")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "day"], name="one_dirty_mark_per_day")
+        ]
+
+
+class UsageDailyRevision(models.Model):
+    """A former value of a roll-up row, kept when a late event changed a day that was already over.
+
+    It held from ``recorded_at`` until ``superseded_at``; so what was known at a past moment stays readable.
+    """
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
+    day = models.DateField()
+    feature = models.CharField(max_length=120, blank=True)
+    events = models.PositiveIntegerField()
+    users = models.PositiveIntegerField()
+    recorded_at = models.DateTimeField()
+    superseded_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["account", "day"], name="usage_revision_day")]

@@ -53,9 +53,9 @@ class ApiKeyAuthentication(BaseAuthentication):
 class ViewerSessionAuthentication(SessionAuthentication):
     """The session of the product's own pages, with CSRF protection."""
 
-    def authenticate(self, request: Request) -> tuple[ApiViewer, None] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[ApiViewer, None] | None:
         """Return the logged-in person's viewer."""
         found = super().authenticate(request)
         if found is None:
             return None
-        return ApiViewer(found[0].as_viewer("api")), None  # type: ignore[attr-defined]
+        return ApiViewer(found[0].as_viewer("api")), None

@@ -51,7 +51,9 @@ class ApiKey(models.Model):
 
     def as_viewer(self) -> Viewer:
         """Return the key as viewer with what its scopes allow."""
-        permissions: frozenset[str] = frozenset().union(*(SCOPES.get(scope, frozenset()) for scope in self.scopes))
+        permissions: frozenset[str] = frozenset().union(
+            *(SCOPES.get(scope, frozenset()) for scope in self.scopes)
+        )
         return Viewer(
             kind="api_key",
             api_key_id=self.pk,

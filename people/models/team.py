@@ -12,7 +12,9 @@ class Team(models.Model):
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     description = models.TextField(
-        _("description"), blank=True, help_text=_("What the team handles, in a customer's words. Routing learns from it.")
+        _("description"),
+        blank=True,
+        help_text=_("What the team handles, in a customer's words. Routing learns from it."),
     )
     is_private = models.BooleanField(
         _("private"), default=False, help_text=_("Only members and leads see the tickets of a private team.")
@@ -40,4 +42,6 @@ class TeamMembership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["team", "user"], name="one_membership_per_team")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["team", "user"], name="one_membership_per_team")
+        ]

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Calendar
@@ -53,6 +54,7 @@ class User(AbstractBaseUser):
         Calendar, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("working hours")
     )
     preferences = models.JSONField(default=dict, blank=True)
+    session_epoch = models.PositiveIntegerField(default=0)
     date_joined = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
@@ -77,7 +79,14 @@ class User(AbstractBaseUser):
     def initials(self) -> str:
         """Up to two letters for the avatar."""
         words = [word for word in self.name.split() if word]
-        return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
+        return (
+            "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
+        )
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What every session of the person carries: a new password, role or epoch ends the sessions made before."""
+        value = f"{self.password}|{self.role}|{self.is_active}|{self.session_epoch}"
+        return salted_hmac("people.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     def as_viewer(self, source: str = "page") -> Viewer:
         """Return the person as viewer; an inactive person may do nothing."""

@@ -42,6 +42,7 @@ class CTA(models.Model):
         UNSAVABLE = "unsavable", _("Could not be saved")
         DONE = "done", _("Done")
         DUPLICATE = "duplicate", _("Duplicate")
+        CLEARED = "cleared", _("Cleared by itself")
 
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.RISK)
     account = models.ForeignKey(Account, models.CASCADE, related_name="ctas")
@@ -62,7 +63,9 @@ class CTA(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["account", "kind", "reason_key"], condition=models.Q(closed_at=None), name="one_open_cta"
+                fields=["account", "kind", "reason_key"],
+                condition=models.Q(closed_at=None),
+                name="one_open_cta",
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["owner", "due_on"], name="cta_owner_due")]

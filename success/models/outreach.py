@@ -42,12 +42,15 @@ class Outreach(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
+    message_id = models.CharField(max_length=255, blank=True)
 
     objects: ClassVar[models.Manager["Outreach"]] = models.Manager.from_queryset(OutreachQuerySet)()
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["enrolment", "step_key", "contact"], name="one_outreach_per_step"),
+            models.UniqueConstraint(
+                fields=["enrolment", "step_key", "contact"], name="one_outreach_per_step"
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["contact", "-sent_at"], name="outreach_contact_sent"),
@@ -71,3 +74,6 @@ class SendDecision(models.Model):
     detail = models.CharField(max_length=300)
     until = models.DateTimeField(null=True)
     decided_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["outreach", "-id"], name="decision_latest")]

@@ -42,10 +42,13 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
 
 
 class Enrolment(models.Model):
-    """One account on its way through one playbook."""
+    """One account on its way through one playbook, with the steps as they were when it entered.
+
+    ``evidence`` names the ``trigger`` that let the account in; it is absent when a person did.
+    """
 
     class State(models.TextChoices):
-        """Life of an enrolment; ``control`` is the holdout arm."""
+        """Life of an enrolment; ``control`` is the holdout arm, ``exited`` left before its last step."""
 
         ACTIVE = "active", _("Active")
         DONE = "done", _("Done")
@@ -63,6 +66,8 @@ class Enrolment(models.Model):
     step_index = models.PositiveSmallIntegerField(default=0)
     next_step_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_error = models.TextField(blank=True)
     exit_reason = models.CharField(max_length=200, blank=True)
     entered_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -72,7 +77,9 @@ class Enrolment(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["playbook", "account"], condition=models.Q(state="active"), name="one_active_enrolment"
+                fields=["playbook", "account"],
+                condition=models.Q(state="active"),
+                name="one_active_enrolment",
             ),
         ]
         indexes: ClassVar = [
@@ -91,4 +98,6 @@ class StepRun(models.Model):
     ran_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["enrolment", "index"], name="one_run_per_step")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["enrolment", "index"], name="one_run_per_step")
+        ]

@@ -28,16 +28,18 @@ class Recorder(Subscriber):
     batch_size = 4
     poison: ClassVar[set[int]] = set()
     user_id: ClassVar[int] = 0
-    during_prepare: ClassVar[Callable[[], None] | None] = None
+    during_prepare: ClassVar[list[Callable[[], None]]] = []
 
     def prepare(self, events: Sequence[Event]) -> list[int]:
-        if self.during_prepare is not None:
-            type(self).during_prepare()
+        for call in self.during_prepare:
+            call()
         return [event.subject_id for event in events]
 
     def apply(self, events: Sequence[Event], prepared: list[int]) -> None:
         for event, number in zip(events, prepared, strict=True):
-            Notification.objects.create(user_id=self.user_id, verb="test.seen", event_id=event.pk, text=str(number))
+            Notification.objects.create(
+                user_id=self.user_id, verb="test.seen", event_id=event.pk, text=str(number)
+            )
             if number in self.poison:
                 raise ValueError(f"cannot digest {number}")
 
@@ -45,7 +47,7 @@ class Recorder(Subscriber):
 @pytest.fixture
 def recorder(agent: Any) -> Any:
     """The recorder, registered for the length of a test."""
-    Recorder.user_id, Recorder.poison, Recorder.during_prepare = agent.pk, set(), None
+    Recorder.user_id, Recorder.poison, Recorder.during_prepare = agent.pk, set(), []
     with subscribers.temporarily(Recorder) as part:
         yield part
 
@@ -75,7 +77,9 @@ def test_events_arrive_once_and_in_order(recorder: Recorder) -> None:
     pump("events")
     pump("events")
     assert seen() == list(range(10))
-    assert [*EventPosition.objects.order_by("seq").values_list("seq", flat=True)] == list(range(1, last_seq() + 1))
+    assert [*EventPosition.objects.order_by("seq").values_list("seq", flat=True)] == list(
+        range(1, last_seq() + 1)
+    )
 
 
 def test_failed_apply_leaves_no_trace_and_is_parked_after_its_attempts(recorder: Recorder) -> None:
@@ -95,7 +99,9 @@ def test_failed_apply_leaves_no_trace_and_is_parked_after_its_attempts(recorder:
     assert Event.objects.filter(verb="core.event_parked", subject_id=letter.pk).exists()
 
 
-def test_later_events_of_a_parked_stream_wait_behind_it_and_a_retry_takes_them_in_order(recorder: Recorder) -> None:
+def test_later_events_of_a_parked_stream_wait_behind_it_and_a_retry_takes_them_in_order(
+    recorder: Recorder,
+) -> None:
     Recorder.poison = {2}
     happen(2, ticket_id=7)
     for _ in range(MAX_ATTEMPTS):
@@ -139,14 +145,16 @@ def test_a_worker_overtaken_during_prepare_rolls_back(recorder: Recorder) -> Non
     def somebody_else_was_faster() -> None:
         SubscriberPosition.objects.filter(subscriber=recorder.key).update(seq=sequence_events())
 
-    Recorder.during_prepare = staticmethod(somebody_else_was_faster)
+    Recorder.during_prepare = [somebody_else_was_faster]
     pump("events")
     assert seen() == []
 
 
 def test_a_held_lease_keeps_others_out_and_an_expired_one_does_not(recorder: Recorder) -> None:
     happen(1)
-    SubscriberPosition.objects.create(subscriber=recorder.key, leased_until=timezone.now() + timedelta(seconds=30))
+    SubscriberPosition.objects.create(
+        subscriber=recorder.key, leased_until=timezone.now() + timedelta(seconds=30)
+    )
     pump("events")
     assert seen() == []
     SubscriberPosition.objects.update(leased_until=timezone.now() - timedelta(seconds=1))

@@ -41,7 +41,10 @@ def test_an_untouched_log_verifies() -> None:
     ("statement", "problem"),
     [
         ("UPDATE core_event SET actor_id = 99 WHERE subject_id = 2", "an event was changed"),
-        ("UPDATE core_eventdetail SET salt = 'x' WHERE event_id = (SELECT min(id) FROM core_event)", "detail was changed"),
+        (
+            "UPDATE core_eventdetail SET salt = 'x' WHERE event_id = (SELECT min(id) FROM core_event)",
+            "detail was changed",
+        ),
         ("UPDATE core_eventblock SET hash = '0'", "an event was changed"),
     ],
 )

@@ -77,7 +77,9 @@ def test_the_order_survives_dump_and_restore(tmp_path: object) -> None:
     sequence_events()
     before = list(EventPosition.objects.order_by("seq").values_list("event_id", "seq"))
     path = f"{tmp_path}/dump.json"
-    call_command("dumpdata", "core.event", "core.eventdetail", "core.eventposition", "core.sequencer", output=path)
+    call_command(
+        "dumpdata", "core.event", "core.eventdetail", "core.eventposition", "core.sequencer", output=path
+    )
     call_command("flush", interactive=False, verbosity=0)
     Sequencer.objects.all().delete()
     call_command("loaddata", path, verbosity=0)

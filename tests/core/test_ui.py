@@ -116,7 +116,9 @@ class Settings(forms.Form):
 
     name = forms.CharField(help_text="As customers see it.")
     kind = forms.ChoiceField(choices=[("a", "A"), ("b", "B")])
-    days = forms.MultipleChoiceField(choices=[("1", "Mon"), ("2", "Tue")], widget=forms.CheckboxSelectMultiple)
+    days = forms.MultipleChoiceField(
+        choices=[("1", "Mon"), ("2", "Tue")], widget=forms.CheckboxSelectMultiple
+    )
     active = forms.BooleanField(required=False)
     secret = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -178,7 +180,15 @@ def test_durations(seconds: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("score", "band"),
-    [(80, "healthy"), (79.4, "steady"), (65, "steady"), (64, "watch"), (50, "watch"), (49, "at_risk"), (None, "unknown")],
+    [
+        (80, "healthy"),
+        (79.4, "steady"),
+        (65, "steady"),
+        (64, "watch"),
+        (50, "watch"),
+        (49, "at_risk"),
+        (None, "unknown"),
+    ],
 )
 def test_bands_start_at_80_65_and_50(score: float | None, band: str) -> None:
     assert formatting.band_of(score) == band
@@ -186,7 +196,9 @@ def test_bands_start_at_80_65_and_50(score: float | None, band: str) -> None:
 
 def test_ages_use_one_unit() -> None:
     now = datetime(2026, 9, 25, 12, tzinfo=UTC)
-    ages = [formatting.age(now - timedelta(minutes=minutes), now) for minutes in (0, 2, 75, 60 * 30, 60 * 24 * 20)]
+    ages = [
+        formatting.age(now - timedelta(minutes=minutes), now) for minutes in (0, 2, 75, 60 * 30, 60 * 24 * 20)
+    ]
     assert ages == ["now", "2m", "1h", "1d", "2w"]
 
 
@@ -217,7 +229,9 @@ def test_sparkline_stays_in_its_box(values: list[float]) -> None:
     st.floats(0, 100),
     st.lists(st.tuples(st.text(max_size=5), st.just(""), st.floats(-40, 40)), max_size=8),
 )
-def test_waterfall_steps_join_and_stay_in_the_chart(start: float, steps: list[tuple[str, str, float]]) -> None:
+def test_waterfall_steps_join_and_stay_in_the_chart(
+    start: float, steps: list[tuple[str, str, float]]
+) -> None:
     end = start + sum(points for _, _, points in steps)
     rows = charts.waterfall(start, end, steps, start_label="then", end_label="now").steps
     assert rows[0].is_total
@@ -225,7 +239,9 @@ def test_waterfall_steps_join_and_stay_in_the_chart(start: float, steps: list[tu
     for before, row in zip(rows, rows[1:], strict=False):
         assert 0 <= row.x <= 100
         if not row.is_total:
-            assert before.link_x == pytest.approx(row.x) or before.link_x == pytest.approx(row.x + row.width, abs=0.11)
+            assert before.link_x == pytest.approx(row.x) or before.link_x == pytest.approx(
+                row.x + row.width, abs=0.11
+            )
     assert rows[-2].link_x == pytest.approx(rows[-1].x, abs=0.2)
 
 
@@ -249,7 +265,10 @@ def test_history_needs_two_points_and_numbers_its_events() -> None:
     day = date(2026, 1, 1)
     assert charts.history_plot([charts.Point(day, 50)]) is None
     points = [charts.Point(day + timedelta(days=30 * i), 50 + i) for i in range(6)]
-    events = [charts.Annotation(day + timedelta(days=31), "a"), charts.Annotation(date(2020, 1, 1), "too early")]
+    events = [
+        charts.Annotation(day + timedelta(days=31), "a"),
+        charts.Annotation(date(2020, 1, 1), "too early"),
+    ]
     plot = charts.history_plot(points, annotations=events)
     assert plot is not None
     assert [note.label for note in plot.notes] == ["1"]

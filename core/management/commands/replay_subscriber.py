@@ -19,7 +19,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
         parser.add_argument("subscriber", help="key of the subscriber")
-        parser.add_argument("--from-seq", type=int, default=0, help="replay events after this place in the order")
+        parser.add_argument(
+            "--from-seq", type=int, default=0, help="replay events after this place in the order"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Replay."""

@@ -33,4 +33,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"ok": result.ok} | asdict(result)))
         if not result.ok:
             raise CommandError("the event log does not verify")
-        self.stdout.write("the event log verifies" if not options["json"] else "", ending="" if options["json"] else "\n")
+        self.stdout.write(
+            "the event log verifies" if not options["json"] else "", ending="" if options["json"] else "\n"
+        )
