@@ -1,6 +1,7 @@
 """How numbers, money and times are written for people. Pure functions; the template filters of ``ui`` wrap them.
 
-The minus sign is U+2212. A missing value (None, or the empty string a template passes for one) is an en dash. Times are given relative to ``now``.
+The minus sign is U+2212. A missing value (None, or the empty string a template passes for one) is an en dash. Times are
+given relative to ``now``.
 """
 
 import math

@@ -31,17 +31,23 @@ async function* sources(folder) {
   }
 }
 
-/** The names of the icons in use: `{% icon "x" %}` must exist; on other lines that speak of icons, what exists counts. */
+/**
+ * The names of the icons in use. `{% icon "x" %}` must exist; otherwise, on lines that speak of icons and in the brackets
+ * that such a line opens (a table of icons), every quoted word that is an icon counts.
+ */
 async function iconsInUse() {
   const known = new Set((await readdir(icons)).map((name) => name.replace(/\.svg$/, "")));
   const used = new Set(always);
   for await (const path of sources(root)) {
+    let inTable = false;
     for (const line of (await readFile(path, "utf8")).split("\n")) {
-      if (!/icon/i.test(line)) continue;
+      const speaks = /icon/i.test(line);
+      if (!speaks && !inTable) continue;
       for (const [, name] of line.matchAll(/\{%\s*icon\s+["']([a-z0-9-]+)["']/g)) {
         if (!known.has(name)) throw new Error(`${relative(root, path)}: there is no Tabler icon "${name}"`);
       }
       for (const [, name] of line.matchAll(/["']([a-z0-9-]+)["']/g)) if (known.has(name)) used.add(name);
+      inTable = speaks ? /[({[]\s*$/.test(line) : !/^\s*[)}\]]/.test(line);
     }
   }
   return [...used].sort();

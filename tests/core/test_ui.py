@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +237,7 @@ def test_waterfall_steps_join_and_stay_in_the_chart(
     rows = charts.waterfall(start, end, steps, start_label="then", end_label="now").steps
     assert rows[0].is_total
     assert rows[-1].is_last
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         assert 0 <= row.x <= 100
         if not row.is_total:
             assert before.link_x == pytest.approx(row.x) or before.link_x == pytest.approx(
