@@ -27,7 +27,7 @@ class FileOutboxBackend(BaseEmailBackend):
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".", suffix=".part")
             with os.fdopen(handle, "wb") as file:
-                file.write(raw.as_bytes(linesep="\r\n"))
+                file.write(raw.as_bytes())
             Path(temporary).replace(self.path_of(message_id))
         return len(email_messages)
 

@@ -23,7 +23,7 @@ _ORIGINAL_ID_IN_TEXT = re.compile(
     r"^[> \t]*message-id:[ \t]*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE
 )
 _AUTOMATIC_REPLY_SUBJECT = re.compile(
-    r"^\s*(auto(matic)?[- ]?(reply|response|antwort)|out of (the )?office|abwesenheit|r[eé]ponse automatique"
+    r"^\s*(auto(mati\w*)?[- ]?(reply|response|antwort)|out of (the )?office|abwesenheit|r[eé]ponse automatique"
     r"|respuesta autom[aá]tica|risposta automatica|automatisch antwoord)",
     re.IGNORECASE,
 )

@@ -17,3 +17,5 @@ AUTOMATIC_REPLY_RECEIVED = EventType(
 POSSIBLE_REPLY_RECEIVED = EventType(
     "tickets.possible_reply_received", subject="ticket", sentence=_("may belong to another ticket")
 )
+ANSWER_SENT = EventType("tickets.answer_sent", subject="message", sentence=_("sent the answer"), feed=False)
+ANSWER_FAILED = EventType("tickets.answer_failed", subject="message", sentence=_("could not send the answer"))

@@ -148,14 +148,14 @@ class _TextWriter:
     def tag(self, name: str, closing: bool) -> None:
         if name in _PARAGRAPH:
             self._break()
+            if name == "blockquote":
+                self._quote = min(20, max(0, self._quote + (-1 if closing else 1)))
             self._break(force=not self._lines or self._lines[-1].strip("> ") != "")
         elif name in _LINE:
             self._break(force=name == "br")
         elif name in ("td", "th") and not closing and self._current:
             self._current.append(" ")
-        if name == "blockquote":
-            self._quote = min(20, max(0, self._quote + (-1 if closing else 1)))
-        elif name == "pre":
+        if name == "pre":
             self._preformatted = max(0, self._preformatted + (-1 if closing else 1))
         elif name == "li" and not closing:
             self._current.append("- ")

@@ -69,7 +69,7 @@ def build_mail(mail: OutgoingMail) -> EmailMultiAlternatives:
             f"a mail needs between 1 and {MAX_RECIPIENTS} recipients, this one has {len(recipients)}"
         )
     message = EmailMultiAlternatives(
-        subject=_safe(mail.subject) or "(no subject)",
+        subject=_literal(mail.subject) or "(no subject)",
         body=mail.text,
         from_email=format_mailbox(mail.sender),
         to=[format_mailbox(one) for one in mail.to],
@@ -92,9 +92,9 @@ def automatic_headers(kind: str) -> dict[str, str]:
 def format_mailbox(mailbox: MailAddress) -> str:
     """``"Name" <local@domain>`` with the name quoted or encoded as needed; raises ``UnsafeHeader``."""
     address = _safe(mailbox.address)
-    if clean_address(address).lower() != address.lower():
+    if not address or clean_address(address).lower() != address.lower():
         raise UnsafeHeader(f"not exactly one mailbox: {address!r}")
-    name = _safe(mailbox.name)
+    name = _literal(mailbox.name)
     if not name:
         return address
     local, _, domain = address.rpartition("@")
@@ -144,6 +144,11 @@ def _attachment(file: OutgoingFile) -> tuple[str, bytes, str]:
     # Django re-encodes text and nested mail; as plain bytes every file arrives as it was stored.
     usable = main not in ("text", "message", "multipart") and bool(sub) and file.content_type in known
     return name, file.content, file.content_type if usable else "application/octet-stream"
+
+
+def _literal(value: str) -> str:
+    """Text for people: an encoded word typed into it must not be decoded into something else on arrival."""
+    return _safe(value).replace("=?", "= ?")
 
 
 def _is_safe(value: str) -> bool:

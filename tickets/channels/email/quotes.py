@@ -90,7 +90,7 @@ def visible_text(text: str, folds: list[Fold]) -> str:
         pieces.append(text[position:start])
         position = end
     pieces.append(text[position:])
-    return "\n".join(piece.strip("\n") for piece in pieces if piece.strip()).strip()
+    return "\n\n".join(piece.strip("\n") for piece in pieces if piece.strip()).strip()
 
 
 def has_inline_replies(text: str, folds: list[Fold]) -> bool:
@@ -107,7 +107,8 @@ def has_inline_replies(text: str, folds: list[Fold]) -> bool:
 
 def _lines(text: str) -> list[tuple[int, int]]:
     """(start, end) of the lines without their newline; a text of very many lines is looked at up to a cap."""
-    found, position = [], 0
+    found: list[tuple[int, int]] = []
+    position = 0
     while position <= len(text) and len(found) < _MAX_LINES:
         newline = text.find("\n", position)
         end = len(text) if newline < 0 else newline

@@ -9,33 +9,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Q
 
+from customers.domains import company_domain
 from customers.models import ContactIdentity
 from tickets.channels.email.parsing import ParsedMail
 from tickets.channels.email.thread_tokens import read_message_id, references_in_addresses
 from tickets.models import Message, MessageAlias, Ticket
 
 _SUBJECT_NUMBER = re.compile(r"\[#(\d{1,12})\]")
-# Sharing one of these says nothing about working for the same company.
-_PUBLIC_DOMAINS = frozenset((
-    "aol.com", "fastmail.com", "free.fr", "gmail.com", "gmx.de", "gmx.net", "googlemail.com", "hey.com",
-    "hotmail.com", "icloud.com", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com",
-    "orange.fr", "outlook.com", "pm.me", "proton.me", "protonmail.com", "qq.com", "t-online.de",
-    "web.de", "yahoo.com", "yandex.ru", "ymail.com", "zoho.com", "163.com", "126.com"
-))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadMatch:
     """The ticket to join, or None for a new one; ``evidence`` is ``reply_address``, ``message_id``, ``reference``,
-    ``subject`` or empty. ``possible`` is a ticket the mail points at without proof."""
+    ``subject`` or empty. ``trusted`` says that the sender takes part in the ticket or works with its requester; others
+    who join are newcomers that nobody has verified. ``possible`` is a ticket the mail points at without proof."""
 
     ticket: Ticket | None = None
     evidence: str = ""
+    trusted: bool = False
     possible: Ticket | None = None
 
 
@@ -43,17 +39,20 @@ def find_thread(mail: ParsedMail, sender: str) -> ThreadMatch:
     """Look for the ticket of a mail from ``sender`` (an address in lower case, empty when unknown)."""
     signed = find_signed_thread(mail)
     if signed.ticket is not None:
-        return signed
+        trusted = takes_part(signed.ticket, sender) or is_colleague(signed.ticket, sender)
+        return replace(signed, trusted=trusted)
     possible = None
     for ticket in _tickets_by_alias(mail):
-        if _takes_part(ticket, sender) or _is_colleague(ticket, sender):
+        if takes_part(ticket, sender) or is_colleague(ticket, sender):
+            return ThreadMatch(ticket, "reference", trusted=True)
+        if sender and _was_recipient(ticket, sender, Message.Kind.INBOUND):
             return ThreadMatch(ticket, "reference")
         possible = possible or ticket
     for number in _SUBJECT_NUMBER.findall(mail.subject)[:3]:
         by_number = Ticket.objects.filter(number=int(number)).first()
         if by_number is not None:
-            if _takes_part(by_number, sender):
-                return ThreadMatch(by_number, "subject")
+            if takes_part(by_number, sender):
+                return ThreadMatch(by_number, "subject", trusted=True)
             possible = possible or by_number
     return ThreadMatch(possible=possible)
 
@@ -96,14 +95,12 @@ def _ticket_by_reference(references: Iterable[str]) -> Ticket | None:
 def _tickets_by_alias(mail: ParsedMail) -> list[Ticket]:
     """Tickets that know one of the ids referred to, the nearest id first, each once."""
     ids = _referred_ids(mail)[:200]
-    known = {
-        one.message_id: one.ticket
-        for one in MessageAlias.objects.filter(message_id__in=ids).select_related("ticket")
-    }
+    aliases = MessageAlias.objects.filter(message_id__in=ids).select_related("ticket")
+    known = {one.message_id: one.ticket for one in aliases}
     return list({known[one].pk: known[one] for one in ids if one in known}.values())
 
 
-def _takes_part(ticket: Ticket, sender: str) -> bool:
+def takes_part(ticket: Ticket, sender: str) -> bool:
     """Whether the address belongs to the requester, to somebody who wrote here, or was written to by us."""
     if not sender:
         return False
@@ -112,35 +109,23 @@ def _takes_part(ticket: Ticket, sender: str) -> bool:
         return True
     if Message.objects.filter(ticket=ticket, contact_id__in=contact_ids).exists():
         return True
-    ours = Message.objects.filter(ticket=ticket, kind=Message.Kind.OUTBOUND).values_list(
-        "recipients", flat=True
-    )
-    return any(sender in recipient_addresses(recipients) for recipients in ours)
+    return _was_recipient(ticket, sender, Message.Kind.OUTBOUND)
 
 
-def _is_colleague(ticket: Ticket, sender: str) -> bool:
-    """Whether the sender works with the requester: same account, same company domain, or was copied by a participant."""
-    if not sender:
-        return False
-    if (
-        ticket.account_id is not None
-        and ContactIdentity.objects.filter(
-            kind="email", value=sender, contact__account_id=ticket.account_id
-        ).exists()
-    ):
+def is_colleague(ticket: Ticket, sender: str) -> bool:
+    """Whether the sender works with the requester: the same account or the same company domain."""
+    by_account = Q(contact__account_id=ticket.account_id) if ticket.account_id is not None else Q(pk=None)
+    if ContactIdentity.objects.filter(by_account, kind="email", value=sender).exists():
         return True
-    domain = sender.rpartition("@")[2]
-    if (
-        domain not in _PUBLIC_DOMAINS
-        and ContactIdentity.objects.filter(
-            Q(kind="email") & Q(contact_id=ticket.contact_id) & Q(value__endswith=f"@{domain}")
-        ).exists()
-    ):
-        return True
-    received = Message.objects.filter(ticket=ticket, kind=Message.Kind.INBOUND).values_list(
-        "recipients", flat=True
-    )
-    return any(sender in recipient_addresses(recipients) for recipients in received)
+    domain = company_domain(sender)
+    requester = ContactIdentity.objects.filter(kind="email", contact_id=ticket.contact_id)
+    return bool(domain) and requester.filter(value__endswith=f"@{domain}").exists()
+
+
+def _was_recipient(ticket: Ticket, sender: str, kind: Message.Kind) -> bool:
+    """Whether a message of this kind on the ticket was addressed or copied to the sender."""
+    lists = Message.objects.filter(ticket=ticket, kind=kind).values_list("recipients", flat=True)
+    return any(sender in recipient_addresses(recipients) for recipients in lists)
 
 
 def recipient_addresses(recipients: dict[str, Any]) -> set[str]:

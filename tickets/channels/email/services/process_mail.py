@@ -7,6 +7,7 @@ events and the ledger's state - is one transaction, so a kill at any point leave
 import logging
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -19,12 +20,13 @@ from tickets.channels.email.events import (
     MESSAGE_BOUNCED,
     POSSIBLE_REPLY_RECEIVED,
 )
+from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.limits import MailRefused
 from tickets.channels.email.parser_process import parse_in_child
 from tickets.channels.email.parsing import ParsedMail
-from tickets.channels.email.services.receive_mail import receive_mail
-from tickets.channels.email.thread_evidence import find_signed_thread, find_thread, sent_message
-from tickets.models import Inbox, MailLedger, Message, MessageAlias
+from tickets.channels.email.thread_evidence import ThreadMatch, find_signed_thread, find_thread, sent_message
+from tickets.models import Inbox, MailLedger, Message
+from tickets.services.receive_message import IncomingFile, IncomingMessage, receive_message
 from tickets.stored_files import read_file, store_file
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,12 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 3
 State = MailLedger.State
+_STATES = {
+    "created": State.TICKET,
+    "follow_up": State.TICKET,
+    "appended": State.APPENDED,
+    "duplicate": State.DUPLICATE,
+}
 
 
 def process_mail(*, ledger_id: int, accept: bool = False, keep_date: bool = False) -> MailLedger:
@@ -63,7 +71,7 @@ def process_mail(*, ledger_id: int, accept: bool = False, keep_date: bool = Fals
             leased_until=None, attempts=F("attempts") - 1
         )
         raise
-    except Exception as error:
+    except Exception as error:  # a mail that nobody foresaw is shown with its raw text, never lost
         logger.exception("mail %s could not be processed", ledger.pk)
         return _quarantine(ledger, "processing_error", f"{type(error).__name__}: {error}")
     ledger.refresh_from_db()
@@ -207,30 +215,60 @@ def _receive(
     if sender is None:
         raise MailRefused("from_missing", "the From header must hold exactly one address")
     match = find_thread(mail, sender.address.lower())
-    result = receive_mail(
-        mail=mail,
-        inbox=row.inbox,
-        sender=sender,
-        ticket=match.ticket,
-        signed=match.evidence in ("reply_address", "message_id"),
-        automatic=not kind.may_be_answered,
-        occurred_at=occurred_at,
-    )
-    row.message, row.ticket = result, result.ticket
-    joined = match.ticket is not None and result.ticket_id == match.ticket.pk
-    row.state = State.APPENDED if joined else State.TICKET
-    aliases = dict.fromkeys(filter(None, (mail.message_id, *mail.in_reply_to, *mail.references)))
-    MessageAlias.objects.bulk_create(
-        [MessageAlias(ticket=result.ticket, message_id=one) for one in aliases], ignore_conflicts=True
-    )
+    try:
+        received = receive_message(
+            incoming=_incoming(mail, sender, kind, match, occurred_at),
+            by=system_viewer("mail"),
+            inbox=row.inbox,
+            ticket=match.ticket,
+        )
+    except ValidationError as error:
+        raise MailRefused("not_acceptable", " ".join(error.messages)) from error
+    row.message, row.ticket = received.message, received.ticket
+    row.state = _STATES[received.outcome]
+    joined = received.outcome == "appended"
     if match.possible is not None and not joined:
         POSSIBLE_REPLY_RECEIVED.record(
             by=system_viewer("mail"),
-            subject_id=result.ticket_id,
-            ticket_id=result.ticket_id,
-            account_id=result.ticket.account_id,
+            subject_id=received.ticket.pk,
+            ticket_id=received.ticket.pk,
+            account_id=received.ticket.account_id,
             detail={"ticket": match.possible.pk, "number": match.possible.number},
         )
+
+
+def _incoming(
+    mail: ParsedMail, sender: MailAddress, kind: MailKind, match: ThreadMatch, occurred_at: datetime
+) -> IncomingMessage:
+    """The mail as the receiving service takes it."""
+    # A careless mailer's second mail under a used Message-ID is stored without one rather than dropped.
+    used = (
+        bool(mail.message_id)
+        and Message.objects.filter(channel="email", external_id=mail.message_id).exists()
+    )
+    return IncomingMessage(
+        channel="email",
+        sender_address=sender.address,
+        sender_name=sender.name,
+        text=mail.text,
+        subject=mail.subject,
+        html=mail.html,
+        folds=mail.folds,
+        recipients={
+            "to": [{"name": one.name, "address": one.address} for one in mail.to],
+            "cc": [{"name": one.name, "address": one.address} for one in mail.cc],
+            "reply_to": [{"name": one.name, "address": one.address} for one in mail.reply_to],
+        },
+        files=[
+            IncomingFile(one.filename, one.content, one.content_type, one.content_id, one.inline)
+            for one in mail.attachments
+        ],
+        external_id="" if used else mail.message_id,
+        aliases=[one for one in (*mail.references, *mail.in_reply_to, mail.message_id) if one],
+        occurred_at=occurred_at,
+        is_automatic=not kind.may_be_answered,
+        sender_verified=match.ticket is None or match.trusted,
+    )
 
 
 def _quarantine(ledger: MailLedger, code: str, detail: str) -> MailLedger:

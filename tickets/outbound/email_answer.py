@@ -1,0 +1,164 @@
+"""Sends an agent's answer by e-mail through Django's mail backend (``EMAIL_URL``)."""
+
+import smtplib
+from email.utils import parseaddr
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from core.models import Outbound
+from core.outbox import PermanentFailure, Sender, TemporaryFailure, Withheld
+from people.viewer import system_viewer
+from tickets.channels.email.backends import FileOutboxBackend
+from tickets.channels.email.events import ANSWER_FAILED, ANSWER_SENT
+from tickets.channels.email.header_values import MailAddress
+from tickets.channels.email.outgoing import OutgoingFile, OutgoingMail, build_mail, reply_subject
+from tickets.channels.email.thread_tokens import reply_address
+from tickets.models import Message, MessageAlias, Ticket
+from tickets.stored_files import read_file
+
+_AUTHENTICATION_CODES = (530, 534, 535, 538)
+
+
+class EmailAnswerSender(Sender):
+    """Delivers the outbound message ``payload["message"]``; its Message-ID is what makes a repeat recognisable."""
+
+    key = "tickets.email"
+    label: ClassVar[str] = gettext_noop("E-mail")
+
+    def prepare(self, outbound: Outbound) -> EmailMessage:
+        """Build the mail from the message's row; nothing to send it to is a permanent failure."""
+        message = (
+            Message.objects.filter(pk=outbound.payload["message"], kind=Message.Kind.OUTBOUND)
+            .select_related("ticket__inbox", "ticket__contact")
+            .first()
+        )
+        if message is None:
+            raise Withheld("the answer does not exist any more")
+        try:
+            return build_mail(_compose(message))
+        except (ValueError, FileNotFoundError) as error:
+            raise PermanentFailure(str(error)) from error
+
+    def send(self, outbound: Outbound, prepared: Any) -> str:
+        """Hand the mail to the mail server. Its 5xx answers are final, except about our own login."""
+        try:
+            get_connection().send_messages([prepared])
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _text in error.recipients.values()]
+            failure = PermanentFailure if codes and all(code >= 500 for code in codes) else TemporaryFailure
+            raise failure(_refusals(error)) from error
+        except smtplib.SMTPResponseException as error:
+            text = f"{error.smtp_code} {_text(error.smtp_error)}"
+            final = error.smtp_code >= 500 and error.smtp_code not in _AUTHENTICATION_CODES
+            raise (PermanentFailure if final else TemporaryFailure)(text) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise TemporaryFailure(str(error)) from error
+        return str(prepared.extra_headers["Message-ID"])
+
+    def arrived(self, outbound: Outbound) -> bool | None:
+        """The file outbox can be looked into; of a mail server nobody can tell."""
+        connection = get_connection()
+        if not isinstance(connection, FileOutboxBackend):
+            return None
+        message = Message.objects.filter(pk=outbound.payload["message"]).first()
+        return message is not None and connection.path_of(message.external_id).exists()
+
+    def settled(self, outbound: Outbound) -> None:
+        """Write the outcome on the message and tell those who look at it."""
+        message = Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket").first()
+        if message is None or message.delivery == Message.Delivery.BOUNCED:
+            return
+        message.delivery = {
+            Outbound.State.SENT: Message.Delivery.SENT,
+            Outbound.State.FAILED: Message.Delivery.FAILED,
+            Outbound.State.UNCERTAIN: Message.Delivery.UNCERTAIN,
+        }.get(Outbound.State(outbound.state), Message.Delivery.NONE)
+        message.delivery_detail = outbound.last_error[:300]
+        sent = outbound.state == Outbound.State.SENT
+        message.delivered_at = timezone.now() if sent else None
+        message.save(update_fields=["delivery", "delivery_detail", "delivered_at"])
+        (ANSWER_SENT if sent else ANSWER_FAILED).record(
+            by=system_viewer("outbox"),
+            subject_id=message.pk,
+            ticket_id=message.ticket_id,
+            account_id=message.ticket.account_id,
+            detail={"state": outbound.state, "reason": message.delivery_detail},
+        )
+
+
+def _compose(message: Message) -> OutgoingMail:
+    """The mail of an answer. Raises ValueError without a recipient, FileNotFoundError for a lost file."""
+    ticket = message.ticket
+    sender = sender_of(ticket)
+    inbox = ticket.inbox
+    own_address = inbox is not None and inbox.address.lower() == sender.address.lower()
+    tagged = own_address and inbox is not None and inbox.config.get("plus_address", True)
+    signature = inbox.signature.strip() if inbox is not None else ""
+    chain, answered = _thread(message)
+    to = _mailboxes(message.recipients, "to")
+    if not to and ticket.contact.email:
+        to = [MailAddress(ticket.contact.name, ticket.contact.email)]
+    return OutgoingMail(
+        message_id=message.external_id,
+        sender=sender,
+        to=to,
+        cc=_mailboxes(message.recipients, "cc"),
+        bcc=_mailboxes(message.recipients, "bcc"),
+        subject=message.subject or reply_subject(ticket.subject),
+        text=f"{message.body_text}\n\n-- \n{signature}\n" if signature else message.body_text,
+        sent_at=message.created_at,
+        reply_to=reply_address(sender.address, ticket.reference) if tagged else "",
+        in_reply_to=answered,
+        references=chain,
+        files=[
+            OutgoingFile(one.name, one.content_type, read_file(one.storage_key))
+            for one in message.attachments.all()
+        ],
+    )
+
+
+def sender_of(ticket: Ticket) -> MailAddress:
+    """Whom an answer comes from: the ticket's inbox, else ``DEFAULT_FROM_EMAIL``."""
+    inbox = ticket.inbox
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    if inbox is None:
+        return MailAddress(name, address)
+    return MailAddress(inbox.from_name or inbox.name, inbox.address or address)
+
+
+def _thread(message: Message) -> tuple[list[str], str]:
+    """(ids of the thread before this message, oldest first; the id of the mail it answers or an empty string)."""
+    chain = list(
+        MessageAlias.objects.filter(ticket=message.ticket_id)
+        .order_by("pk")
+        .values_list("message_id", flat=True)
+    )
+    earlier = Message.objects.filter(ticket=message.ticket_id, channel="email", pk__lt=message.pk).exclude(
+        external_id=""
+    )
+    answered = (
+        earlier.filter(kind=Message.Kind.INBOUND)
+        .order_by("-pk")
+        .values_list("external_id", flat=True)
+        .first()
+    )
+    own = message.external_id
+    position = chain.index(own) if own in chain else len(chain)
+    chain = [one for one in chain[:position] if one != answered]
+    return ([*chain, answered], answered) if answered else (chain, "")
+
+
+def _mailboxes(recipients: dict[str, Any], kind: str) -> list[MailAddress]:
+    return [MailAddress(one.get("name", ""), one["address"]) for one in recipients.get(kind) or ()]
+
+
+def _refusals(error: smtplib.SMTPRecipientsRefused) -> str:
+    return "; ".join(f"{address}: {code} {_text(text)}" for address, (code, text) in error.recipients.items())
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
