@@ -23,6 +23,9 @@ check "djlint format" .venv/bin/djlint --quiet --check templates
 check "import floors" .venv/bin/lint-imports
 check "migrations" .venv/bin/python manage.py makemigrations --check --dry-run
 check "system checks" .venv/bin/python manage.py check --fail-level WARNING
+check "production checks" env SITE_URL=https://cs.example.com ALLOWED_HOSTS=cs.example.com \
+  SECRET_KEY=only-for-this-check-and-long-enough-not-to-be-weak-0123456789 \
+  .venv/bin/python manage.py check --deploy --fail-level WARNING
 if [ "${#failed[@]}" -gt 0 ]; then
   echo "lint: ${#failed[@]} failed: ${failed[*]}" >&2
   exit 1
