@@ -66,7 +66,7 @@ def programs(*, port: int, beat_schedule: str) -> list[Program]:
         Program(
             "worker-main",
             [*celery, "worker", "-n", "main@%h", "-Q", "events,outbound,channels,batch", "-c", "2", *quiet],
-            stop_seconds=6,
+            stop_seconds=7,
         ),
         Program(
             "worker-ml",
