@@ -120,7 +120,7 @@ def duration(seconds: Number | None) -> str:
     """Return a length of time in at most two units: 45s, 14m, 1h 52m, 3d 4h. Negative lengths carry the minus."""
     if seconds is None or seconds == "":
         return MISSING
-    total = int(abs(seconds))
+    total = int(abs(float(seconds)))
     sign = MINUS if seconds < 0 else ""
     units = (
         (86_400, pgettext("unit of time: days", "d")),

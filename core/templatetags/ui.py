@@ -1,7 +1,7 @@
 """``{% load ui %}``: the tags and filters of the UI kit. What each component needs is in its template's header comment.
 
 Tags turn plain values into what a template in ``templates/ui/`` draws; they read no model and no database. The two
-exceptions are frame tags (``nav_links``, ``palette_keys``), which ask the navigation registry.
+exceptions are frame tags (``nav_links``, ``keyboard_table``), which ask the navigation registry.
 """
 
 from collections.abc import Iterable, Sequence
@@ -246,8 +246,8 @@ def delta(
 ) -> Context:
     """A signed change. Coloured from ``threshold`` on; ``good`` is the wanted direction: "up", "down" or "none"."""
     tone = ""
-    if value is not None and abs(value) >= threshold and value != 0 and good in {"up", "down"}:
-        tone = "up" if (value > 0) == (good == "up") else "down"
+    if value not in (None, "", 0) and abs(float(value or 0)) >= threshold and good in {"up", "down"}:
+        tone = "up" if (float(value or 0) > 0) == (good == "up") else "down"
     return {"text": formatting.signed(value, digits, suffix), "tone": tone, "css": css}
 
 
@@ -552,6 +552,4 @@ def client_strings() -> dict[str, str]:
         "signed_out": _("Your session has ended. Sign in again; drafts on this page are kept."),
         "no_connection": _("No connection. Nothing was changed; try again when you are back online."),
         "copied": _("Copied"),
-        "results_none": _("No results"),
-        "results_some": _("%(count)s results"),
     }

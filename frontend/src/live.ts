@@ -14,6 +14,7 @@ interface Change {
 let source: EventSource | null = null;
 let listening = "";
 let offlineTimer = 0;
+let heardOnce = false;
 const waiting = new Map<Element, number>();
 
 function topics(): string {
@@ -39,16 +40,66 @@ function touched(change: Change): HTMLElement[] {
   return refreshable.filter((element) => of(element).some((topic) => topic.includes(":") && !topic.startsWith(`${kind}:`)));
 }
 
+/** A list must not move under the cursor, the keyboard or a selection. */
+function isInUse(element: HTMLElement): boolean {
+  return element.matches(":hover, :focus-within") || Boolean(first("[data-row-check]:checked", element));
+}
+
+/** The bar behind which changes of a calm list wait (`data-live-calm="#bar"`); it says how many. */
+function holdBack(element: HTMLElement, bar: HTMLElement): void {
+  const waitingChanges = Number(bar.dataset.count ?? "0") + 1;
+  bar.dataset.count = String(waitingChanges);
+  const label = first("[data-live-count]", bar) ?? bar;
+  label.textContent = (bar.dataset.text ?? "%s").replace("%s", String(waitingChanges));
+  bar.hidden = false;
+  bar.onclick = () => read(element);
+}
+
+function read(element: HTMLElement): void {
+  const bar = element.dataset.liveCalm ? first(element.dataset.liveCalm) : null;
+  if (bar) {
+    bar.hidden = true;
+    bar.dataset.count = "0";
+  }
+  // the element may have been replaced since
+  const current = element.isConnected || !element.id ? element : document.getElementById(element.id);
+  if (current?.isConnected) htmx.trigger(current, "live", {});
+}
+
 /** Ask an element to refresh; several changes within a moment become one request. */
 function refresh(element: HTMLElement): void {
+  const bar = element.dataset.liveCalm ? first(element.dataset.liveCalm) : null;
+  if (bar && isInUse(element)) {
+    holdBack(element, bar);
+    return;
+  }
   if (waiting.has(element)) return;
   waiting.set(
     element,
     window.setTimeout(() => {
       waiting.delete(element);
-      if (element.isConnected) htmx.trigger(element, "live", {});
+      read(element);
     }, 120),
   );
+}
+
+/** A part that is replaced keeps its place: scrollers inside and the part itself. */
+const places = new Map<string, number>();
+
+function keepPlace(event: Event): void {
+  const target = (event as CustomEvent<{ target: HTMLElement }>).detail.target;
+  if (!target?.id) return;
+  for (const scroller of [target, ...all("[id]", target)]) {
+    if (scroller.scrollTop !== 0) places.set(scroller.id, scroller.scrollTop);
+  }
+}
+
+function restorePlace(): void {
+  for (const [id, top] of places) {
+    const scroller = document.getElementById(id);
+    if (scroller) scroller.scrollTop = top;
+  }
+  places.clear();
 }
 
 function setOffline(isOffline: boolean): void {
@@ -65,7 +116,10 @@ function connect(): void {
   source = null;
   if (!listening) return;
   source = new EventSource(`/live/?topics=${encodeURIComponent(listening)}`);
-  source.addEventListener("hello", () => setOffline(false));
+  source.addEventListener("hello", () => {
+    heardOnce = true;
+    setOffline(false);
+  });
   source.addEventListener("reset", () => all("[data-live-refresh]").forEach(refresh));
   source.addEventListener("change", (event) => {
     const change = JSON.parse((event as MessageEvent<string>).data) as Change;
@@ -75,9 +129,11 @@ function connect(): void {
   });
   source.onopen = () => setOffline(false);
   source.onerror = () => {
-    setOffline(true);
-    // CLOSED means the server refused (restart, session): try again ourselves
-    if (source?.readyState === EventSource.CLOSED) window.setTimeout(connect, 5000);
+    // CLOSED means the server answered but refused (restart, session, no feed here): try again ourselves, and speak of
+    // a lost connection only when there was one
+    const refused = source?.readyState === EventSource.CLOSED;
+    if (refused) window.setTimeout(connect, heardOnce ? 5000 : 30_000);
+    if (!refused || heardOnce) setOffline(true);
   };
 }
 
@@ -97,10 +153,8 @@ addEventListener("pageshow", (event) => {
 document.addEventListener("click", (event) => {
   if ((event.target as Element).closest("[data-live-retry]")) connect();
 });
-// A list must not move under the cursor: while a row is being pointed at, its list waits behind its "n new" bar.
-document.addEventListener("live:change", () => {
-  for (const bar of all("[data-live-new]")) {
-    const list = first(bar.dataset.liveNew ?? "");
-    if (list?.matches(":hover")) bar.hidden = false;
-  }
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { elt } = (event as CustomEvent<{ elt: Element }>).detail;
+  if (elt.hasAttribute("data-live-refresh")) keepPlace(event);
 });
+document.addEventListener("htmx:afterSwap", restorePlace);
