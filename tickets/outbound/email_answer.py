@@ -26,7 +26,7 @@ _AUTHENTICATION_CODES = (530, 534, 535, 538)
 class EmailAnswerSender(Sender):
     """Delivers the outbound message ``payload["message"]``; its Message-ID is what makes a repeat recognisable."""
 
-    key = "tickets.email"
+    key = "tickets.email_reply"
     label: ClassVar[str] = gettext_noop("E-mail")
 
     def prepare(self, outbound: Outbound) -> EmailMessage:
@@ -64,8 +64,10 @@ class EmailAnswerSender(Sender):
         connection = get_connection()
         if not isinstance(connection, FileOutboxBackend):
             return None
-        message = Message.objects.filter(pk=outbound.payload["message"]).first()
-        return message is not None and connection.path_of(message.external_id).exists()
+        message = (
+            Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket__inbox").first()
+        )
+        return message is not None and connection.path_of(message_id_of(message)).exists()
 
     def settled(self, outbound: Outbound) -> None:
         """Write the outcome on the message and tell those who look at it."""
@@ -103,12 +105,12 @@ def _compose(message: Message) -> OutgoingMail:
     if not to and ticket.contact.email:
         to = [MailAddress(ticket.contact.name, ticket.contact.email)]
     return OutgoingMail(
-        message_id=message.external_id,
+        message_id=message_id_of(message),
         sender=sender,
         to=to,
         cc=_mailboxes(message.recipients, "cc"),
         bcc=_mailboxes(message.recipients, "bcc"),
-        subject=message.subject or reply_subject(ticket.subject),
+        subject=reply_subject(message.subject or ticket.subject),
         text=f"{message.body_text}\n\n-- \n{signature}\n" if signature else message.body_text,
         sent_at=message.created_at,
         reply_to=reply_address(sender.address, ticket.reference) if tagged else "",
@@ -130,26 +132,32 @@ def sender_of(ticket: Ticket) -> MailAddress:
     return MailAddress(inbox.from_name or inbox.name, inbox.address or address)
 
 
+def message_id_of(message: Message) -> str:
+    """The signed Message-ID of an answer; the same however often it is asked for."""
+    domain = sender_of(message.ticket).address.rpartition("@")[2]
+    return make_message_id(message.ticket.reference, message.pk, domain)
+
+
 def _thread(message: Message) -> tuple[list[str], str]:
     """(ids of the thread before this message, oldest first; the id of the mail it answers or an empty string)."""
-    chain = list(
-        MessageAlias.objects.filter(ticket=message.ticket_id)
+    earlier = (
+        Message.objects.filter(ticket=message.ticket_id, channel="email", pk__lt=message.pk)
+        .exclude(kind=Message.Kind.NOTE)
         .order_by("pk")
-        .values_list("message_id", flat=True)
     )
-    earlier = Message.objects.filter(ticket=message.ticket_id, channel="email", pk__lt=message.pk).exclude(
-        external_id=""
-    )
-    answered = (
-        earlier.filter(kind=Message.Kind.INBOUND)
-        .order_by("-pk")
-        .values_list("external_id", flat=True)
-        .first()
-    )
-    own = message.external_id
-    position = chain.index(own) if own in chain else len(chain)
-    chain = [one for one in chain[:position] if one != answered]
-    return ([*chain, answered], answered) if answered else (chain, "")
+    received = [one.external_id for one in earlier if one.kind == Message.Kind.INBOUND and one.external_id]
+    ids = []
+    for one in earlier:
+        if one.kind == Message.Kind.OUTBOUND:
+            one.ticket = message.ticket
+            ids.append(message_id_of(one))
+        elif one.external_id:
+            ids.append(one.external_id)
+    # What customers' mails refer to and we never received comes first: it is older than all we know.
+    aliases = MessageAlias.objects.filter(ticket=message.ticket_id).exclude(message_id__in=ids).order_by("pk")
+    answered = received[-1] if received else ""
+    chain = [*aliases.values_list("message_id", flat=True), *ids]
+    return [one for one in chain if one != answered] + ([answered] if answered else []), answered
 
 
 def _mailboxes(recipients: dict[str, Any], kind: str) -> list[MailAddress]:

@@ -120,7 +120,7 @@ def _finish(ledger: MailLedger, mail: ParsedMail, accept: bool, occurred_at: dat
         row.inbox = ledger.inbox
         row.subject = mail.subject[:300]
         row.sender = mail.sender.address[:254] if mail.sender else ""
-        row.message_id = mail.message_id
+        row.header_id = mail.message_id
         row.error = ", ".join(mail.defects)[:500]
         _decide(row, mail, accept, occurred_at)
         row.leased_until = None
