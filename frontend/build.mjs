@@ -65,6 +65,20 @@ async function sprite() {
   return symbols.length;
 }
 
+/** Whose work the built files contain, under which licence. */
+async function credits() {
+  const { dependencies } = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
+  const lines = [];
+  for (const name of [...Object.keys(dependencies)].sort()) {
+    const folder = join(here, "node_modules", name);
+    const { version, license, homepage } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+    const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file ? (await readFile(join(folder, file), "utf8")).trim() : "";
+    lines.push(`${name} ${version} (${license})${homepage ? `, ${homepage}` : ""}\n\n${text}\n`);
+  }
+  await writeFile(join(dist, "LEGAL.txt"), lines.join(`\n${"-".repeat(80)}\n\n`));
+}
+
 const options = {
   entryPoints: { app: join(here, "src/app.ts"), theme: join(here, "src/theme.ts"), styles: join(here, "styles/app.css") },
   outdir: dist,
@@ -74,7 +88,7 @@ const options = {
   target: ["es2022", "chrome115", "firefox117", "safari17"],
   loader: { ".woff2": "file" },
   assetNames: "fonts/[name]",
-  legalComments: "external",
+  legalComments: "none",
   logLevel: "warning",
 };
 
@@ -84,6 +98,7 @@ const { entryPoints, ...shared } = options;
 const scripts = { ...shared, entryPoints: { app: entryPoints.app, theme: entryPoints.theme } };
 const styles = { ...shared, entryPoints: { app: entryPoints.styles } };
 const count = await sprite();
+await credits();
 await copyFile(join(here, "src/icon.svg"), join(dist, "icon.svg"));
 if (process.argv.includes("--watch")) {
   for (const set of [scripts, styles]) await (await esbuild.context({ ...set, logLevel: "info" })).watch();

@@ -437,9 +437,10 @@ def usage_tile(
     good: str = "up",
     display: str = "",
 ) -> Context:
-    """One usage measure: value, change (fraction, −0.19) and a line on a floor of 55 % of the maximum."""
+    """One usage measure: value, change (fraction, −0.19) and a line, on a floor of 55 % of the maximum when all values fit."""
     values = [float(point) for point in points]
-    floor, ceiling = (max(values) * 0.55, max(values)) if values else (0.0, 0.0)
+    ceiling = max(values, default=0.0)
+    floor = ceiling * 0.55 if min(values, default=0.0) >= ceiling * 0.55 else 0.0
     drawn = []
     for index, point in enumerate(values):
         x = index / max(1, len(values) - 1) * 1000
