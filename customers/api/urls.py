@@ -2,4 +2,13 @@
 
 from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from customers.api import views
+
+urlpatterns: list[URLPattern] = [
+    path("accounts/", views.AccountList.as_view(), name="api-accounts"),
+    path("accounts/<int:pk>/", views.AccountDetail.as_view(), name="api-account"),
+    path("contacts/", views.ContactList.as_view(), name="api-contacts"),
+    path("contacts/<int:pk>/", views.ContactDetail.as_view(), name="api-contact"),
+    path("contacts/<int:pk>/merge/", views.ContactMergeView.as_view(), name="api-contact-merge"),
+    path("usage/batch/", views.UsageBatch.as_view(), name="api-usage-batch"),
+]

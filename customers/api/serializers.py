@@ -1,0 +1,156 @@
+"""What customers look like over REST. Usage items keep the names of the Segment format."""
+
+# ruff: noqa: N815 - the format spells its names in camel case
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from customers.models import Account, Contact
+from customers.services.ingest_usage import MAX_ITEMS
+from people.models import User
+
+
+class AccountHealthBrief(serializers.Serializer[Account]):
+    """The account's present health; the whole story is at ``/health/``."""
+
+    score = serializers.FloatField(source="health_score", allow_null=True)
+    band = serializers.CharField(source="health_band")
+    delta_30 = serializers.FloatField(source="health_delta_30", allow_null=True)
+    coverage = serializers.FloatField(source="health_coverage", allow_null=True)
+    churn_probability = serializers.FloatField(allow_null=True)
+    value_at_risk = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
+    scored_at = serializers.DateTimeField(source="health_scored_at", allow_null=True)
+
+
+class AccountOut(serializers.ModelSerializer[Account]):
+    """An account as answered."""
+
+    csm = serializers.SerializerMethodField()
+    health = AccountHealthBrief(source="*")
+
+    class Meta:
+        model = Account
+        fields = [
+            "id", "name", "domain", "external_id", "tier", "lifecycle", "arr", "currency", "seats", "csm",
+            "customer_since", "renewal_on", "churned_on", "timezone", "open_tickets", "last_touch_at", "health", "created_at",
+        ]  # fmt: skip
+
+    @extend_schema_field(
+        {"type": ["object", "null"], "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
+    )
+    def get_csm(self, account: Account) -> dict[str, Any] | None:
+        """Id and name of the owner."""
+        return {"id": account.csm.pk, "name": account.csm.name} if account.csm else None
+
+
+class AccountIn(serializers.ModelSerializer[Account]):
+    """What may be set on an account."""
+
+    csm = serializers.PrimaryKeyRelatedField(
+        source="csm_id", queryset=User.objects.filter(is_active=True), allow_null=True, required=False
+    )
+
+    class Meta:
+        model = Account
+        fields = [
+            "name", "domain", "external_id", "tier", "lifecycle", "arr", "currency", "seats", "csm", "customer_since",
+            "renewal_on", "timezone",
+        ]  # fmt: skip
+        extra_kwargs = {"lifecycle": {"required": False}, "tier": {"required": False}}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Give the service ids."""
+        if attrs.get("csm_id") is not None:
+            attrs["csm_id"] = attrs["csm_id"].pk
+        return attrs
+
+
+class ContactOut(serializers.ModelSerializer[Contact]):
+    """A contact as answered."""
+
+    emails = serializers.SerializerMethodField()
+    identities = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Contact
+        fields = [
+            "id", "account", "name", "title", "role", "timezone", "language", "emails", "identities", "merged_into",
+            "left_at", "last_seen_at", "created_at",
+        ]  # fmt: skip
+
+    def get_emails(self, contact: Contact) -> list[str]:
+        """Every mail address."""
+        return [identity.value for identity in contact.identities.all() if identity.kind == "email"]
+
+    def get_identities(self, contact: Contact) -> list[dict[str, str]]:
+        """Every address and handle."""
+        return [{"kind": identity.kind, "value": identity.value} for identity in contact.identities.all()]
+
+
+class ContactIn(serializers.Serializer[Contact]):
+    """What may be set on a contact."""
+
+    account = serializers.PrimaryKeyRelatedField(
+        queryset=Account.objects.all(), required=False, allow_null=True
+    )
+    name = serializers.CharField(max_length=160, required=False, allow_blank=True)
+    title = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    role = serializers.ChoiceField(
+        choices=["sponsor", "buyer", "champion", "admin", "user"], required=False, allow_blank=True
+    )
+    email = serializers.EmailField(required=False, max_length=254)
+    timezone = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    language = serializers.CharField(max_length=16, required=False, allow_blank=True)
+
+
+class MergeIn(serializers.Serializer[Any]):
+    """Which contact takes over."""
+
+    into = serializers.IntegerField(min_value=1)
+
+
+class UsageItemIn(serializers.Serializer[Any]):
+    """One item, for the schema only: items are judged one by one and never fail the batch."""
+
+    type = serializers.ChoiceField(choices=["track", "identify", "group"])
+    messageId = serializers.CharField(max_length=120)
+    userId = serializers.CharField(required=False)
+    anonymousId = serializers.CharField(required=False)
+    groupId = serializers.CharField(required=False, help_text="The account's external_id.")
+    event = serializers.CharField(required=False)
+    properties = serializers.DictField(required=False)
+    traits = serializers.DictField(required=False)
+    timestamp = serializers.DateTimeField(required=False)
+
+
+class UsageBatchSchema(serializers.Serializer[Any]):
+    """A batch, for the schema."""
+
+    batch = UsageItemIn(many=True)
+    sentAt = serializers.DateTimeField(required=False)
+
+
+class UsageBatchIn(serializers.Serializer[Any]):
+    """The envelope of a batch; its items are judged by the service."""
+
+    batch = serializers.ListField(child=serializers.JSONField(), min_length=1, max_length=MAX_ITEMS)
+    sentAt = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class VerdictOut(serializers.Serializer[Any]):
+    """What became of one item."""
+
+    messageId = serializers.CharField(source="message_id")
+    status = serializers.ChoiceField(choices=["accepted", "duplicate", "rejected"])
+    reason = serializers.CharField(allow_blank=True)
+
+
+class UsageBatchOut(serializers.Serializer[Any]):
+    """Counts and a verdict per item, in the order sent."""
+
+    accepted = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    items = VerdictOut(many=True)

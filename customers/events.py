@@ -1,0 +1,35 @@
+"""Events of customers."""
+
+from django.utils.translation import gettext_lazy as _
+
+from core.events import EventType
+
+ACCOUNT_CREATED = EventType("customers.account_created", subject="account", sentence=_("added the customer"))
+ACCOUNT_CHANGED = EventType(
+    "customers.account_changed", subject="account", sentence=_("changed the customer")
+)
+CONTACT_CREATED = EventType("customers.contact_created", subject="contact", sentence=_("added a contact"))
+CONTACT_CHANGED = EventType("customers.contact_changed", subject="contact", sentence=_("changed a contact"))
+IDENTITY_ADDED = EventType(
+    "customers.identity_added", subject="contact", sentence=_("added an address of a contact")
+)
+CONTACTS_MERGED = EventType("customers.contacts_merged", subject="contact", sentence=_("merged two contacts"))
+CONTACTS_UNMERGED = EventType(
+    "customers.contacts_unmerged", subject="contact", sentence=_("took a merge of contacts back")
+)
+CONSENT_RECORDED = EventType(
+    "customers.consent_recorded", subject="contact", sentence=_("recorded a consent")
+)
+SUBSCRIPTION_SAVED = EventType(
+    "customers.subscription_saved", subject="account", sentence=_("saved a subscription")
+)
+REVENUE_MOVED = EventType(
+    "customers.revenue_moved", subject="account", sentence=_("recorded a change of revenue")
+)
+TOUCH_LOGGED = EventType(
+    "customers.touch_logged", subject="account", sentence=_("was in touch with the customer")
+)
+# One per roll-up, not one per account: usage is telemetry. The detail lists the accounts whose days changed.
+USAGE_ROLLED_UP = EventType(
+    "customers.usage_rolled_up", subject="usage", sentence=_("rolled usage up"), feed=False
+)

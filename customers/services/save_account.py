@@ -1,0 +1,63 @@
+"""Create a customer, change a customer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from customers.events import ACCOUNT_CHANGED, ACCOUNT_CREATED
+from customers.models import Account
+from people.viewer import Viewer
+
+EDITABLE = (
+    "name", "domain", "external_id", "tier", "lifecycle", "arr", "currency", "seats", "csm_id", "customer_since",
+    "renewal_on", "timezone", "next_step",
+)  # fmt: skip
+
+
+@transaction.atomic
+def create_account(*, values: Mapping[str, Any], by: Viewer) -> Account:
+    """Create an account from ``values`` (keys of EDITABLE); raises ValidationError naming the field."""
+    by.require("customers.edit")
+    account = Account(**_known(values))
+    _clean(account)
+    account.save()
+    ACCOUNT_CREATED.record(by=by, subject_id=account.pk, account_id=account.pk, detail={"name": account.name})
+    return account
+
+
+@transaction.atomic
+def update_account(*, account: Account, values: Mapping[str, Any], by: Viewer) -> Account:
+    """Change fields of EDITABLE; nothing is written or recorded when all are as before. Raises ValidationError."""
+    by.require("customers.edit")
+    account = Account.objects.select_for_update().get(pk=account.pk)
+    before = {name: getattr(account, name) for name in _known(values)}
+    for name, value in _known(values).items():
+        setattr(account, name, value)
+    _clean(account)
+    changed = {
+        name: [old, getattr(account, name)] for name, old in before.items() if getattr(account, name) != old
+    }
+    if changed:
+        account.save(update_fields=list(changed))
+        ACCOUNT_CHANGED.record(
+            by=by, subject_id=account.pk, account_id=account.pk, detail={"changed": changed}
+        )
+    return account
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(values) - set(EDITABLE))
+    if unknown:
+        raise TypeError(f"not fields of an account: {', '.join(unknown)}")
+    return dict(values)
+
+
+def _clean(account: Account) -> None:
+    """Normalise and validate; an empty external id is stored as NULL because it is unique."""
+    account.name = account.name.strip()
+    account.domain = account.domain.strip().lower().removeprefix("@")
+    account.external_id = (account.external_id or "").strip() or None
+    account.currency = account.currency.upper()
+    editable = {name.removesuffix("_id") for name in EDITABLE if name != "external_id"} | {"external_id"}
+    account.full_clean(exclude={field.name for field in account._meta.fields} - editable)

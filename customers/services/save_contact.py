@@ -1,0 +1,122 @@
+"""Create a contact, change one, give it another address, or find the one behind an address."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from customers.domains import company_domain, normalise_address
+from customers.events import CONTACT_CHANGED, CONTACT_CREATED, IDENTITY_ADDED
+from customers.models import Account, Contact, ContactIdentity
+from people.viewer import Viewer
+
+EDITABLE = ("account_id", "name", "title", "role", "timezone", "language", "left_at")
+# Written by the product and nullable; their absence is no mistake of the one who fills the form in.
+_NOT_TYPED = ("merged_into", "left_at", "last_seen_at")
+
+
+@transaction.atomic
+def create_contact(*, values: Mapping[str, Any], by: Viewer, email: str = "") -> Contact:
+    """Create a contact (keys of EDITABLE) with an optional first address; raises ValidationError naming the field."""
+    by.require("customers.edit")
+    contact = Contact(**_known(values))
+    contact.full_clean(exclude=_NOT_TYPED)
+    contact.save()
+    if email:
+        _add_identity(contact, "email", email)
+    _record_created(contact, by)
+    return contact
+
+
+@transaction.atomic
+def update_contact(*, contact: Contact, values: Mapping[str, Any], by: Viewer) -> Contact:
+    """Change fields of EDITABLE; raises ValidationError naming the field."""
+    by.require("customers.edit")
+    contact = Contact.objects.select_for_update().get(pk=contact.pk)
+    before = {name: getattr(contact, name) for name in _known(values)}
+    for name, value in _known(values).items():
+        setattr(contact, name, value)
+    contact.full_clean(exclude=_NOT_TYPED)
+    changed = {
+        name: [old, getattr(contact, name)] for name, old in before.items() if getattr(contact, name) != old
+    }
+    if changed:
+        contact.save(update_fields=list(changed))
+        CONTACT_CHANGED.record(
+            by=by, subject_id=contact.pk, account_id=contact.account_id, detail={"changed": changed}
+        )
+    return contact
+
+
+@transaction.atomic
+def add_identity(*, contact: Contact, kind: str, value: str, by: Viewer) -> ContactIdentity:
+    """Give a contact another address or handle; raises ValidationError when it is malformed or somebody else's."""
+    by.require("customers.edit")
+    identity = _add_identity(contact, kind, value)
+    IDENTITY_ADDED.record(
+        by=by,
+        subject_id=contact.pk,
+        account_id=contact.account_id,
+        detail={"kind": kind, "value": identity.value},
+    )
+    return identity
+
+
+@transaction.atomic
+def identify_contact(*, email: str, by: Viewer, name: str = "", verified: bool = True) -> Contact:
+    """Return the contact behind a mail address, created in the account of its domain when nobody has the address.
+
+    Anyone who may open a ticket may do this, and so may the customer itself (``by.kind`` "contact"). A missing name is
+    filled in. Raises ValidationError for a malformed address.
+    """
+    if not (by.can("tickets.create") or by.can("customers.edit") or by.kind == "contact"):
+        raise PermissionDenied(_("You may not add contacts."))
+    address = normalise_address(email)
+    known = (
+        ContactIdentity.objects.select_related("contact__account").filter(kind="email", value=address).first()
+    )
+    if known is not None:
+        if name and not known.contact.name:
+            Contact.objects.filter(pk=known.contact_id, name="").update(name=name[:160])
+            known.contact.name = name[:160]
+        return known.contact
+    domain = company_domain(address)
+    account = Account.objects.filter(domain=domain).order_by("pk").first() if domain else None
+    contact = Contact.objects.create(account=account, name=name[:160], is_verified=verified)
+    _add_identity(contact, "email", address)
+    _record_created(contact, by)
+    return contact
+
+
+def _record_created(contact: Contact, by: Viewer) -> None:
+    CONTACT_CREATED.record(
+        by=by, subject_id=contact.pk, account_id=contact.account_id, detail={"name": contact.name}
+    )
+
+
+def _add_identity(contact: Contact, kind: str, value: str) -> ContactIdentity:
+    value = normalise_address(value) if kind == "email" else value.strip()
+    if kind == "email":
+        try:
+            validate_email(value)
+        except ValidationError as error:
+            raise ValidationError({"email": error.messages}) from error
+    taken = ContactIdentity.objects.filter(kind=kind, value=value).first()
+    if taken is not None and taken.contact_id == contact.pk:
+        return taken
+    if taken is not None:
+        raise ValidationError({kind: _("This address belongs to another contact.")})
+    identity = ContactIdentity(contact=contact, kind=kind, value=value)
+    identity.full_clean()
+    identity.save()
+    return identity
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(values) - set(EDITABLE))
+    if unknown:
+        raise TypeError(f"not fields of a contact: {', '.join(unknown)}")
+    return dict(values)

@@ -1,0 +1,21 @@
+"""Celery entries of customers."""
+
+import time
+
+from celery import shared_task
+
+from customers.services.roll_up_usage import forget_old_usage
+from customers.services.roll_up_usage import roll_up_usage as roll_up
+from people.viewer import system_viewer
+
+BUDGET_SECONDS = 40.0
+
+
+@shared_task(name="customers.roll_up_usage")
+def roll_up_usage() -> None:
+    """Roll dirty days up until none waits or the budget is over; then drop raw events that are too old to matter."""
+    deadline = time.monotonic() + BUDGET_SECONDS
+    while roll_up(by=system_viewer("task")):
+        if time.monotonic() > deadline:
+            return
+    forget_old_usage()
