@@ -20,7 +20,7 @@ def lock_ticket(ticket_id: int, by: Viewer | None = None) -> Ticket:
 
     With ``by`` only when the viewer may see it. Raises Ticket.DoesNotExist.
     """
-    tickets = Ticket.objects.all() if by is None else Ticket.objects.visible_to(by)  # type: ignore[attr-defined]
+    tickets = Ticket.objects.all() if by is None else Ticket.objects.visible_to(by)
     related = ("status", "account", "contact", "inbox", "team", "assignee", "category")
     ticket: Ticket = tickets.select_for_update(of=("self",)).select_related(*related).get(pk=ticket_id)
     return ticket

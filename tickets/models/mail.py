@@ -43,7 +43,9 @@ class MailLedger(models.Model):
     processed_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["inbox", "sha256"], name="one_ledger_row_per_mail")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["inbox", "sha256"], name="one_ledger_row_per_mail")
+        ]
         indexes: ClassVar = [models.Index(fields=["state", "id"], name="ledger_state")]
 
 

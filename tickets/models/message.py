@@ -55,7 +55,9 @@ class Message(models.Model):
         indexes: ClassVar = [models.Index(fields=["ticket", "created_at", "id"], name="message_thread")]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["channel", "external_id"], condition=~models.Q(external_id=""), name="one_message_per_external_id"
+                fields=["channel", "external_id"],
+                condition=~models.Q(external_id=""),
+                name="one_message_per_external_id",
             ),
         ]
 

@@ -13,7 +13,9 @@ class SLAPolicy(models.Model):
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     position = models.PositiveSmallIntegerField(_("order"), default=0)
-    tiers = models.JSONField(_("account tiers"), default=list, blank=True, help_text=_("Empty means every account."))
+    tiers = models.JSONField(
+        _("account tiers"), default=list, blank=True, help_text=_("Empty means every account.")
+    )
     calendar = models.ForeignKey(
         Calendar, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("calendar"),
         help_text=_("Without a calendar the clock never stops."),

@@ -63,7 +63,10 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         if viewer.can("tickets.all_teams"):
             return self
         return self.filter(
-            Q(team=None) | Q(team__is_private=False) | Q(team_id__in=viewer.team_ids) | Q(assignee_id=viewer.user_id)
+            Q(team=None)
+            | Q(team__is_private=False)
+            | Q(team_id__in=viewer.team_ids)
+            | Q(assignee_id=viewer.user_id)
         )
 
     def active(self) -> "TicketQuerySet":

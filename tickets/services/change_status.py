@@ -13,6 +13,7 @@ from people.viewer import Viewer
 from tickets.events import STATUS_CHANGED
 from tickets.models import Status, Ticket
 from tickets.services.apply_sla import set_deadlines
+from tickets.services.mark_sla_breaches import stamp_breaches
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -52,6 +53,8 @@ def move_to(
     """
     now = at or timezone.now()
     before = ticket.status
+    if before.category in Status.ACTIVE:
+        stamp_breaches(ticket, now)
     ticket.status = status
     ticket.resolved_at = _since(
         status, {Status.Category.RESOLVED, Status.Category.CLOSED}, ticket.resolved_at, now

@@ -1,0 +1,215 @@
+"""The conversation of a ticket: its messages and what happened in between, in one order."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from core.events import event_type
+from core.models import Event
+from customers.models import Contact
+from people.models import ApiKey, Team, User
+from people.viewer import Viewer
+from tickets import events
+from tickets.message_text import new_text
+from tickets.models import Attachment, Category, Message, Status, Ticket
+from tickets.selectors import messages_of
+
+# Their messages stand in the conversation themselves.
+_MESSAGE_VERBS = frozenset({events.MESSAGE_RECEIVED.verb, events.REPLIED.verb, events.NOTE_ADDED.verb})
+_ICONS = {
+    "tickets.created": "plus",
+    "tickets.routed": "route",
+    "tickets.routing_corrected": "route",
+    "tickets.routing_confirmed": "check",
+    "tickets.assigned": "user-check",
+    "tickets.unassigned": "user-x",
+    "tickets.status_changed": "circle-check",
+    "tickets.priority_changed": "flag",
+    "tickets.first_response_breached": "alarm",
+    "tickets.resolution_breached": "alarm",
+    "tickets.message_bounced": "alert-triangle",
+    "tickets.automatic_reply_received": "mail",
+    "tickets.possible_reply_received": "link",
+    "tickets.delivery_retried": "refresh",
+}
+
+
+@dataclass(frozen=True)
+class MessageItem:
+    """A message to show. ``text`` is what is new in it, ``quoted`` what was folded away (empty when nothing).
+
+    ``kind`` is inbound, outbound or note. ``sender_unverified`` warns that the channel cannot vouch for the sender.
+    """
+
+    id: int
+    kind: str
+    author: str
+    is_mine: bool
+    at: datetime
+    channel: str
+    text: str
+    quoted: str
+    has_html: bool
+    sentiment: str
+    sentiment_probability: float | None
+    delivery: str
+    delivery_label: str
+    delivery_detail: str
+    is_automatic: bool
+    sender_unverified: bool
+    to: tuple[str, ...]
+    cc: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
+
+
+@dataclass(frozen=True)
+class EventItem:
+    """One line: who did what to what, for example "Priya Raman · assigned the ticket · to Tom Beck"."""
+
+    id: int
+    verb: str
+    icon: str
+    actor: str
+    sentence: str
+    object: str
+    at: datetime
+
+
+Item = MessageItem | EventItem
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Names of those whom the lines speak of, by id, read at once."""
+
+    users: Mapping[int, str] = field(default_factory=dict)
+    contacts: Mapping[int, str] = field(default_factory=dict)
+    keys: Mapping[int, str] = field(default_factory=dict)
+    teams: Mapping[int, str] = field(default_factory=dict)
+    categories: Mapping[int, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+
+
+def conversation(ticket: Ticket, viewer: Viewer) -> list[Item]:
+    """Return the messages and event lines of a visible ticket, oldest first. The number of queries is constant."""
+    messages: list[Item] = [_message_item(message, viewer) for message in messages_of(ticket)]
+    lines: list[Item] = [*_event_items(ticket)]
+    return sorted(messages + lines, key=lambda item: item.at)
+
+
+def _message_item(message: Message, viewer: Viewer) -> MessageItem:
+    contact = message.contact
+    return MessageItem(
+        id=message.pk,
+        kind=message.kind,
+        author=str(message.author or contact or _("An integration")),
+        is_mine=message.author_id is not None and message.author_id == viewer.user_id,
+        at=message.created_at,
+        channel=message.channel,
+        text=new_text(message.body_text, message.quote_offsets),
+        quoted=_quoted(message),
+        has_html=bool(message.body_html),
+        sentiment=message.sentiment_label,
+        sentiment_probability=message.sentiment_probability,
+        delivery=message.delivery,
+        delivery_label=message.get_delivery_display() if message.delivery else "",
+        delivery_detail=message.delivery_detail,
+        is_automatic=message.is_automatic,
+        sender_unverified=contact is not None and not contact.is_verified,
+        to=tuple(_addresses(message, "to")),
+        cc=tuple(_addresses(message, "cc")),
+        attachments=tuple(message.attachments.all()),
+    )
+
+
+def _quoted(message: Message) -> str:
+    """The folded stretches, unless they are all there is."""
+    folded = "\n".join(
+        message.body_text[int(fold[0]) : int(fold[1])].strip() for fold in message.quote_offsets
+    )
+    return "" if folded.strip() == message.body_text.strip() else folded.strip()
+
+
+def _addresses(message: Message, kind: str) -> Iterable[str]:
+    for entry in message.recipients.get(kind) or ():
+        yield entry if isinstance(entry, str) else str(entry.get("address", ""))
+
+
+def _event_items(ticket: Ticket) -> list[EventItem]:
+    found = (
+        Event.objects.filter(ticket_id=ticket.pk).exclude(verb__in=_MESSAGE_VERBS).select_related("detail")
+    )
+    shown = []
+    for event in found.order_by("occurred_at", "pk"):
+        kind = event_type(event.verb)
+        if kind is not None and kind.feed and kind.subject in {"ticket", "message", "mail"}:
+            shown.append((event, str(kind.sentence)))
+    names = _names_in([event for event, _sentence in shown])
+    return [
+        EventItem(
+            id=event.pk,
+            verb=event.verb,
+            icon=_ICONS.get(event.verb, "dots"),
+            actor=_actor(event, names),
+            sentence=sentence,
+            object=_object(event.verb, event.detail.data or {}, names),
+            at=event.occurred_at,
+        )
+        for event, sentence in shown
+    ]
+
+
+def _names_in(shown: list[Event]) -> _Names:
+    """Read the names that the events speak of: at most six queries."""
+    details = [event.detail.data or {} for event in shown]
+    users = _actors(shown, "staff")
+    for event, detail in zip(shown, details, strict=True):
+        if event.verb in {events.ASSIGNED.verb, events.UNASSIGNED.verb}:
+            users |= {pk for pk in (detail.get("from"), detail.get("to")) if pk}
+    teams = {detail["team"] for detail in details if detail.get("team")}
+    categories = {detail["category"] for detail in details if detail.get("category")}
+    contacts = Contact.objects.filter(pk__in=_actors(shown, "contact")).prefetch_related("identities")
+    keys = ApiKey.objects.filter(pk__in=_actors(shown, "api_key"))
+    return _Names(
+        users={user.pk: str(user) for user in User.objects.filter(pk__in=users)},
+        contacts={contact.pk: str(contact) for contact in contacts},
+        keys=dict(keys.values_list("pk", "name")),
+        teams=dict(Team.objects.filter(pk__in=teams).values_list("pk", "name")),
+        categories=dict(Category.objects.filter(pk__in=categories).values_list("pk", "name")),
+        statuses=dict(Status.objects.values_list("key", "name")),
+    )
+
+
+def _actors(shown: list[Event], kind: str) -> set[int]:
+    return {event.actor_id for event in shown if event.actor_kind == kind and event.actor_id is not None}
+
+
+def _actor(event: Event, names: _Names) -> str:
+    if event.actor_kind == "system" or event.actor_id is None:
+        return "CS Ops"
+    known = {"staff": names.users, "contact": names.contacts, "api_key": names.keys}.get(event.actor_kind, {})
+    return known.get(event.actor_id, "") or _("Somebody who is no longer here")
+
+
+def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
+    """The thing done to, in words; empty when the sentence says it all."""
+    if verb == events.ASSIGNED.verb:
+        return pgettext("assigned the ticket", "to %s") % names.users.get(detail.get("to") or 0, "?")
+    if verb == events.STATUS_CHANGED.verb:
+        return pgettext("changed the status", "to %s") % names.statuses.get(
+            detail.get("to", ""), detail.get("to", "")
+        )
+    if verb == events.PRIORITY_CHANGED.verb:
+        return pgettext("changed the priority", "to %s") % dict(Ticket.Priority.choices).get(
+            detail.get("to", ""), "?"
+        )
+    if verb in {events.ROUTED.verb, events.ROUTING_CORRECTED.verb}:
+        if detail.get("abstained"):
+            return pgettext("routed the ticket", "to triage, the classifier was unsure")
+        chosen = (names.categories.get(detail.get("category") or 0), names.teams.get(detail.get("team") or 0))
+        return pgettext("routed the ticket", "to %s") % " · ".join(name for name in chosen if name)
+    return ""

@@ -1,0 +1,150 @@
+"""Answer the customer."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from core.outbox import enqueue_outbound
+from people.viewer import Viewer
+from tickets.events import ASSIGNED, REPLIED
+from tickets.message_text import preview, storable
+from tickets.models import Message, Status, Ticket
+from tickets.recipients import recipients_of_answer
+from tickets.services.apply_sla import next_due
+from tickets.services.change_status import move_to
+from tickets.services.mark_sla_breaches import stamp_breaches
+from tickets.services.receive_message import IncomingFile, add_files
+from tickets.ticket_rows import lock_ticket, save_ticket
+
+SENDER_KIND = "tickets.email_reply"
+STATUSES_AFTER = ("open", "waiting", "on_hold", "resolved")
+
+
+class NewerMessage(Exception):
+    """Somebody wrote on the ticket after the state that the answer was written for; ``message`` is the newest one."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(_("A newer message has arrived since you opened the ticket."))
+        self.message = message
+
+
+@transaction.atomic
+def reply_to_ticket(
+    *,
+    ticket: Ticket,
+    body: str,
+    by: Viewer,
+    status: str = "",
+    seen_message_id: int | None = None,
+    token: str = "",
+    files: Sequence[IncomingFile] = (),
+) -> Message:
+    """Write an answer and hand it to the outbox, once.
+
+    ``status`` is the key of the status afterwards (one of STATUSES_AFTER; empty: a new ticket becomes open, others stay).
+    ``seen_message_id`` is the newest message that the writer has seen: NewerMessage is raised when there is a newer one of
+    a customer or a colleague (notes do not count). ``token`` names the form: sent twice it gives the first message again.
+    Who answers an unassigned ticket takes it. Raises ValidationError naming the field.
+    """
+    by.require("tickets.reply")
+    now = timezone.now()
+    locked = lock_ticket(ticket.pk, by)
+    again = _same_form(locked, token)
+    if again is not None:
+        return again
+    text = storable(body).strip()
+    if not text:
+        raise ValidationError({"body": _("Write something.")})
+    after = _status_after(locked, status)
+    _refuse_when_overtaken(locked, seen_message_id, by)
+    recipients = recipients_of_answer(locked)
+    if not recipients.to:
+        raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
+    message = Message.objects.create(
+        ticket=locked,
+        kind=Message.Kind.OUTBOUND,
+        channel="email",
+        author_id=by.user_id,
+        subject=locked.subject,
+        body_text=text,
+        recipients=recipients.as_json(),
+        external_id=_form_id(locked, token),
+        delivery=Message.Delivery.QUEUED,
+        created_at=now,
+    )
+    add_files(message, files)
+    event = REPLIED.record(
+        by=by, subject_id=message.pk, ticket_id=locked.pk, account_id=locked.account_id, occurred_at=now
+    )
+    _note_answer(locked, text, now)
+    if locked.assignee_id is None and by.user_id is not None:
+        locked.assignee_id = by.user_id
+        locked.assigned_reason = _("Answered first")
+        ASSIGNED.record(
+            by=by,
+            subject_id=locked.pk,
+            ticket_id=locked.pk,
+            account_id=locked.account_id,
+            detail={"from": None, "to": by.user_id, "reason": locked.assigned_reason, "automatic": True},
+            cause=event,
+        )
+    if after is not None and after.pk != locked.status_id:
+        move_to(locked, after, by=by, reason="reply", at=now, cause=event)
+    locked.next_due_at = next_due(locked)
+    save_ticket(locked, now=now)
+    enqueue_outbound(
+        kind=SENDER_KIND,
+        idempotency_key=f"message:{message.pk}",
+        payload={"message": message.pk},
+        ticket_id=locked.pk,
+        account_id=locked.account_id,
+    )
+    return message
+
+
+def newest_message(ticket: Ticket) -> Message | None:
+    """Return the newest message that is no note."""
+    return ticket.messages.exclude(kind=Message.Kind.NOTE).order_by("-pk").first()
+
+
+def _same_form(ticket: Ticket, token: str) -> Message | None:
+    return ticket.messages.filter(external_id=_form_id(ticket, token)).first() if token else None
+
+
+def _form_id(ticket: Ticket, token: str) -> str:
+    return f"form:{ticket.pk}:{storable(token)}"[:255] if token else ""
+
+
+def _status_after(ticket: Ticket, status: str) -> Status | None:
+    """Return the status that the ticket gets, None when it keeps its own."""
+    wanted = status or ("open" if ticket.status.category == Status.Category.NEW else "")
+    if not wanted:
+        return None
+    if wanted not in STATUSES_AFTER:
+        raise ValidationError({"status": _("Choose one of: %s.") % ", ".join(STATUSES_AFTER)})
+    return Status.objects.get(pk=wanted)
+
+
+def _refuse_when_overtaken(ticket: Ticket, seen_message_id: int | None, by: Viewer) -> None:
+    if seen_message_id is None:
+        return
+    newer = ticket.messages.filter(pk__gt=seen_message_id).exclude(kind=Message.Kind.NOTE)
+    message = newer.exclude(kind=Message.Kind.OUTBOUND, author_id=by.user_id).order_by("-pk").first()
+    if message is not None:
+        raise NewerMessage(message)
+
+
+def _note_answer(ticket: Ticket, text: str, now: datetime) -> None:
+    """Bring the list columns and the stamp of the first answer up to date."""
+    ticket.last_message_at = now
+    ticket.last_message_preview = preview(text)
+    ticket.last_message_inbound = False
+    ticket.waiting_since = None
+    ticket.unread = False
+    if ticket.first_responded_at is None:
+        stamp_breaches(ticket, now)
+        ticket.first_responded_at = now
