@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,3 +29,18 @@ def assign_folds(targets: npt.NDArray[np.int_], seed: int, folds: int = FOLDS) -
         numbers[rows] = (np.arange(len(rows)) + offset) % folds
         offset += len(rows)
     return numbers
+
+
+def assign_group_folds(
+    targets: npt.NDArray[np.int_], groups: Sequence[Hashable], seed: int, folds: int = FOLDS
+) -> npt.NDArray[np.int_] | None:
+    """Like ``assign_folds`` for 0/1 targets, with all rows of a group in one fold.
+
+    Groups that ever had the outcome are spread evenly, and so are the others.
+    """
+    names = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    numbers = np.array([names[group] for group in groups])
+    ever = np.zeros(len(names), dtype=int)
+    np.maximum.at(ever, numbers, targets)
+    by_group = assign_folds(ever, seed, folds)
+    return None if by_group is None else by_group[numbers]

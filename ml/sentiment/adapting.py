@@ -67,7 +67,7 @@ def adapted_model(shipped: SentimentModel, texts: Sequence[str], labels: Sequenc
     if folds is not None:
         learned = np.empty((len(texts), len(LABELS)))
         for fold in range(int(folds.max()) + 1):
-            train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            train, held = np.flatnonzero(folds != fold).tolist(), np.flatnonzero(folds == fold).tolist()
             part = TextClassifier(encoder).fit([texts[i] for i in train], [labels[i] for i in train])
             learned[held] = _in_label_order(part, part.probabilities([texts[i] for i in held]))
         weight, temperature = _choose(shipped.probabilities(texts), learned, targets)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LABELS = ("negative", "neutral", "positive")
+_OPPOSITE = {"positive": "negative", "negative": "positive"}
 CORPUS_FOLDER = Path(__file__).parent / "corpus"
 
 # Grouped GoEmotions label ids (Demszky et al. 2020): 0 ambiguous, 1 negative, 2 neutral, 3 positive.
@@ -93,14 +94,18 @@ def expand_opinions(count: int, seed: int = 0, folder: Path = CORPUS_FOLDER) -> 
     for number in range(count):
         wanted = "positive" if number % 2 else "negative"
         frame = draw.choice(lists["frames"])
-        turned = {"positive": "negative", "negative": "positive"}[wanted] if frame["turns"] else wanted
+        used, other = (_OPPOSITE[wanted], wanted) if frame["turns"] else (wanted, _OPPOSITE[wanted])
         text = frame["text"].format(
             thing=draw.choice(lists["things"]),
+            thing2=draw.choice(lists["things"]),
             adverb=draw.choice(lists["adverbs"]),
-            adjective=draw.choice(lists[turned]["adjectives"]),
-            other=draw.choice(lists[turned]["adjectives"]),
-            verb=draw.choice(lists[turned]["verbs"]),
-            noun=draw.choice(lists[turned]["nouns"]),
+            adjective=draw.choice(lists[used]["adjectives"]),
+            other=draw.choice(lists[used]["adjectives"]),
+            verb=draw.choice(lists[used]["verbs"]),
+            noun=draw.choice(lists[used]["nouns"]),
+            noun2=draw.choice(lists[used]["nouns"]),
+            opposite=draw.choice(lists[other]["adjectives"]),
+            opposite_noun=draw.choice(lists[other]["nouns"]),
         )
         rows.append(LabelledText(text, wanted, f"opinions/{number}", "opinions"))
     return rows

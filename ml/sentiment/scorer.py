@@ -24,6 +24,7 @@ from ml.encoders.weights import ModelUnavailable, packaged_minilm, resolve_sourc
 from ml.metrics import log_softmax
 from ml.sentiment import lora
 from ml.sentiment.datasets import LABELS
+from ml.sentiment.signs import spell_signs
 
 ADAPTER_FOLDER = Path(__file__).parent / "adapter"
 MAX_TOKENS = 256
@@ -88,7 +89,7 @@ class AdapterModel:
         pooled = np.zeros((len(texts), self._encoder.config.hidden_size), dtype=np.float32)
         if not texts:
             return pooled
-        cut = [text[:MAX_CHARACTERS] for text in texts]
+        cut = [spell_signs(text[:MAX_CHARACTERS]) for text in texts]
         tokens = self._tokenizer(cut, truncation=True, max_length=MAX_TOKENS)
         with torch.inference_mode():
             for batch in length_sorted_batches([len(ids) for ids in tokens["input_ids"]]):

@@ -22,6 +22,7 @@ from ml.encoders.sentence import mean_pool
 from ml.encoders.weights import packaged_minilm
 from ml.sentiment import lora
 from ml.sentiment.datasets import LABELS, LabelledText
+from ml.sentiment.signs import spell_signs
 
 MAX_TOKENS = 96
 TOKENS_PER_BATCH = 2_048
@@ -84,7 +85,9 @@ class AdapterTrainer:
 
     def tokens(self, texts: Sequence[str]) -> dict[str, Any]:
         """Unpadded token ids of the texts, cut at 96 word pieces."""
-        return dict(self.tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS))
+        return dict(
+            self.tokenizer([spell_signs(text) for text in texts], truncation=True, max_length=MAX_TOKENS)
+        )
 
     def train(self, rows: Sequence[LabelledText], report: Callable[[str], None]) -> float:
         """Fit on the rows; returns the wall-clock seconds. Progress goes to ``report`` about every 100 steps."""

@@ -8,7 +8,7 @@ market, or whether this one customer leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.artefacts import Artefact, ArtefactRefused
-from ml.classifiers.folds import assign_folds
+from ml.classifiers.folds import assign_folds, assign_group_folds
 from ml.metrics import Floats, ranking_figures
 from ml.tabular.columns import Column, Row, infer_columns
 from ml.tabular.learners import LEARNERS, Targets, fit_all
@@ -25,7 +25,7 @@ from ml.tabular.tables import AdditiveTables, Contribution
 KIND = "additive-tables/1"
 REFITS = 20
 INTERVAL = (0.10, 0.90)
-FEWEST_OF_A_CLASS = 10
+FEWEST_OF_A_CLASS = 8
 
 
 def _silent(_line: str) -> None:
@@ -62,6 +62,7 @@ class TabularModel:
         targets: Sequence[int],
         names: Sequence[str],
         *,
+        groups: Sequence[Hashable] | None = None,
         folds: int = 5,
         seed: int = 0,
         refits: int = REFITS,
@@ -69,7 +70,9 @@ class TabularModel:
     ) -> Self:
         """Learn from ``rows`` (name -> raw value) and 0/1 ``targets`` using the features ``names``.
 
-        Raises ``NotEnoughData`` when either outcome has fewer than 10 rows or no feature varies.
+        Rows of one group (the months of an account) stay in one fold and in one bootstrap draw.
+
+        Raises ``NotEnoughData`` when either outcome has fewer than 8 rows or no feature varies.
         """
         outcome = np.array(targets, dtype=int)
         if min(int(outcome.sum()), int(len(outcome) - outcome.sum())) < FEWEST_OF_A_CLASS:
@@ -77,7 +80,7 @@ class TabularModel:
         columns = infer_columns(rows, names)
         if not columns:
             raise NotEnoughData("no feature has more than one value")
-        scores = _out_of_fold(rows, outcome, columns, folds, seed)
+        scores = _out_of_fold(rows, outcome, columns, _folds(outcome, groups, folds, seed), seed)
         losses = {name: _log_loss(outcome, _calibrate(outcome, score)[0]) for name, score in scores.items()}
         chosen = min(losses, key=lambda name: (losses[name], name))
         report(f"learner {chosen} of " + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items()))
@@ -86,9 +89,45 @@ class TabularModel:
         tables = fit(rows, outcome, columns, seed).scaled(slope, offset).centred(rows)
         samples = tuple(
             fit([rows[i] for i in picked], outcome[picked], columns, seed).scaled(slope, offset)
-            for picked in _bootstrap(outcome, refits, seed)
+            for picked in _bootstrap(outcome, groups, refits, seed)
         )
         return cls(tables, samples, chosen, ranking_figures(outcome, probabilities))
+
+    @classmethod
+    def cross_validate(
+        cls,
+        rows: Sequence[Row],
+        targets: Sequence[int],
+        names: Sequence[str],
+        *,
+        groups: Sequence[Hashable] | None = None,
+        folds: int = 5,
+        seed: int = 0,
+        report: Callable[[str], None] = _silent,
+    ) -> tuple[Floats, Floats]:
+        """Probabilities of rows that the model did not see, and the training parts' outcome rate beside them.
+
+        Everything, the choice of learner and the calibration included, happens inside each training part.
+        """
+        outcome = np.array(targets, dtype=int)
+        if min(int(outcome.sum()), int(len(outcome) - outcome.sum())) < FEWEST_OF_A_CLASS:
+            raise NotEnoughData(f"each outcome needs at least {FEWEST_OF_A_CLASS} rows")
+        numbers = _folds(outcome, groups, folds, seed)
+        ours, priors = np.empty(len(outcome)), np.empty(len(outcome))
+        for fold in range(int(numbers.max()) + 1):
+            train, held = np.flatnonzero(numbers != fold).tolist(), np.flatnonzero(numbers == fold).tolist()
+            priors[held] = outcome[train].mean()
+            model = cls.train(
+                [rows[i] for i in train],
+                outcome[train].tolist(),
+                names,
+                groups=None if groups is None else [groups[i] for i in train],
+                seed=seed,
+                refits=0,
+            )
+            ours[held] = model.predict_proba([rows[i] for i in held])
+            report(f"fold {fold + 1} of {int(numbers.max()) + 1}: learner {model.learner}")
+        return ours, priors
 
     def predict_proba(self, rows: Sequence[Row]) -> Floats:
         """Calibrated probability of the outcome per row: ``(len(rows),)``."""
@@ -163,16 +202,26 @@ def _log_loss(outcome: Targets, probability: Floats) -> float:
     return float(-np.mean(outcome * np.log(clipped) + (1 - outcome) * np.log(1 - clipped)))
 
 
-def _out_of_fold(
-    rows: Sequence[Row], outcome: Targets, columns: Sequence[Column], folds: int, seed: int
-) -> dict[str, Floats]:
-    """Log-odds of every learner for every row, from models that did not see the row."""
-    numbers = assign_folds(outcome, seed, folds)
+def _folds(outcome: Targets, groups: Sequence[Hashable] | None, folds: int, seed: int) -> Targets:
+    numbers = (
+        assign_folds(outcome, seed, folds)
+        if groups is None
+        else assign_group_folds(outcome, groups, seed, folds)
+    )
     if numbers is None:
         raise NotEnoughData("too few rows to hold any out")
+    if any(len(np.unique(outcome[numbers != fold])) < 2 for fold in range(int(numbers.max()) + 1)):
+        raise NotEnoughData("one outcome occurs in a single group only")
+    return numbers
+
+
+def _out_of_fold(
+    rows: Sequence[Row], outcome: Targets, columns: Sequence[Column], numbers: Targets, seed: int
+) -> dict[str, Floats]:
+    """Log-odds of every learner for every row, from models that did not see the row's fold."""
     scores = {name: np.empty(len(outcome)) for name in LEARNERS}
     for fold in range(int(numbers.max()) + 1):
-        train, held = np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
+        train, held = np.flatnonzero(numbers != fold).tolist(), np.flatnonzero(numbers == fold).tolist()
         held_rows = [rows[i] for i in held]
         for name, tables in fit_all([rows[i] for i in train], outcome[train], columns, seed).items():
             scores[name][held] = tables.log_odds(held_rows)
@@ -188,8 +237,20 @@ def _calibrate(outcome: Targets, scores: Floats) -> tuple[Floats, float, float]:
     return _sigmoid(slope * scores + offset), slope, offset
 
 
-def _bootstrap(outcome: Targets, count: int, seed: int) -> list[npt.NDArray[np.int_]]:
-    """Row numbers of ``count`` samples with replacement, drawn within each outcome so that both stay present."""
+def _bootstrap(
+    outcome: Targets, groups: Sequence[Hashable] | None, count: int, seed: int
+) -> list[npt.NDArray[np.int_]]:
+    """Row numbers of ``count`` samples with replacement; whole groups are drawn, within those with and without outcome."""
     draw = np.random.default_rng(seed)
-    groups = [np.flatnonzero(outcome == value) for value in (0, 1)]
-    return [np.concatenate([draw.choice(group, len(group)) for group in groups]) for _ in range(count)]
+    members: dict[Hashable, list[int]] = {}
+    for row, group in enumerate(groups if groups is not None else range(len(outcome))):
+        members.setdefault(group, []).append(row)
+    units = [np.array(rows) for rows in members.values()]
+    ever = np.array([outcome[rows].max() for rows in units])
+    strata = [np.flatnonzero(ever == value) for value in (0, 1)]
+    samples = []
+    for _ in range(count):
+        drawn = np.concatenate([draw.choice(stratum, len(stratum)) for stratum in strata if len(stratum)])
+        picked = np.concatenate([units[unit] for unit in drawn])
+        samples.append(picked if len(np.unique(outcome[picked])) > 1 else np.arange(len(outcome)))
+    return samples

@@ -74,7 +74,8 @@ class AdditiveTables:
 
     def log_odds(self, rows: Sequence[Row]) -> Floats:
         """Intercept plus all contributions: ``(len(rows),)``."""
-        return self.parts(rows).sum(axis=1) + self.intercept
+        totals: Floats = self.parts(rows).sum(axis=1) + self.intercept
+        return totals
 
     def centred(self, rows: Sequence[Row]) -> Self:
         """The same model with every table shifted to mean zero over ``rows``, so that 0 means "as the average"."""
@@ -106,7 +107,8 @@ class AdditiveTables:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """The inverse of ``to_json``; raises ``KeyError`` or ``ValueError`` when the JSON is another thing."""
-        columns, tables = [], []
+        columns: list[Column] = []
+        tables: list[NumberTable | LevelTable] = []
         for entry in stored["tables"]:
             column = Column(entry["name"], tuple(entry["levels"]))
             columns.append(column)

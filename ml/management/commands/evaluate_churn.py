@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
-from ml.classifiers.folds import assign_folds
 from ml.evaluation.csv_tables import read_table
 from ml.evaluation.reports import print_figures
-from ml.metrics import Floats, ranking_figures
+from ml.metrics import ranking_figures
 from ml.tabular import NotEnoughData, TabularModel
 from ml.tabular.columns import is_missing, to_number
 from ml.tabular.learners import Targets
@@ -50,12 +49,16 @@ class Command(BaseCommand):
         if len(features) < len(names):
             left_out = ", ".join(name for name in names if name not in features)
             self.stderr.write(f"left out as identifiers: {left_out}")
-        folds = assign_folds(outcome, options["seed"], options["folds"])
-        if folds is None or folds.max() + 1 < options["folds"]:
-            raise CommandError(f"{path}: {len(rows)} rows are too few for {options['folds']} folds")
         started = time.perf_counter()
         try:
-            ours, priors = self._cross_validate(rows, outcome, features, folds, options["seed"])
+            ours, priors = TabularModel.cross_validate(
+                rows,
+                outcome.tolist(),
+                features,
+                folds=options["folds"],
+                seed=options["seed"],
+                report=self.stderr.write,
+            )
         except NotEnoughData as error:
             raise CommandError(f"{path}: {error}") from error
         figures: dict[str, Any] = dict(ranking_figures(outcome, ours))
@@ -91,18 +94,3 @@ class Command(BaseCommand):
         numeric = all(not np.isnan(to_number(value)) for value in values)
         named = name.lower().endswith(("id", "number", "index")) or name == ""
         return named or not numeric
-
-    def _cross_validate(
-        self, rows: list[dict[str, str]], outcome: Targets, features: list[str], folds: Targets, seed: int
-    ) -> tuple[Floats, Floats]:
-        ours, priors = np.empty(len(rows)), np.empty(len(rows))
-        count = int(folds.max()) + 1
-        for fold in range(count):
-            train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            priors[held] = outcome[train].mean()
-            model = TabularModel.train(
-                [rows[i] for i in train], outcome[train].tolist(), features, seed=seed, refits=0
-            )
-            ours[held] = model.predict_proba([rows[i] for i in held])
-            self.stderr.write(f"fold {fold + 1} of {count}: learner {model.learner}")
-        return ours, priors

@@ -44,7 +44,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         texts, raw = labelled_texts(options["test"], options["text"], options["label"])
-        train_texts, train_raw = ([], [])
+        train_texts: list[str] = []
+        train_raw: list[str] = []
         if options["train"]:
             train_texts, train_raw = labelled_texts(options["train"], options["text"], options["label"])
         names = _label_names({*raw, *train_raw}, options["label"])

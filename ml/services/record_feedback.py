@@ -1,0 +1,28 @@
+"""Store a true label for a subject: a correction or confirmation by a person, or the final state of the subject."""
+
+from __future__ import annotations
+
+from ml.models import Feedback, Prediction
+from people.viewer import Viewer
+
+
+def record_feedback(
+    *, task: str, subject_kind: str, subject_id: int, label: str, source: Feedback.Source, by: Viewer
+) -> Feedback:
+    """One row beside the prediction it answers, if there is one; these rows are labels of the next training.
+
+    The caller has checked that ``by`` may change the subject and records its own event.
+    """
+    prediction = Prediction.objects.filter(
+        task=task, subject_kind=subject_kind, subject_id=subject_id
+    ).first()
+    return Feedback.objects.create(
+        task=task,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        prediction=prediction,
+        predicted_label=prediction.label if prediction else "",
+        label=label[:120],
+        source=source,
+        user_id=by.user_id,
+    )

@@ -1,0 +1,64 @@
+"""Store a trained model as an immutable version: its files under ``MODEL_DIR`` and a row with their SHA-256."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from ml.artefacts import write_artefact
+from ml.events import VERSION_REGISTERED
+from ml.models import ModelVersion
+from ml.registry import TrainedModel
+from people.viewer import Viewer
+
+
+def register_version(*, task: str, trained: TrainedModel, by: Viewer) -> ModelVersion:
+    """Write the files and the row; a model that did not beat its baseline is stored as rejected and never serves.
+
+    Raises PermissionDenied without ``ml.manage``.
+    """
+    by.require("ml.manage")
+    path = f"{task}/{secrets.token_hex(8)}"
+    folder = Path(settings.MODEL_DIR) / path
+    try:
+        manifest = write_artefact(folder, trained.artefact)
+        with transaction.atomic():
+            # Rows of the task are locked where the database can; on SQLite the writer is alone anyway.
+            newest = (
+                ModelVersion.objects.select_for_update()
+                .filter(task=task)
+                .aggregate(Max("number"))["number__max"]
+            )
+            version = ModelVersion.objects.create(
+                task=task,
+                number=(newest or 0) + 1,
+                kind=trained.kind,
+                path=path,
+                files=manifest.files,
+                digest=manifest.digest,
+                params=trained.artefact.metadata.get("model", {}).get("mix", {}),
+                metrics=trained.metrics,
+                baseline_metrics=trained.baseline_metrics,
+                training=trained.training,
+                stage=ModelVersion.Stage.CANDIDATE if trained.beats_baseline else ModelVersion.Stage.REJECTED,
+                created_by_id=by.user_id,
+            )
+            VERSION_REGISTERED.record(
+                by=by,
+                subject_id=version.pk,
+                detail={
+                    "task": task,
+                    "number": version.number,
+                    "stage": version.stage,
+                    "digest": version.digest,
+                },
+            )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return version
