@@ -329,3 +329,12 @@ def test_keys_are_unique_and_reach_the_browser() -> None:
     assert {"combo": "g i", "action": "goto:/inbox/"} in keyboard.as_json(keys)
     assert keyboard.display("Mod+k") == "⌘K"
     assert keyboard.combo_for("resolve-next") == "⇧E"
+
+
+def test_no_two_pages_share_a_letter_after_g() -> None:
+    letters = [item.goto for item in navigation.navigation if item.goto]
+    assert len(letters) == len(set(letters)), letters
+
+
+def test_the_phone_shows_at_most_four_pages() -> None:
+    assert len([item for item in navigation.navigation if item.on_phone]) <= 4
