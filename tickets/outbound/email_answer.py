@@ -16,7 +16,7 @@ from tickets.channels.email.backends import FileOutboxBackend
 from tickets.channels.email.events import ANSWER_FAILED, ANSWER_SENT
 from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.outgoing import OutgoingFile, OutgoingMail, build_mail, reply_subject
-from tickets.channels.email.thread_tokens import reply_address
+from tickets.channels.email.thread_tokens import make_message_id, reply_address
 from tickets.models import Message, MessageAlias, Ticket
 from tickets.stored_files import read_file
 
