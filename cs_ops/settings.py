@@ -9,9 +9,13 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
+
+# Lets classes name the model they are generic over (``ModelForm[Ticket]``) at run time, too.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -21,6 +25,7 @@ for _folder in (
     "",
     "log",
     "media",
+    "static",
     "models",
     "broker/in",
     "broker/processed",
