@@ -36,6 +36,7 @@ _ICONS = {
     "tickets.possible_reply_received": "link",
     "tickets.delivery_retried": "refresh",
 }
+_PRIORITIES = dict(zip(Ticket.Priority.values, Ticket.Priority.labels, strict=True))
 
 
 @dataclass(frozen=True)
@@ -199,14 +200,11 @@ def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     """The thing done to, in words; empty when the sentence says it all."""
     if verb == events.ASSIGNED.verb:
         return pgettext("assigned the ticket", "to %s") % names.users.get(detail.get("to") or 0, "?")
+    key = str(detail.get("to", ""))
     if verb == events.STATUS_CHANGED.verb:
-        return pgettext("changed the status", "to %s") % names.statuses.get(
-            detail.get("to", ""), detail.get("to", "")
-        )
+        return pgettext("changed the status", "to %s") % names.statuses.get(key, key)
     if verb == events.PRIORITY_CHANGED.verb:
-        return pgettext("changed the priority", "to %s") % dict(Ticket.Priority.choices).get(
-            detail.get("to", ""), "?"
-        )
+        return pgettext("changed the priority", "to %s") % _PRIORITIES.get(key, key)
     if verb in {events.ROUTED.verb, events.ROUTING_CORRECTED.verb}:
         if detail.get("abstained"):
             return pgettext("routed the ticket", "to triage, the classifier was unsure")

@@ -1,0 +1,1 @@
+"""What tickets teaches models: routing and priority."""

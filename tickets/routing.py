@@ -1,0 +1,124 @@
+"""What a new ticket is about: asks the champion of the task "routing", or the descriptions while there is none.
+
+Runs in ml workers and commands only; nothing here is imported by web processes before it is called.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ml.classifiers import ColdStartClassifier, TextPrediction
+from ml.encoders import ModelUnavailable, WeightsMismatch, sentence_encoder
+from ml.models import ModelVersion
+from ml.services.load_champion import load_champion
+from people.models import Team
+from tickets.message_text import MODEL_TEXT_LENGTH, new_text
+from tickets.models import Category, Message, Ticket
+from tickets.ticket_facts import PRIORITY_TASK, ROUTING_TASK
+
+logger = logging.getLogger(__name__)
+
+COLD_START = "cold-start"
+COLD_START_TEAMS = "cold-start-teams"
+NOTHING = "none"
+
+
+@dataclass(frozen=True)
+class RoutingSuggestion:
+    """What the classifiers say about one text.
+
+    ``prediction.label`` is a category's name; a team's when ``source`` is COLD_START_TEAMS. ``version`` is None unless a
+    trained model answered. ``priority`` is None without a trained priority model.
+    """
+
+    text: str
+    prediction: TextPrediction
+    source: str
+    version: ModelVersion | None = None
+    priority: TextPrediction | None = None
+    priority_version: ModelVersion | None = None
+
+
+_cold_start: dict[tuple[str, tuple[tuple[str, str], ...]], ColdStartClassifier] = {}
+
+
+def suggest_routing(texts: Sequence[str]) -> list[RoutingSuggestion]:
+    """Return one suggestion per text. Never fails for want of a model: then it abstains and a person chooses."""
+    if not texts:
+        return []
+    champion = load_champion(ROUTING_TASK)
+    version: ModelVersion | None = None
+    if champion is not None:
+        version, source = champion.version, champion.version.label
+        predictions = champion.model.predict(texts)
+    else:
+        source, predictions = _by_description(texts)
+    priorities, priority_version = _priorities(texts)
+    return [
+        RoutingSuggestion(text, prediction, source, version, priority, priority_version)
+        for text, prediction, priority in zip(texts, predictions, priorities, strict=True)
+    ]
+
+
+def _priorities(texts: Sequence[str]) -> tuple[Sequence[TextPrediction | None], ModelVersion | None]:
+    champion = load_champion(PRIORITY_TASK)
+    if champion is None:
+        return [None] * len(texts), None
+    return champion.model.predict(texts), champion.version
+
+
+def _by_description(texts: Sequence[str]) -> tuple[str, list[TextPrediction]]:
+    """Compare with what leads wrote about the categories, or about the teams while there are no categories."""
+    source, described = _descriptions()
+    if not described:
+        return NOTHING, [_undecided("no_classes") for _text in texts]
+    try:
+        encoder = sentence_encoder()
+        key = (encoder.digest, tuple(sorted(described.items())))
+        if key not in _cold_start:
+            _cold_start.clear()
+            _cold_start[key] = ColdStartClassifier(encoder, described)
+        return source, _cold_start[key].predict(texts)
+    except (ModelUnavailable, WeightsMismatch):
+        logger.exception("tickets cannot be routed, they go to triage")
+        return NOTHING, [_undecided("unavailable") for _text in texts]
+
+
+def _descriptions() -> tuple[str, dict[str, str]]:
+    """The source and, per name, the words that describe it: a category's own and its team's."""
+    categories = Category.objects.filter(is_active=True).select_related("team")
+    if described := {
+        category.name: " ".join(
+            filter(
+                None,
+                (
+                    f"{category.name}.",
+                    category.description,
+                    category.team.description if category.team else "",
+                ),
+            )
+        )
+        for category in categories
+    }:
+        return COLD_START, described
+    teams = Team.objects.filter(is_active=True)
+    return COLD_START_TEAMS, {team.name: f"{team.name}. {team.description}".strip() for team in teams}
+
+
+def _undecided(because: str) -> TextPrediction:
+    return TextPrediction(label="", probability=0.0, alternatives=(), abstained=True, because=because)
+
+
+def ticket_text(ticket: Ticket, opening: Message | None) -> str:
+    """What a classifier reads of a ticket: the subject and what is new in the message that opened it."""
+    body = "" if opening is None else new_text(opening.body_text, opening.quote_offsets)
+    return f"{ticket.subject}\n{body}"[:MODEL_TEXT_LENGTH].strip()
+
+
+def ticket_texts(tickets: Sequence[Ticket]) -> list[str]:
+    """``ticket_text`` of several tickets, with one query for their opening messages."""
+    opening: dict[int, Message] = {}
+    messages = Message.objects.filter(ticket__in=tickets).exclude(kind=Message.Kind.NOTE)
+    for message in messages.only("ticket_id", "body_text", "quote_offsets").order_by("pk"):
+        opening.setdefault(message.ticket_id, message)
+    return [ticket_text(ticket, opening.get(ticket.pk)) for ticket in tickets]

@@ -1,0 +1,132 @@
+"""Apply a classifier's suggestion to a new ticket: category, team, priority - or triage - then promise and person."""
+
+from django.db import transaction
+
+from core.models import Event
+from ml.classifiers import TextPrediction
+from ml.models import ModelVersion, Prediction
+from ml.services.record_predictions import SubjectPrediction, record_predictions
+from people.models import Team
+from people.viewer import Viewer
+from tickets.events import ROUTED
+from tickets.models import Category, Ticket
+from tickets.routing import COLD_START_TEAMS, RoutingSuggestion
+from tickets.services.apply_sla import choose_policy, set_deadlines
+from tickets.services.assign_ticket import assign_automatically
+from tickets.services.change_priority import set_priority
+from tickets.ticket_facts import PRIORITY_TASK, ROUTING_TASK, SUBJECT_KIND
+from tickets.ticket_rows import lock_ticket, save_ticket
+
+
+@transaction.atomic
+def route_ticket(
+    *, ticket_id: int, suggestion: RoutingSuggestion, by: Viewer, cause: Event | None = None
+) -> bool:
+    """Store the prediction, once per ticket, and act on it unless a person has chosen meanwhile.
+
+    Returns whether the prediction was new. Raises Ticket.DoesNotExist.
+    """
+    by.require("tickets.edit")
+    ticket = lock_ticket(ticket_id)
+    known = Prediction.objects.filter(task=ROUTING_TASK, subject_kind=SUBJECT_KIND, subject_id=ticket_id)
+    if known.exists():
+        return False
+    category, team, because = _resolve(suggestion)
+    prediction = suggestion.prediction
+    abstained = bool(because)
+    _store(
+        ROUTING_TASK, ticket_id, prediction, suggestion.version, suggestion.source, suggestion.text, because
+    )
+    if suggestion.priority is not None and suggestion.priority_version is not None:
+        priority_version = suggestion.priority_version
+        _store(
+            PRIORITY_TASK,
+            ticket_id,
+            suggestion.priority,
+            priority_version,
+            priority_version.label,
+            suggestion.text,
+            suggestion.priority.because,
+        )
+    if ticket.routing_state != Ticket.Routing.PENDING:
+        return True
+    ticket.routing_state = Ticket.Routing.TRIAGE if abstained else Ticket.Routing.ROUTED
+    ticket.category = None if abstained else category
+    ticket.team = _team_for(ticket, None if abstained else team)
+    event = ROUTED.record(
+        by=by,
+        subject_id=ticket.pk,
+        ticket_id=ticket.pk,
+        account_id=ticket.account_id,
+        detail={
+            "category": ticket.category_id,
+            "team": ticket.team_id,
+            "confidence": round(prediction.probability, 4),
+            "abstained": abstained,
+            "because": because,
+            "source": suggestion.source,
+        },
+        cause=cause,
+    )
+    if suggestion.priority is not None and not suggestion.priority.abstained:
+        label = suggestion.priority.label
+        if label in Ticket.Priority.values and label != ticket.priority:
+            set_priority(ticket, label, by=by, cause=event)
+    ticket.sla_policy = choose_policy(ticket)
+    set_deadlines(ticket)
+    if not abstained and ticket.assignee_id is None:
+        assign_automatically(ticket, by=by, cause=event)
+    save_ticket(ticket)
+    return True
+
+
+def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | None, str]:
+    """The rows that the suggestion names, and why a person must choose instead (empty when none must)."""
+    prediction = suggestion.prediction
+    if suggestion.source == COLD_START_TEAMS:
+        team = Team.objects.filter(name=prediction.label, is_active=True).first()
+        return None, team, prediction.because or ("" if team else "unknown")
+    category = Category.objects.filter(name=prediction.label, is_active=True).select_related("team").first()
+    if prediction.abstained:
+        return category, None, prediction.because or "unsure"
+    # A category that was renamed or given up since the model was trained.
+    return category, category.team if category else None, "" if category else "unknown"
+
+
+def _team_for(ticket: Ticket, team: Team | None) -> Team | None:
+    """The team of a ticket: a private inbox keeps its own, else the suggested one, else the inbox's."""
+    default = ticket.inbox.default_team if ticket.inbox else None
+    if default is not None and default.is_private:
+        return default
+    return team or default
+
+
+def _store(
+    task: str,
+    ticket_id: int,
+    prediction: TextPrediction,
+    version: ModelVersion | None,
+    source: str,
+    text: str,
+    because: str,
+) -> None:
+    reasons: list[object] = [[reason.term, reason.weight] for reason in prediction.reasons]
+    if because:
+        reasons.append({"because": because})
+    record_predictions(
+        task=task,
+        subject_kind=SUBJECT_KIND,
+        predictions=[
+            SubjectPrediction(
+                subject_id=ticket_id,
+                label=prediction.label,
+                probability=prediction.probability,
+                abstained=bool(because),
+                alternatives=[[label, round(share, 4)] for label, share in prediction.alternatives],
+                reasons=reasons,
+                input_text=text,
+            )
+        ],
+        version=version,
+        source=source,
+    )

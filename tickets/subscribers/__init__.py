@@ -1,0 +1,1 @@
+"""What tickets does after an event: route, score, count, notify."""

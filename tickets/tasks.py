@@ -1,0 +1,45 @@
+"""Celery entries of tickets: each looks at rows and works what is due."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from tickets.channels.email.services.poll_drop_folder import poll_drop_folders
+from tickets.channels.email.services.process_mail import process_waiting_mail
+from tickets.services.assign_waiting_tickets import assign_waiting_tickets
+from tickets.services.close_resolved_tickets import close_resolved_tickets
+from tickets.services.mark_sla_breaches import mark_sla_breaches
+
+BUDGET = timedelta(seconds=45)
+
+
+@shared_task(name="tickets.poll_drop_folders")
+def poll_drop_folders_task() -> None:
+    """Take mails out of the watched folders into the ledger and process them."""
+    if poll_drop_folders():
+        process_waiting_mail(until=timezone.now() + BUDGET)
+
+
+@shared_task(name="tickets.process_waiting_mail")
+def process_waiting_mail_task() -> None:
+    """Process mails of the ledger that nobody works on."""
+    process_waiting_mail(until=timezone.now() + BUDGET)
+
+
+@shared_task(name="tickets.mark_sla_breaches")
+def mark_sla_breaches_task() -> None:
+    """Note broken promises."""
+    mark_sla_breaches()
+
+
+@shared_task(name="tickets.assign_waiting_tickets")
+def assign_waiting_tickets_task() -> None:
+    """Give waiting tickets to people who have become available."""
+    assign_waiting_tickets()
+
+
+@shared_task(name="tickets.close_resolved_tickets")
+def close_resolved_tickets_task() -> None:
+    """Close what has been resolved for longer than the days of grace."""
+    close_resolved_tickets()
