@@ -1,0 +1,1 @@
+"""What success does when others report."""
