@@ -194,7 +194,7 @@ def parse_mail(raw: bytes) -> ParsedMail:
         html=html,
         attachments=tuple(body.attachments),
         content_type=root.content_type,
-        report_type=root.parameters.get("report-type", "").lower()[:80],
+        report_type=one_line(root.parameters.get("report-type", "").lower(), 80),
         signals=_signals(root),
         delivery_reports=tuple(body.reports),
         bounced_message_ids=tuple(dict.fromkeys(body.bounced_ids)),
@@ -212,7 +212,7 @@ def _recipients(root: MimePart, names: tuple[str, ...]) -> tuple[MailAddress, ..
 
 def _signals(root: MimePart) -> dict[str, tuple[str, ...]]:
     found = {name: root.header_values(name)[:5] for name in _SIGNAL_HEADERS}
-    return {name: tuple(value[:200] for value in values) for name, values in found.items() if values}
+    return {name: tuple(one_line(value, 200) for value in values) for name, values in found.items() if values}
 
 
 def _collect(raw: bytes, part: MimePart, body: _Body, defects: list[str]) -> None:
