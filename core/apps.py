@@ -12,6 +12,7 @@ REGISTRY_MODULES = (
     "job_runner",
     "readiness",
     "navigation",
+    "palette",
     "live.subjects",
     "checks",
 )

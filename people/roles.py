@@ -30,7 +30,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     Role.LEAD: frozenset(_LOOK | _WORK_TICKETS | _WORK_CUSTOMERS | _LEAD),
     Role.ANALYST: frozenset(_LOOK | {"ml.view", "tickets.all_teams"}),
     Role.ADMIN: frozenset(
-        _LOOK | _WORK_TICKETS | _WORK_CUSTOMERS | _LEAD | {"settings.manage", "ml.manage", "operations.manage"}
+        _LOOK
+        | _WORK_TICKETS
+        | _WORK_CUSTOMERS
+        | _LEAD
+        | {"settings.manage", "ml.manage", "operations.manage"}
     ),
     Role.INTEGRATION: frozenset(),
 }
@@ -53,4 +57,27 @@ SCOPE_LABELS = {
     "accounts:write": _("Create and change customers"),
     "usage:write": _("Send product usage"),
     "health:read": _("Read health and churn scores"),
+}
+
+PERMISSION_LABELS = {
+    "tickets.view": _("See tickets outside private teams"),
+    "tickets.all_teams": _("See the tickets of private teams too"),
+    "tickets.create": _("Create tickets"),
+    "tickets.reply": _("Answer customers"),
+    "tickets.note": _("Write private notes"),
+    "tickets.edit": _("Change status, priority, category and tags"),
+    "tickets.assign": _("Assign tickets"),
+    "customers.view": _("See customers and contacts"),
+    "customers.edit": _("Change customers and contacts"),
+    "health.view": _("See health and churn scores"),
+    "success.view": _("See tasks, playbooks and outreach"),
+    "success.act": _("Work on tasks and outreach"),
+    "success.manage": _("Write and start playbooks"),
+    "people.view": _("See colleagues"),
+    "ml.view": _("See models and their quality"),
+    "ml.manage": _("Promote and roll back models"),
+    "operations.view": _("See jobs, outbox, mail ledger and event log"),
+    "operations.retry": _("Retry what failed"),
+    "operations.manage": _("Give up failed work"),
+    "settings.manage": _("Change settings, people and API keys"),
 }

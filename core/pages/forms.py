@@ -36,11 +36,10 @@ def add_errors(form: forms.BaseForm, error: ValidationError) -> None:
 
 @dataclass(frozen=True)
 class PostButton:
-    """A button below a form that posts somewhere else: deactivate, delete, revoke."""
+    """A button below a form that posts somewhere else; with ``confirm`` it asks first, in this sentence."""
 
     label: str
     url: str
-    danger: bool = False
     confirm: str = ""
 
 
@@ -58,13 +57,19 @@ class FormPage:
 
 
 def form_page(
-    request: HttpRequest, form: forms.BaseForm, page: FormPage, template: str = "core/settings_form.html", **context: Any
+    request: HttpRequest,
+    form: forms.BaseForm,
+    page: FormPage,
+    template: str = "core/settings_form.html",
+    **context: Any,
 ) -> HttpResponse:
     """Render a settings form; status 422 when it was refused."""
     sets = page.fieldsets or [("", list(form.fields))]
     fieldsets = [(heading, [form[name] for name in names if name in form.fields]) for heading, names in sets]
     status = 422 if form.is_bound and form.errors else 200
-    return render(request, template, {"form": form, "page": page, "fieldsets": fieldsets, **context}, status=status)
+    return render(
+        request, template, {"form": form, "page": page, "fieldsets": fieldsets, **context}, status=status
+    )
 
 
 @dataclass(frozen=True)

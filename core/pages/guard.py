@@ -25,7 +25,8 @@ def page(permission: str = "") -> Callable[[Page], Page]:
                     return HttpResponse(status=401)
                 return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
             if permission:
-                request.viewer.require(permission)  # type: ignore[attr-defined]  - set by people.middleware
+                # people.middleware sets it; core does not know the class.
+                request.viewer.require(permission)  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
 
         guarded.page_permission = permission  # type: ignore[attr-defined]

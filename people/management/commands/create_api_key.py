@@ -18,7 +18,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
         parser.add_argument("name", help="what the key is for")
-        parser.add_argument("--scopes", required=True, help="comma-separated, for example tickets:read,tickets:write")
+        parser.add_argument(
+            "--scopes", required=True, help="comma-separated, for example tickets:read,tickets:write"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create and print."""

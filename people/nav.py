@@ -1,0 +1,77 @@
+"""Settings in the rail, and people's pages inside the settings."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from core.navigation import NavItem
+
+ACCESS = _("People and access")
+
+
+class SettingsNav(NavItem):
+    """The door to every settings and operations page."""
+
+    key = "settings"
+    label = _("Settings")
+    icon = "settings"
+    url_name = "settings"
+    order = 900
+    at_end = True
+
+    def visible_to(self, viewer: Any) -> bool:
+        """Whoever may open at least one page inside."""
+        return bool(viewer.can("settings.manage") or viewer.can("operations.view"))
+
+
+class PeopleNav(NavItem):
+    """People."""
+
+    key = "settings-people"
+    label = _("People")
+    icon = "users"
+    url_name = "settings-people"
+    place = "settings"
+    group = ACCESS
+    order = 10
+    permission = "settings.manage"
+
+
+class TeamsNav(PeopleNav):
+    """Teams."""
+
+    key = "settings-teams"
+    label = _("Teams")
+    icon = "users-group"
+    url_name = "settings-teams"
+    order = 11
+
+
+class RolesNav(PeopleNav):
+    """Roles."""
+
+    key = "settings-roles"
+    label = _("Roles")
+    icon = "shield-lock"
+    url_name = "settings-roles"
+    order = 12
+
+
+class ApiKeysNav(PeopleNav):
+    """API keys."""
+
+    key = "settings-api-keys"
+    label = _("API keys")
+    icon = "key"
+    url_name = "settings-api-keys"
+    order = 13
+
+
+class CalendarsNav(PeopleNav):
+    """Calendars."""
+
+    key = "settings-calendars"
+    label = _("Calendars")
+    icon = "calendar"
+    url_name = "settings-calendars"
+    order = 14

@@ -1,0 +1,1 @@
+"""What people send out: links by mail."""

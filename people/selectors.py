@@ -1,0 +1,57 @@
+"""Reads of people's pages."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.db.models import Count, Q, QuerySet
+
+from core.models import Calendar
+from people.models import ApiKey, Team, User
+from people.roles import PERMISSION_LABELS, PERMISSIONS, Role
+from people.viewer import Viewer
+
+
+def people_list(viewer: Viewer) -> QuerySet[User]:
+    """Return all staff with their teams, active ones first; none without ``people.view``."""
+    if not viewer.can("people.view"):
+        return User.objects.none()
+    return User.objects.prefetch_related("memberships__team").order_by("-is_active", "name", "pk")
+
+
+def is_invited(user: User) -> bool:
+    """Whether the person has been invited and has not chosen a password yet."""
+    return user.password.startswith(UNUSABLE_PASSWORD_PREFIX)
+
+
+def team_list(viewer: Viewer) -> QuerySet[Team]:
+    """Return all teams with ``member_count``; none without ``people.view``."""
+    if not viewer.can("people.view"):
+        return Team.objects.none()
+    active = Count("memberships", filter=Q(memberships__user__is_active=True))
+    return Team.objects.annotate(member_count=active).order_by("-is_active", "name")
+
+
+def calendar_list(viewer: Viewer) -> QuerySet[Calendar]:
+    """Return all calendars; none without ``settings.manage``."""
+    return Calendar.objects.order_by("name") if viewer.can("settings.manage") else Calendar.objects.none()
+
+
+def api_key_list(viewer: Viewer) -> QuerySet[ApiKey]:
+    """Return all keys, newest first; none without ``settings.manage``."""
+    keys = ApiKey.objects.select_related("created_by")
+    return keys if viewer.can("settings.manage") else keys.none()
+
+
+def role_matrix() -> list[tuple[str, list[tuple[str, list[bool]]]]]:
+    """Return (area, [(permission in words, held per staff role)]) in the order of the roles."""
+    roles = staff_roles()
+    areas: dict[str, list[tuple[str, list[bool]]]] = {}
+    for permission, label in PERMISSION_LABELS.items():
+        row = (str(label), [permission in PERMISSIONS[role] for role in roles])
+        areas.setdefault(permission.partition(".")[0], []).append(row)
+    return list(areas.items())
+
+
+def staff_roles() -> Iterable[Role]:
+    """Return the roles a person can have."""
+    return [role for role in Role if role != Role.INTEGRATION]

@@ -1,0 +1,33 @@
+"""Change one's own profile."""
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core.changes import apply_changes
+from people.events import PROFILE_CHANGED
+from people.models import User
+from people.time_zones import zone_names
+from people.viewer import Viewer
+
+
+@transaction.atomic
+def save_profile(*, user: User, name: str, timezone: str, availability_at_login: str, by: Viewer) -> User:
+    """Change a person's own name, time zone and availability after login ("" keeps what it was).
+
+    Raises PermissionDenied for somebody else's profile and ValidationError naming the field.
+    """
+    if by.user_id != user.pk:
+        raise PermissionDenied(_("You may only change your own profile."))
+    if timezone not in zone_names():
+        raise ValidationError({"timezone": _("This time zone is not known.")})
+    if availability_at_login not in ("", *User.Availability.values):
+        raise ValidationError({"availability_at_login": _("Choose one of the offered values.")})
+    row = User.objects.select_for_update().get(pk=user.pk)
+    preferences = {**row.preferences, "availability_at_login": availability_at_login}
+    changes = apply_changes(row, name=name.strip(), timezone=timezone, preferences=preferences)
+    row.full_clean(exclude=["password"])
+    row.save(update_fields=["name", "timezone", "preferences"])
+    if changes:
+        PROFILE_CHANGED.record(by=by, subject_id=row.pk, detail=changes)
+    return row
