@@ -3,11 +3,31 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from people.viewer import Viewer
 from tickets.models.inbox import Inbox
 from tickets.models.message import Message
 from tickets.models.ticket import Ticket
+
+
+class MailLedgerQuerySet(models.QuerySet["MailLedger"]):
+    """Reads of the mail ledger."""
+
+    def visible_to(self, viewer: Viewer) -> "MailLedgerQuerySet":
+        """Return the mails a viewer may see: those of tickets that the viewer sees and, where there is no ticket, those
+        of inboxes that no private team keeps to itself."""
+        if not viewer.can("tickets.view"):
+            return self.none()
+        if viewer.can("tickets.all_teams"):
+            return self
+        open_inbox = (
+            Q(inbox__default_team=None)
+            | Q(inbox__default_team__is_private=False)
+            | Q(inbox__default_team_id__in=viewer.team_ids)
+        )
+        return self.filter(Q(ticket__in=Ticket.objects.visible_to(viewer)) | Q(ticket=None) & open_inbox)
 
 
 class MailLedger(models.Model):
@@ -41,6 +61,8 @@ class MailLedger(models.Model):
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, related_name="+")
     message = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="+")
     processed_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager["MailLedger"]] = models.Manager.from_queryset(MailLedgerQuerySet)()
 
     class Meta:
         constraints: ClassVar = [

@@ -19,11 +19,12 @@ def retry_mail(*, ledger: MailLedger, by: Viewer) -> MailLedger:
     """Process a mail again and return its row in its new final state.
 
     A quarantined mail is parsed and judged afresh. Spam, an automatic reply or a bounce is taken for a person's mail:
-    somebody has looked and disagrees. A mail in any other state is left as it is. Raises PermissionDenied.
+    somebody has looked and disagrees. A mail in any other state is left as it is. Raises PermissionDenied, and
+    MailLedger.DoesNotExist for a mail that the viewer does not see.
     """
     by.require("tickets.edit")
     with transaction.atomic():
-        row = MailLedger.objects.select_for_update().get(pk=ledger.pk)
+        row = MailLedger.objects.visible_to(by).select_for_update(of=("self",)).get(pk=ledger.pk)
         if row.state not in RETRYABLE:
             return row
         accept = row.state != MailLedger.State.QUARANTINED
