@@ -6,147 +6,332 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Enrolment',
+            name="Enrolment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('playbook_version', models.PositiveIntegerField()),
-                ('steps', models.JSONField(default=list)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('done', 'Done'), ('exited', 'Exited'), ('control', 'Control group')], default='active', max_length=8)),
-                ('reason', models.CharField(max_length=300)),
-                ('evidence', models.JSONField(default=dict)),
-                ('step_index', models.PositiveSmallIntegerField(default=0)),
-                ('next_step_at', models.DateTimeField(null=True)),
-                ('leased_until', models.DateTimeField(null=True)),
-                ('exit_reason', models.CharField(blank=True, max_length=200)),
-                ('entered_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='customers.account')),
-                ('contact', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='customers.contact')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("playbook_version", models.PositiveIntegerField()),
+                ("steps", models.JSONField(default=list)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active"),
+                            ("done", "Done"),
+                            ("exited", "Exited"),
+                            ("control", "Control group"),
+                        ],
+                        default="active",
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.CharField(max_length=300)),
+                ("evidence", models.JSONField(default=dict)),
+                ("step_index", models.PositiveSmallIntegerField(default=0)),
+                ("next_step_at", models.DateTimeField(null=True)),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("exit_reason", models.CharField(blank=True, max_length=200)),
+                ("entered_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="enrolments",
+                        to="customers.account",
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="customers.contact",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Outreach',
+            name="Outreach",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(default='email', max_length=16)),
-                ('topic', models.CharField(default='success', max_length=32)),
-                ('step_key', models.CharField(max_length=80)),
-                ('subject', models.CharField(max_length=200)),
-                ('body', models.TextField()),
-                ('state', models.CharField(choices=[('planned', 'Planned'), ('sent', 'Sent'), ('withheld', 'Withheld'), ('failed', 'Failed'), ('uncertain', 'Uncertain')], default='planned', max_length=10)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='customers.account')),
-                ('contact', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='customers.contact')),
-                ('enrolment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='outreach', to='success.enrolment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("channel", models.CharField(default="email", max_length=16)),
+                ("topic", models.CharField(default="success", max_length=32)),
+                ("step_key", models.CharField(max_length=80)),
+                ("subject", models.CharField(max_length=200)),
+                ("body", models.TextField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "Planned"),
+                            ("sent", "Sent"),
+                            ("withheld", "Withheld"),
+                            ("failed", "Failed"),
+                            ("uncertain", "Uncertain"),
+                        ],
+                        default="planned",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("sent_at", models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="customers.account"
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="customers.contact"
+                    ),
+                ),
+                (
+                    "enrolment",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="outreach",
+                        to="success.enrolment",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Playbook',
+            name="Playbook",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('trigger', models.CharField(max_length=40, verbose_name='trigger')),
-                ('trigger_config', models.JSONField(blank=True, default=dict)),
-                ('steps', models.JSONField(default=list)),
-                ('cooldown_days', models.PositiveSmallIntegerField(default=30, verbose_name='cooldown in days')),
-                ('holdout_percent', models.PositiveSmallIntegerField(default=0, verbose_name='holdout in percent')),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('is_active', models.BooleanField(default=False, verbose_name='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                ("trigger", models.CharField(max_length=40, verbose_name="trigger")),
+                ("trigger_config", models.JSONField(blank=True, default=dict)),
+                ("steps", models.JSONField(default=list)),
+                (
+                    "cooldown_days",
+                    models.PositiveSmallIntegerField(default=30, verbose_name="cooldown in days"),
+                ),
+                (
+                    "holdout_percent",
+                    models.PositiveSmallIntegerField(default=0, verbose_name="holdout in percent"),
+                ),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("is_active", models.BooleanField(default=False, verbose_name="active")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='enrolment',
-            name='playbook',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='enrolments', to='success.playbook'),
+            model_name="enrolment",
+            name="playbook",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="enrolments", to="success.playbook"
+            ),
         ),
         migrations.CreateModel(
-            name='SendDecision',
+            name="SendDecision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verdict', models.CharField(choices=[('send', 'Sent'), ('defer', 'Deferred'), ('withhold', 'Withheld')], max_length=10)),
-                ('gate', models.CharField(max_length=40)),
-                ('detail', models.CharField(max_length=300)),
-                ('until', models.DateTimeField(null=True)),
-                ('decided_at', models.DateTimeField()),
-                ('outreach', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='success.outreach')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[("send", "Sent"), ("defer", "Deferred"), ("withhold", "Withheld")],
+                        max_length=10,
+                    ),
+                ),
+                ("gate", models.CharField(max_length=40)),
+                ("detail", models.CharField(max_length=300)),
+                ("until", models.DateTimeField(null=True)),
+                ("decided_at", models.DateTimeField()),
+                (
+                    "outreach",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="decisions",
+                        to="success.outreach",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StepRun',
+            name="StepRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveSmallIntegerField()),
-                ('kind', models.CharField(max_length=24)),
-                ('outcome', models.CharField(blank=True, max_length=200)),
-                ('ran_at', models.DateTimeField()),
-                ('enrolment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='success.enrolment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("index", models.PositiveSmallIntegerField()),
+                ("kind", models.CharField(max_length=24)),
+                ("outcome", models.CharField(blank=True, max_length=200)),
+                ("ran_at", models.DateTimeField()),
+                (
+                    "enrolment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="success.enrolment",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CTA',
+            name="CTA",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('risk', 'Risk'), ('lifecycle', 'Lifecycle'), ('expansion', 'Expansion'), ('activity', 'Activity')], default='risk', max_length=12)),
-                ('title', models.CharField(max_length=200, verbose_name='title')),
-                ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
-                ('reason_key', models.CharField(max_length=80)),
-                ('evidence', models.JSONField(default=list)),
-                ('due_on', models.DateField(null=True, verbose_name='due')),
-                ('outcome', models.CharField(blank=True, choices=[('saved', 'Saved'), ('not_real', 'Not a real risk'), ('unsavable', 'Could not be saved'), ('done', 'Done'), ('duplicate', 'Duplicate')], max_length=12)),
-                ('outcome_note', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='ctas', to='customers.account')),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('enrolment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='ctas', to='success.enrolment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("risk", "Risk"),
+                            ("lifecycle", "Lifecycle"),
+                            ("expansion", "Expansion"),
+                            ("activity", "Activity"),
+                        ],
+                        default="risk",
+                        max_length=12,
+                    ),
+                ),
+                ("title", models.CharField(max_length=200, verbose_name="title")),
+                ("reason", models.CharField(blank=True, max_length=300, verbose_name="reason")),
+                ("reason_key", models.CharField(max_length=80)),
+                ("evidence", models.JSONField(default=list)),
+                ("due_on", models.DateField(null=True, verbose_name="due")),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("saved", "Saved"),
+                            ("not_real", "Not a real risk"),
+                            ("unsavable", "Could not be saved"),
+                            ("done", "Done"),
+                            ("duplicate", "Duplicate"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("outcome_note", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="ctas",
+                        to="customers.account",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "enrolment",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="ctas",
+                        to="success.enrolment",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['owner', 'due_on'], name='cta_owner_due')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('account', 'kind', 'reason_key'), name='one_open_cta')],
+                "indexes": [models.Index(fields=["owner", "due_on"], name="cta_owner_due")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("closed_at", None)),
+                        fields=("account", "kind", "reason_key"),
+                        name="one_open_cta",
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='outreach',
-            index=models.Index(fields=['contact', '-sent_at'], name='outreach_contact_sent'),
+            model_name="outreach",
+            index=models.Index(fields=["contact", "-sent_at"], name="outreach_contact_sent"),
         ),
         migrations.AddIndex(
-            model_name='outreach',
-            index=models.Index(fields=['account', '-sent_at'], name='outreach_account_sent'),
+            model_name="outreach",
+            index=models.Index(fields=["account", "-sent_at"], name="outreach_account_sent"),
         ),
         migrations.AddConstraint(
-            model_name='outreach',
-            constraint=models.UniqueConstraint(fields=('enrolment', 'step_key', 'contact'), name='one_outreach_per_step'),
+            model_name="outreach",
+            constraint=models.UniqueConstraint(
+                fields=("enrolment", "step_key", "contact"), name="one_outreach_per_step"
+            ),
         ),
         migrations.AddIndex(
-            model_name='enrolment',
-            index=models.Index(condition=models.Q(('state', 'active')), fields=['next_step_at'], name='enrolment_due'),
+            model_name="enrolment",
+            index=models.Index(
+                condition=models.Q(("state", "active")), fields=["next_step_at"], name="enrolment_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='enrolment',
-            index=models.Index(fields=['account', '-id'], name='enrolment_account'),
+            model_name="enrolment",
+            index=models.Index(fields=["account", "-id"], name="enrolment_account"),
         ),
         migrations.AddConstraint(
-            model_name='enrolment',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('playbook', 'account'), name='one_active_enrolment'),
+            model_name="enrolment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "active")),
+                fields=("playbook", "account"),
+                name="one_active_enrolment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='steprun',
-            constraint=models.UniqueConstraint(fields=('enrolment', 'index'), name='one_run_per_step'),
+            model_name="steprun",
+            constraint=models.UniqueConstraint(fields=("enrolment", "index"), name="one_run_per_step"),
         ),
     ]

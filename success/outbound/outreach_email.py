@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Outbound
-from core.outbox import PermanentFailure, Postponed, Sender, Withheld, senders
+from core.outbox import PermanentFailure, Postponed, Sender, Withheld
 from people.viewer import system_viewer
 from success.events import OUTREACH_FAILED, OUTREACH_SENT, OUTREACH_WITHHELD
 from success.gate import Verdict
@@ -16,6 +16,7 @@ from success.models import Outreach
 from success.outreach_mail import build_outreach_mail
 from success.services.pass_gate import pass_gate
 from tickets.channels.email.backends import FileOutboxBackend
+from tickets.outbound.email_answer import EmailAnswerSender
 
 _OUTCOMES = {
     Outbound.State.SENT: (Outreach.State.SENT, OUTREACH_SENT),
@@ -49,7 +50,7 @@ class OutreachEmailSender(Sender):
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
         """Hand the mail to the mail server in the same way as an agent's answer."""
-        return senders.get("tickets.email").send(outbound, prepared)
+        return EmailAnswerSender().send(outbound, prepared)
 
     def arrived(self, outbound: Outbound) -> bool | None:
         """The file outbox can be looked into; of a mail server nobody can tell."""

@@ -35,7 +35,7 @@ def save_playbook(*, playbook: Playbook, values: Mapping[str, Any], by: Viewer) 
         raise ValidationError({"holdout_percent": _("At most 90 % can be controls.")})
     if playbook.pk is not None:
         playbook.version += 1
-    playbook.full_clean()
+    playbook.full_clean(exclude=["owner"])
     playbook.save()
     PLAYBOOK_SAVED.record(
         by=by, subject_id=playbook.pk, detail={"name": playbook.name, "version": playbook.version}

@@ -19,7 +19,7 @@ class CTAForm(forms.Form):
     """What to do, until when."""
 
     title = forms.CharField(label=gettext_lazy("Task"), max_length=200)
-    kind = forms.ChoiceField(label=gettext_lazy("Type"), choices=CTA.Kind.choices, initial=CTA.Kind.RISK)
+    type = forms.ChoiceField(label=gettext_lazy("Type"), choices=CTA.Kind.choices, initial=CTA.Kind.RISK)
     due_business_days = forms.IntegerField(
         label=gettext_lazy("Due after (business days)"), min_value=0, max_value=60, initial=2
     )
@@ -40,7 +40,7 @@ class OpenCTA(PlaybookStep):
             account=account,
             by=system_viewer("playbook"),
             title=config["title"],
-            kind=config["kind"],
+            kind=config["type"],
             reason=enrolment.reason,
             reason_key=f"playbook:{enrolment.playbook.key}",
             evidence=enrolment.evidence,

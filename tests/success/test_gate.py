@@ -184,6 +184,6 @@ def test_nothing_leaves_without_consent_or_against_a_hard_rule(facts: GateFacts)
     decision = decide(facts)
     if decision.verdict == "send":
         assert facts.consent == "granted"
-        assert not (facts.contact_left or facts.account_churned or facts.exit_reason or facts.urgent_ticket)
+        assert not any([facts.contact_left, facts.account_churned, facts.exit_reason, facts.urgent_ticket])
         assert facts.is_switched_on
     assert (decision.until is not None) == (decision.verdict == "defer")
