@@ -7,15 +7,17 @@ recipients of the next answer by ``tickets.recipients``.
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Count, F, FloatField, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from people.models import Team, User
@@ -177,12 +179,11 @@ def ticket_list(
 ) -> TicketPage:
     """Return one page of a view.
 
-    ``filters`` are further conditions by the names of ``FILTERS``, unknown names and values raise ValueError. ``cursor`` is
-    the ``next_cursor`` of the page before. Raises LookupError for an unknown view or sort, CursorError.
+    ``filters`` are further conditions by the names of ``FILTERS``; unknown names and values raise ValidationError. ``cursor``
+    is the ``next_cursor`` of the page before. Raises LookupError for an unknown view or sort, CursorError.
     """
     tickets = with_row_parts(visible_tickets(viewer).filter(_condition(view, viewer, timezone.now())))
-    for name, value in (filters or {}).items():
-        tickets = tickets.filter(_filter(name, value))
+    tickets = filter_tickets(tickets, filters or {})
     limit = max(1, min(limit, MAX_PAGE_SIZE))
     tickets, descending = _sorted(tickets, sort)
     if cursor:
@@ -196,6 +197,39 @@ def ticket_list(
 def list_row(viewer: Viewer, ticket_id: int) -> TicketRow:
     """Return the row of one visible ticket, for a live update; raises Ticket.DoesNotExist."""
     return row_of(with_row_parts(visible_tickets(viewer)).get(pk=ticket_id))
+
+
+def rows_of(viewer: Viewer, ticket_ids: Collection[int]) -> list[TicketRow]:
+    """Return the rows of those of ``ticket_ids`` that the viewer may see, for live updates of rows on display."""
+    return [row_of(ticket) for ticket in with_row_parts(visible_tickets(viewer)).filter(pk__in=ticket_ids)]
+
+
+def ids_in_view(
+    viewer: Viewer,
+    ticket_ids: Collection[int],
+    *,
+    view: str,
+    sort: str = "sla",
+    before: str = "",
+    filters: Mapping[str, str] | None = None,
+) -> list[int]:
+    """Return those of ``ticket_ids`` that are in a view, in its order. One query.
+
+    With ``before``, the ``next_cursor`` of the last page on display, only those that belong above its end. Raises what
+    ``ticket_list`` raises.
+    """
+    tickets = visible_tickets(viewer).filter(_condition(view, viewer, timezone.now()), pk__in=ticket_ids)
+    for name, value in (filters or {}).items():
+        tickets = tickets.filter(_filter(name, value))
+    tickets, descending = _sorted(tickets, sort)
+    if before:
+        tickets = tickets.exclude(_beyond(before, descending))
+    return list(tickets.values_list("pk", flat=True))
+
+
+def count_of_view(viewer: Viewer, view: str) -> int:
+    """Return how many tickets a view holds; raises LookupError for an unknown one."""
+    return visible_tickets(viewer).filter(_condition(view, viewer, timezone.now())).count()
 
 
 def row_of(ticket: Ticket) -> TicketRow:
@@ -258,12 +292,20 @@ FILTERS: dict[str, Any] = {
 }
 
 
-def _filter(name: str, value: str) -> Q:
-    """The condition of one filter; raises ValueError naming what is unknown or malformed."""
-    if name not in FILTERS:
-        raise ValueError(f"no filter {name!r}")
-    condition: Q = FILTERS[name](value)
-    return condition
+def filter_tickets(tickets: QuerySet[Ticket], filters: Mapping[str, str]) -> QuerySet[Ticket]:
+    """Narrow a list by filters of ``FILTERS``; raises ValidationError naming what is unknown or malformed."""
+    refused: dict[str, str] = {}
+    for name, value in filters.items():
+        if name not in FILTERS:
+            refused[name] = gettext("There is no such filter.")
+            continue
+        try:
+            tickets = tickets.filter(FILTERS[name](value))
+        except ValueError:
+            refused[name] = gettext("This value cannot be used.")
+    if refused:
+        raise ValidationError(refused)
+    return tickets
 
 
 def _sorted(tickets: QuerySet[Ticket], sort: str) -> tuple[QuerySet[Ticket], bool]:
@@ -288,6 +330,11 @@ def _cursor(ticket: Ticket) -> str:
 
 
 def _after(tickets: QuerySet[Ticket], cursor: str, descending: bool) -> QuerySet[Ticket]:
+    return tickets.filter(_beyond(cursor, descending))
+
+
+def _beyond(cursor: str, descending: bool) -> Q:
+    """What comes after a cursor; raises CursorError."""
     try:
         key, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         key = datetime.fromisoformat(key) if isinstance(key, str) else float(key)
@@ -295,7 +342,7 @@ def _after(tickets: QuerySet[Ticket], cursor: str, descending: bool) -> QuerySet
     except (binascii.Error, ValueError, TypeError) as error:
         raise CursorError("this cursor is not valid") from error
     side = "lt" if descending else "gt"
-    return tickets.filter(Q(**{f"sort_key__{side}": key}) | Q(sort_key=key, **{f"pk__{side}": pk}))
+    return Q(**{f"sort_key__{side}": key}) | Q(sort_key=key, **{f"pk__{side}": pk})
 
 
 def ticket_of(viewer: Viewer, ticket_id: int) -> Ticket:

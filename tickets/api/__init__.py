@@ -1,0 +1,1 @@
+"""REST of tickets, under ``/api/v1/tickets/``."""
