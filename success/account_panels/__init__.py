@@ -1,0 +1,1 @@
+"""What success shows on the account page."""
