@@ -324,7 +324,7 @@ def _display_name(name: str) -> str:
         stem, dot, extension = name, "", ""
     tail = (dot + extension).encode("utf-8")
     head = stem.encode("utf-8")[: limits.MAX_FILENAME_BYTES - len(tail)]
-    return head.decode("utf-8", "ignore") + dot + extension
+    return (head.decode("utf-8", "ignore") + dot + extension).strip()
 
 
 def _delivery_reports(text: str) -> list[DeliveryReport]:
