@@ -3,18 +3,21 @@
 import json
 import os
 import time
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from tests.tickets.email.mails import mail_of
 from tickets.channels.email.mail_files import MailFiles
 from tickets.channels.email.services import poll_drop_folder as polling
 from tickets.channels.email.services.poll_drop_folder import drop_folder, poll_drop_folder, poll_drop_folders
 from tickets.channels.email.services.process_mail import process_waiting_mail
+from tickets.channels.email.services.store_mail import store_mail
 from tickets.models import Inbox, MailLedger, Ticket
 
 MBOX = (
@@ -84,6 +87,18 @@ def test_import_counts_every_mail_once(tmp_path: Path) -> None:
     assert Inbox.objects.get(name="Archive").channel == "email"
     assert import_mail(folder) == {"total": 6, "states": {"duplicate": 6}, "errors": 0}
     assert (MailLedger.objects.count(), Ticket.objects.count()) == (5, 2)
+
+
+@pytest.mark.django_db
+def test_import_finishes_what_a_killed_import_left(tmp_path: Path, inbox: Inbox) -> None:
+    path = tmp_path / "1.eml"
+    path.write_bytes(mail_of())
+    archive = Inbox.objects.create(name="Archive", channel="email")
+    left, _created = store_mail(raw=mail_of(), inbox=archive)
+    MailLedger.objects.filter(pk=left.pk).update(
+        attempts=1, leased_until=timezone.now() + timedelta(seconds=1)
+    )
+    assert import_mail(path) == {"total": 1, "states": {"ticket": 1}, "errors": 0}
 
 
 @pytest.mark.django_db

@@ -12,12 +12,13 @@ from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
 from tickets.channels.email.mail_files import FoundMail, MailFiles
-from tickets.channels.email.services.process_mail import process_mail
+from tickets.channels.email.services.process_mail import LEASE, process_mail
 from tickets.channels.email.services.store_mail import store_mail
 from tickets.models import Inbox, MailLedger
 
 PROGRESS_SECONDS = 2.0
 DUPLICATE = MailLedger.State.DUPLICATE.value
+RECEIVED = MailLedger.State.RECEIVED.value
 
 
 class Command(BaseCommand):
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         files = MailFiles(options["paths"])
         states: Counter[str] = Counter()
         errors: list[str] = []
+        self._leased: list[int] = []
         started = shown = time.monotonic()
         for found in files:
             try:
@@ -55,6 +57,7 @@ class Command(BaseCommand):
                 self.stderr.write(_("%(count)d mails in %(seconds)d s") % {
                     "count": states.total(), "seconds": shown - started
                 })  # fmt: skip
+        self._wait_for_leased(states, keep_dates=options["keep_dates"])
         seconds = time.monotonic() - started
         self.stderr.write(_("%(count)d mails in %(seconds).1f s, %(skipped)d other files passed over") % {
             "count": states.total(), "seconds": seconds, "skipped": files.skipped
@@ -66,9 +69,28 @@ class Command(BaseCommand):
         if found.error:
             raise OSError(found.error)
         ledger, created = store_mail(raw=found.raw, inbox=inbox, source=found.source)
-        if not created and ledger.state != MailLedger.State.RECEIVED:
+        if not created and ledger.state != RECEIVED:
             return DUPLICATE
-        return str(process_mail(ledger_id=ledger.pk, keep_date=keep_dates).state)
+        state = str(process_mail(ledger_id=ledger.pk, keep_date=keep_dates).state)
+        if state == RECEIVED:
+            self._leased.append(ledger.pk)
+        return state
+
+    def _wait_for_leased(self, states: Counter[str], *, keep_dates: bool) -> None:
+        """Finish mails that another process holds, or held when it was killed: their lease runs out soon."""
+        deadline = time.monotonic() + 2 * LEASE.total_seconds()
+        while self._leased and time.monotonic() < deadline:
+            ledger_id = self._leased.pop(0)
+            try:
+                state = str(process_mail(ledger_id=ledger_id, keep_date=keep_dates).state)
+            except (OSError, DatabaseError):
+                state = RECEIVED
+            if state == RECEIVED:
+                self._leased.append(ledger_id)
+                time.sleep(min(1.0, LEASE.total_seconds() / 10))
+            else:
+                states.subtract([RECEIVED])
+                states.update([state])
 
     def _report(self, states: Counter[str], errors: list[str], *, as_json: bool) -> None:
         for state in MailLedger.State:
@@ -76,5 +98,5 @@ class Command(BaseCommand):
                 self.stdout.write(f"{state.label!s:<20} {states[state.value]:>7}")
         self.stdout.write(f"{_('Errors')!s:<20} {len(errors):>7}")
         if as_json:
-            counts = dict(sorted(states.items()))
+            counts = {state: count for state, count in sorted(states.items()) if count}
             self.stdout.write(json.dumps({"total": states.total(), "states": counts, "errors": len(errors)}))

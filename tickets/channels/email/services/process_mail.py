@@ -31,7 +31,8 @@ from tickets.stored_files import read_file, store_file
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=120)
+# Parsing takes ten seconds at most; a lease that runs out early costs double work, never a double ticket.
+LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
 State = MailLedger.State
 _STATES = {
