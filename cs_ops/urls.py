@@ -4,6 +4,12 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from core.pages.probes import healthz, readyz
+from cs_ops.pages.setup import setup, start
+
+handler400 = "cs_ops.pages.errors.bad_request"
+handler403 = "cs_ops.pages.errors.permission_denied"
+handler404 = "cs_ops.pages.errors.page_not_found"
+handler500 = "cs_ops.pages.errors.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
@@ -13,6 +19,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("customers.api.urls")),
     path("api/v1/", include("health.api.urls")),
     path("api/v1/", include("tickets.api.urls")),
+    path("", start, name="start"),
+    path("setup/", setup, name="setup"),
+    path("settings/", include("tickets.pages.settings_urls")),
     path("", include("core.pages.urls")),
     path("", include("people.pages.urls")),
     path("", include("tickets.pages.urls")),

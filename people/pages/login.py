@@ -43,8 +43,10 @@ DEMO_LOGINS = (
 @never_cache
 @require_http_methods(["GET", "POST"])
 def login_page(request: HttpRequest) -> HttpResponse:
-    """Ask for e-mail and password; a person already logged in goes on."""
+    """Ask for e-mail and password; a person already logged in goes on, an installation without people starts."""
     target = safe_target(request)
+    if request.method == "GET" and not User.objects.exists():
+        return redirect("/")
     if request.user.is_authenticated and request.method == "GET":
         return redirect(target)
     form = LoginForm(request.POST or None)

@@ -1,0 +1,1 @@
+"""Pages of the whole installation: the start, the first run, errors."""

@@ -1,0 +1,224 @@
+"""Settings: inboxes, categories and SLA policies."""
+
+from django.db.models import Max
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from core import formatting
+from core.pages.forms import FormPage, ListItem, ListPage, PostButton, done, form_page, list_page, submitted
+from people.requests import StaffRequest, page
+from tickets.channels.email.services.poll_drop_folder import drop_folder
+from tickets.models import Category, Inbox, MailLedger, SLAPolicy, Ticket
+from tickets.pages.settings_forms import CategoryForm, InboxForm, SLAPolicyForm, in_hours
+from tickets.services.save_category import save_category
+from tickets.services.save_inbox import save_inbox
+from tickets.services.save_sla_policy import delete_sla_policy, save_sla_policy
+
+
+@page("settings.manage")
+def inboxes(request: StaffRequest) -> HttpResponse:
+    """List the inboxes with when each received its last mail."""
+    received = dict(MailLedger.objects.order_by().values_list("inbox_id").annotate(last=Max("received_at")))
+    items = []
+    for inbox in Inbox.objects.select_related("default_team").order_by("-is_active", "name"):
+        last = received.get(inbox.pk)
+        team = inbox.default_team.name if inbox.default_team else _("triage")
+        items.append(
+            ListItem(
+                name=inbox.name,
+                url=reverse("settings-inbox", args=[inbox.pk]),
+                sub=" · ".join(part for part in (inbox.address, team) if part),
+                chips=[] if inbox.is_active else [(_("Inactive"), "")],
+                right=_("last mail %(age)s ago") % {"age": formatting.age(last)}
+                if last
+                else _("no mail yet"),
+            )
+        )
+    return list_page(
+        request,
+        items,
+        ListPage(
+            heading=_("Inboxes"),
+            lead=_("Where messages come in and under which address answers leave."),
+            new_url=reverse("settings-inbox-new"),
+            new_label=_("New inbox"),
+            empty_title=_("Connect an inbox"),
+            empty_text=_("Tickets appear as soon as one channel is connected."),
+            icon="mail",
+        ),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@page("settings.manage")
+def inbox_form(request: StaffRequest, inbox_id: int | None = None) -> HttpResponse:
+    """Create or change an inbox."""
+    inbox = get_object_or_404(Inbox, pk=inbox_id) if inbox_id else None
+    initial = {}
+    facts = []
+    if inbox is not None:
+        initial = {
+            name: getattr(inbox, name) for name in ("name", "address", "from_name", "signature", "is_active")
+        }
+        initial["default_team"] = inbox.default_team_id
+        last = MailLedger.objects.filter(inbox=inbox).aggregate(last=Max("received_at"))["last"]
+        facts = [
+            (_("Drop folder"), drop_folder(inbox)),
+            (_("Last mail"), formatting.absolute(last) if last else _("none yet")),
+            (_("Mails in the ledger"), MailLedger.objects.filter(inbox=inbox).count()),
+        ]
+    form = InboxForm(request.POST or None, initial=initial)
+    if request.method == "POST":
+        saved = submitted(form, save_inbox, inbox=inbox, by=request.viewer)
+        if saved is not None:
+            return done(request, _("Inbox saved."), reverse("settings-inbox", args=[saved.pk]))
+    frame = FormPage(
+        heading=inbox.name if inbox else _("New inbox"),
+        lead=_("An e-mail channel. Put mails into the drop folder, or let a mail server or fetchmail do it."),
+        back_url=reverse("settings-inboxes"),
+        facts=facts,
+    )
+    return form_page(request, form, frame)
+
+
+@page("settings.manage")
+def categories(request: StaffRequest) -> HttpResponse:
+    """List the categories."""
+    items = [
+        ListItem(
+            name=category.name,
+            url=reverse("settings-category", args=[category.pk]),
+            sub=category.description or _("No description: routing cannot learn what belongs here."),
+            chips=[] if category.is_active else [(_("Inactive"), "")],
+            right=category.team.name if category.team else "",
+        )
+        for category in Category.objects.select_related("team").order_by("-is_active", "name")
+    ]
+    return list_page(
+        request,
+        items,
+        ListPage(
+            heading=_("Categories"),
+            lead=_("What tickets are about. The descriptions teach routing until there is history."),
+            new_url=reverse("settings-category-new"),
+            new_label=_("New category"),
+            empty_title=_("Say what customers write about"),
+            empty_text=_(
+                "Five to fifteen categories, each described in a customer's words, are a good start."
+            ),
+            icon="tag",
+        ),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@page("settings.manage")
+def category_form(request: StaffRequest, category_id: int | None = None) -> HttpResponse:
+    """Create or change a category."""
+    category = get_object_or_404(Category, pk=category_id) if category_id else None
+    initial = {}
+    if category is not None:
+        initial = {
+            "name": category.name,
+            "description": category.description,
+            "team": category.team_id,
+            "is_active": category.is_active,
+        }
+    form = CategoryForm(request.POST or None, initial=initial)
+    if (
+        request.method == "POST"
+        and submitted(form, save_category, category=category, by=request.viewer) is not None
+    ):
+        return done(request, _("Category saved."), "settings-categories")
+    frame = FormPage(
+        heading=category.name if category else _("New category"), back_url=reverse("settings-categories")
+    )
+    return form_page(request, form, frame)
+
+
+@page("settings.manage")
+def sla_policies(request: StaffRequest) -> HttpResponse:
+    """List the SLA policies in the order they are tried."""
+    policies = SLAPolicy.objects.select_related("calendar").prefetch_related("targets")
+    items = [
+        ListItem(
+            name=policy.name,
+            url=reverse("settings-sla-policy", args=[policy.pk]),
+            sub=_targets_in_words(policy),
+            chips=[
+                *([] if policy.is_active else [(_("Inactive"), "")]),
+                (", ".join(policy.tiers) if policy.tiers else _("every customer"), ""),
+            ],
+            right=policy.calendar.name if policy.calendar else _("around the clock"),
+        )
+        for policy in policies
+    ]
+    return list_page(
+        request,
+        items,
+        ListPage(
+            heading=_("SLA policies"),
+            lead=_(
+                "What is promised to whom. The first active policy whose tiers include the customer's holds."
+            ),
+            new_url=reverse("settings-sla-policy-new"),
+            new_label=_("New policy"),
+            empty_title=_("Make the first promise"),
+            empty_text=_("Without a policy tickets have no deadline and the inbox sorts by age."),
+            icon="alarm",
+        ),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@page("settings.manage")
+def sla_policy_form(request: StaffRequest, policy_id: int | None = None) -> HttpResponse:
+    """Create or change a policy."""
+    policy = get_object_or_404(SLAPolicy, pk=policy_id) if policy_id else None
+    form = SLAPolicyForm(request.POST or None, initial=SLAPolicyForm.initial_of(policy) if policy else {})
+    if (
+        request.method == "POST"
+        and submitted(form, save_sla_policy, policy=policy, by=request.viewer) is not None
+    ):
+        return done(request, _("SLA policy saved. It holds for new tickets."), "settings-sla-policies")
+    buttons = []
+    if policy is not None:
+        buttons = [
+            PostButton(
+                _("Delete"),
+                reverse("settings-sla-policy-delete", args=[policy.pk]),
+                confirm=_("Tickets that run under it keep their deadlines."),
+            )
+        ]
+    frame = FormPage(
+        heading=policy.name if policy else _("New SLA policy"),
+        lead=_("Targets are in business hours of the calendar; 0.5 is half an hour."),
+        back_url=reverse("settings-sla-policies"),
+        fieldsets=[
+            ("", ["name", "position", "tiers", "calendar", "is_active"]),
+            (_("Targets in hours"), SLAPolicyForm.target_names()),
+        ],
+        buttons=buttons,
+    )
+    return form_page(request, form, frame)
+
+
+@require_POST
+@page("settings.manage")
+def sla_policy_delete(request: StaffRequest, policy_id: int) -> HttpResponse:
+    """Delete a policy."""
+    delete_sla_policy(policy=get_object_or_404(SLAPolicy, pk=policy_id), by=request.viewer)
+    return done(request, _("SLA policy deleted."), "settings-sla-policies")
+
+
+def _targets_in_words(policy: SLAPolicy) -> str:
+    """Return "Urgent 0.5 / 4 h · High 1 / 8 h": first answer and solution per priority."""
+    by_priority = {target.priority: target for target in policy.targets.all()}
+    return " · ".join(
+        f"{label} {in_hours(target.first_response_seconds)} / {in_hours(target.resolution_seconds)} h"
+        for priority, label in reversed(Ticket.Priority.choices)
+        if (target := by_priority.get(priority))
+    )
