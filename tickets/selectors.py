@@ -219,9 +219,7 @@ def ids_in_view(
     ``ticket_list`` raises.
     """
     tickets = visible_tickets(viewer).filter(_condition(view, viewer, timezone.now()), pk__in=ticket_ids)
-    for name, value in (filters or {}).items():
-        tickets = tickets.filter(_filter(name, value))
-    tickets, descending = _sorted(tickets, sort)
+    tickets, descending = _sorted(filter_tickets(tickets, filters or {}), sort)
     if before:
         tickets = tickets.exclude(_beyond(before, descending))
     return list(tickets.values_list("pk", flat=True))
