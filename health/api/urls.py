@@ -1,5 +1,5 @@
 """REST addresses of health."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 
 urlpatterns: list[URLPattern] = []

@@ -1,5 +1,5 @@
 """Tables of health."""
 
-from health.models.snapshot import HealthSnapshot, ScoreDue
+from health.models.snapshot import CohortDay, HealthSnapshot, ScoreDue
 
-__all__ = ["HealthSnapshot", "ScoreDue"]
+__all__ = ["CohortDay", "HealthSnapshot", "ScoreDue"]

@@ -48,3 +48,12 @@ class ScoreDue(models.Model):
     account = models.OneToOneField(Account, models.CASCADE, primary_key=True, related_name="+")
     marked_at = models.DateTimeField()
     reason = models.CharField(max_length=80, blank=True)
+
+
+class CohortDay(models.Model):
+    """What was usual among comparable accounts on a day (``health.cohort``); kept so that a score can be repeated."""
+
+    day = models.DateField(unique=True)
+    card_version = models.CharField(max_length=24)
+    stats = models.JSONField()
+    computed_at = models.DateTimeField(auto_now=True)

@@ -1,0 +1,1 @@
+"""Use cases of health: the only writers of snapshots and of the health columns on accounts."""

@@ -1,0 +1,1 @@
+"""Churn: point-in-time features, observations with labels, and the estimate of the model in service."""

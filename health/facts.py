@@ -1,0 +1,434 @@
+"""What is known about a set of accounts, loaded once with a fixed number of queries and read as of any moment.
+
+Everything is kept with the moment it happened and the moment it was recorded; every method takes ``as_of`` and answers
+with what had happened and was recorded by then. The same object serves today's scores, a year of history and the
+training of the churn model, so that all three see the same. Usage counts complete UTC days before the day of ``as_of``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from django.db.models import Min, Q
+
+from core.models import Event
+from customers.models import Account, Contact, RevenueMovement, Subscription, UsageDaily, UsageDailyRevision
+from people.roles import Role
+from tickets.models import Message, Ticket
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+WEEKS = 27
+DAYS = WEEKS * 7
+NEVER = float("inf")
+DAY_SECONDS = 86_400.0
+
+
+def moment_of(day: date) -> datetime:
+    """Return the last moment of a UTC day: when a day's snapshot of the past is taken."""
+    return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
+
+
+def _stamp(moment: datetime | None) -> float:
+    return NEVER if moment is None else moment.timestamp()
+
+
+@dataclass(frozen=True)
+class UsageView:
+    """Daily users and events of the 27 weeks before a day, one row per account, oldest day first.
+
+    NaN before the account's first use; 0 on days without use after it.
+    """
+
+    users: Floats
+    events: Floats
+
+    @cached_property
+    def weekly_users(self) -> Floats:
+        """Mean daily users per week: ``(accounts, 27)``; NaN where a day of the week is."""
+        weekly: Floats = self.users.reshape(len(self.users), WEEKS, 7).mean(axis=2)
+        return weekly
+
+
+@dataclass(frozen=True)
+class TicketRows:
+    """Tickets as columns; ``row`` is the account's row. Times are POSIX seconds, ``inf`` for never."""
+
+    row: Ints
+    created: Floats
+    resolved: Floats
+    rank: Ints
+    breached: Floats
+
+
+@dataclass(frozen=True)
+class MessageRows:
+    """Answers and inbound messages as columns; ``known`` is when both happened and recorded. ``score`` NaN when unscored."""
+
+    row: Ints
+    known: Floats
+    inbound: npt.NDArray[np.bool_]
+    by_csm: npt.NDArray[np.bool_]
+    contact: Ints
+    score: Floats
+    confidence: Floats
+
+
+@dataclass(frozen=True)
+class FeatureRows:
+    """Use of single features as columns, sorted by day (ordinal)."""
+
+    row: Ints
+    feature: Ints
+    day: Ints
+    recorded: Floats
+
+
+@dataclass(frozen=True)
+class Person:
+    """A contact with a role."""
+
+    id: int
+    row: int
+    role: str
+    left: float
+    created: float
+
+
+class Facts:
+    """Facts about accounts for moments from ``first`` to ``last`` (both aware); see the module."""
+
+    def __init__(self, account_ids: Sequence[int], *, first: datetime, last: datetime) -> None:
+        self.first, self.last = first, last
+        found = Account.objects.filter(pk__in=account_ids).order_by("pk")
+        self.accounts: list[Account] = list(found)
+        self.account_ids: list[int] = [account.pk for account in self.accounts]
+        self.rows: dict[int, int] = {pk: row for row, pk in enumerate(self.account_ids)}
+        self._view = lru_cache(maxsize=2)(self._usage_view)
+
+    def __len__(self) -> int:
+        return len(self.account_ids)
+
+    @property
+    def _since(self) -> datetime:
+        return self.first - timedelta(days=DAYS + 1)
+
+    # --- Accounts ---------------------------------------------------------------------------------------------------
+
+    def seats(self, as_of: datetime) -> Floats:
+        """Return seats bought: those of the running subscriptions, else the account's own number; 0 when unknown."""
+        day = as_of.date()
+        seats = np.zeros(len(self))
+        for subscription in self._subscriptions:
+            ended = subscription.ended_on
+            if subscription.starts_on <= day and (ended is None or ended > day):
+                seats[self.rows[subscription.account_id]] += subscription.seats
+        own = np.array([float(account.seats) for account in self.accounts])
+        return np.where(seats > 0, seats, own)
+
+    @cached_property
+    def _subscriptions(self) -> list[Subscription]:
+        return list(Subscription.objects.filter(account_id__in=self.account_ids))
+
+    def days_to_renewal(self, as_of: datetime) -> Floats:
+        """Return days to the next anniversary of the renewal date; NaN without one.
+
+        Stepping by whole years keeps a date that moved when the contract was renewed from telling the past about it.
+        """
+        day = as_of.date()
+        result = np.full(len(self), np.nan)
+        for row, account in enumerate(self.accounts):
+            if account.renewal_on is not None:
+                result[row] = _days_to_anniversary(account.renewal_on, day)
+        return result
+
+    def tenure_days(self, as_of: datetime) -> Floats:
+        """Return days since the start of the relation; NaN when unknown."""
+        day = as_of.date()
+        return np.array(
+            [
+                np.nan if account.customer_since is None else (day - account.customer_since).days
+                for account in self.accounts
+            ],
+            dtype=float,
+        )
+
+    def segment(self, account: Account, as_of: datetime) -> str:
+        """Return the account's peer group: its tier, and whether it is in its first year."""
+        young = account.customer_since is None or (as_of.date() - account.customer_since).days < 365
+        return f"{account.tier}:{'new' if young else 'grown'}"
+
+    # --- Usage ------------------------------------------------------------------------------------------------------
+
+    def usage(self, as_of: datetime) -> UsageView:
+        """Return the daily usage known at ``as_of``, of the 27 weeks of complete days before it."""
+        return self._view(as_of)
+
+    def _usage_view(self, as_of: datetime) -> UsageView:
+        users, events, recorded, first_seen = self._usage
+        end = (as_of.date() - self._since.date()).days
+        window = slice(end - DAYS, end)
+        now = as_of.timestamp()
+        known = recorded[:, window] <= now
+        seen_users = np.where(known, users[:, window], np.nan)
+        seen_events = np.where(known, events[:, window], np.nan)
+        for revision in self._revisions:
+            column = (revision.day - self._since.date()).days - (end - DAYS)
+            if 0 <= column < DAYS and revision.recorded_at <= as_of < revision.superseded_at:
+                row = self.rows[revision.account_id]
+                seen_users[row, column], seen_events[row, column] = revision.users, revision.events
+        present = ~np.isnan(seen_users)
+        before = first_seen <= now
+        started = before[:, None] | (np.maximum.accumulate(present, axis=1))
+        return UsageView(
+            users=np.where(started, np.nan_to_num(seen_users), np.nan),
+            events=np.where(started, np.nan_to_num(seen_events), np.nan),
+        )
+
+    @cached_property
+    def _usage(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Users, events and recording time per account and day, and when the use before all that was first recorded."""
+        start, end = self._since.date(), self.last.date()
+        days = (end - start).days
+        users, events = np.zeros((len(self), days)), np.zeros((len(self), days))
+        recorded = np.full((len(self), days), NEVER)
+        totals = UsageDaily.objects.filter(account_id__in=self.account_ids, feature="")
+        rows = totals.filter(day__gte=start, day__lt=end).values_list(
+            "account_id", "day", "users", "events", "recorded_at"
+        )
+        first = start.toordinal()
+        for account_id, day, people, count, moment in rows.iterator(chunk_size=5000):
+            place = self.rows[account_id], day.toordinal() - first
+            users[place], events[place], recorded[place] = people, count, moment.timestamp()
+        earlier = np.full(len(self), NEVER)
+        oldest = (
+            totals.filter(day__lt=start).order_by().values_list("account_id").annotate(at=Min("recorded_at"))
+        )
+        for account_id, moment in oldest:
+            earlier[self.rows[account_id]] = moment.timestamp()
+        return users, events, recorded, earlier
+
+    @cached_property
+    def _revisions(self) -> list[UsageDailyRevision]:
+        return list(
+            UsageDailyRevision.objects.filter(
+                account_id__in=self.account_ids,
+                feature="",
+                day__gte=self._since.date(),
+                day__lt=self.last.date(),
+            )
+        )
+
+    def features_used(self, as_of: datetime, *, days: int = 28, known_at: datetime | None = None) -> Floats:
+        """Return the number of different features used in the ``days`` before; NaN where nothing was used yet.
+
+        ``known_at``, when later, looks back at a former moment with what is known now.
+        """
+        rows = self._features
+        end = as_of.date().toordinal()
+        part = slice(np.searchsorted(rows.day, end - days), np.searchsorted(rows.day, end))
+        known = rows.recorded[part] <= (known_at or as_of).timestamp()
+        width = int(rows.feature.max()) + 1 if len(rows.feature) else 1
+        pairs = np.unique(rows.row[part][known] * width + rows.feature[part][known])
+        counts = np.bincount(pairs // width, minlength=len(self)).astype(float)
+        ever = ~np.isnan(self.usage(known_at or as_of).users[:, -1])
+        return np.where(ever, counts, np.nan)
+
+    @cached_property
+    def _features(self) -> FeatureRows:
+        start = self.first.date() - timedelta(days=64)
+        rows = (
+            UsageDaily.objects.filter(
+                account_id__in=self.account_ids, day__gte=start, day__lt=self.last.date()
+            )
+            .exclude(feature="")
+            .values_list("account_id", "feature", "day", "recorded_at")
+        )
+        codes: dict[str, int] = {}
+        table = [
+            (
+                self.rows[account_id],
+                codes.setdefault(feature, len(codes)),
+                day.toordinal(),
+                moment.timestamp(),
+            )
+            for account_id, feature, day, moment in rows.iterator(chunk_size=5000)
+        ]
+        columns = np.array(sorted(table, key=lambda entry: entry[2]), dtype=float).reshape(-1, 4)
+        return FeatureRows(
+            columns[:, 0].astype(np.int64),
+            columns[:, 1].astype(np.int64),
+            columns[:, 2].astype(np.int64),
+            columns[:, 3],
+        )
+
+    # --- Tickets and messages ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def tickets(self) -> TicketRows:
+        """Return every ticket that was created or open since the window's start."""
+        lasting = Q(created_at__gte=self._since) | Q(resolved_at=None) | Q(resolved_at__gte=self._since)
+        rows = (
+            Ticket.objects.filter(lasting, account_id__in=self.account_ids, created_at__lte=self.last)
+            .order_by("pk")
+            .values_list(
+                "account_id", "created_at", "resolved_at", "closed_at", "priority_rank",
+                "first_response_breached_at", "resolution_breached_at",
+            )
+        )  # fmt: skip
+        table = [
+            (self.rows[account_id or 0], _stamp(created), min(_stamp(resolved), _stamp(closed)), rank,
+             min(_stamp(response), _stamp(resolution)))
+            for account_id, created, resolved, closed, rank, response, resolution in rows
+        ]  # fmt: skip
+        columns = np.array(table, dtype=float).reshape(-1, 5)
+        return TicketRows(
+            columns[:, 0].astype(np.int64),
+            columns[:, 1],
+            columns[:, 2],
+            columns[:, 3].astype(np.int64),
+            columns[:, 4],
+        )
+
+    @cached_property
+    def messages(self) -> MessageRows:
+        """Return inbound messages and answers since the window's start; automatic mail and notes are left out."""
+        rows = (
+            Message.objects.filter(
+                ticket__account_id__in=self.account_ids,
+                created_at__gte=self._since,
+                created_at__lte=self.last,
+                is_automatic=False,
+            )
+            .exclude(kind=Message.Kind.NOTE)
+            .order_by("pk")
+            .values_list(
+                "ticket__account_id", "created_at", "recorded_at", "kind", "author__role", "contact_id",
+                "sentiment_score", "sentiment_probability",
+            )
+        )  # fmt: skip
+        table = [
+            (self.rows[account_id or 0], max(created.timestamp(), recorded.timestamp()), kind == Message.Kind.INBOUND,
+             role == Role.CSM, contact or 0, np.nan if score is None else score, sure or 0.0)
+            for account_id, created, recorded, kind, role, contact, score, sure in rows
+        ]  # fmt: skip
+        columns = np.array(table, dtype=float).reshape(-1, 7)
+        return MessageRows(
+            columns[:, 0].astype(np.int64), columns[:, 1], columns[:, 2] > 0, columns[:, 3] > 0,
+            columns[:, 4].astype(np.int64), columns[:, 5], columns[:, 6],
+        )  # fmt: skip
+
+    # --- People, contracts, touches -----------------------------------------------------------------------------------
+
+    @cached_property
+    def _people(self) -> list[Person]:
+        rows = Contact.objects.filter(account_id__in=self.account_ids, merged_into=None).exclude(role="")
+        return [
+            Person(contact.pk, self.rows[contact.account_id or 0], contact.role, _stamp(contact.left_at),
+                   contact.created_at.timestamp())
+            for contact in rows.order_by("pk")
+        ]  # fmt: skip
+
+    def people(self, as_of: datetime) -> list[tuple[Person, float, float]]:
+        """Return (person, last heard, mean sentiment) of people with a role who were known and had not left.
+
+        Last heard is POSIX seconds, ``-inf`` for never; sentiment is decayed as the signal's, NaN when unknown. One is
+        known from the first message or from being entered.
+        """
+        now = as_of.timestamp()
+        heard, mood = self._heard(as_of)
+        return [
+            (person, heard.get(person.id, -NEVER), mood.get(person.id, np.nan))
+            for person in self._people
+            if person.left > now and (person.created <= now or person.id in heard)
+        ]
+
+    def departed(self, as_of: datetime, *, days: int) -> list[Person]:
+        """Return people with a role who had left at least ``days`` before."""
+        return [person for person in self._people if person.left <= as_of.timestamp() - days * DAY_SECONDS]
+
+    def _heard(self, as_of: datetime) -> tuple[dict[int, float], dict[int, float]]:
+        rows, now = self.messages, as_of.timestamp()
+        chosen = rows.inbound & (rows.known <= now) & (rows.contact > 0)
+        heard: dict[int, float] = {}
+        for contact, at in zip(rows.contact[chosen].tolist(), rows.known[chosen].tolist(), strict=True):
+            heard[contact] = max(at, heard.get(contact, -NEVER))
+        scored = chosen & ~np.isnan(rows.score)
+        weight = rows.confidence * np.exp2(-np.maximum(now - rows.known, 0) / DAY_SECONDS / 21)
+        sums: dict[int, list[float]] = {}
+        for contact, s, w in zip(
+            rows.contact[scored].tolist(), rows.score[scored].tolist(), weight[scored].tolist(), strict=True
+        ):
+            pair = sums.setdefault(contact, [0.0, 0.0])
+            pair[0] += s * w
+            pair[1] += w
+        return heard, {contact: total / w for contact, (total, w) in sums.items() if w > 0}
+
+    def last_touch(self, as_of: datetime) -> Floats:
+        """Return when a CSM was last in touch (a logged touch, or an answer written by a CSM); ``-inf`` for never."""
+        now = as_of.timestamp()
+        last = np.full(len(self), -NEVER)
+        for row, happened, recorded in self._touches:
+            if max(happened, recorded) <= now:
+                last[row] = max(last[row], happened)
+        rows = self.messages
+        chosen = rows.by_csm & ~rows.inbound & (rows.known <= now)
+        np.maximum.at(last, rows.row[chosen], rows.known[chosen])
+        return last
+
+    @cached_property
+    def _touches(self) -> list[tuple[int, float, float]]:
+        rows = Event.objects.filter(
+            verb="customers.touch_logged", account_id__in=self.account_ids, occurred_at__gte=self._since
+        ).values_list("account_id", "occurred_at", "recorded_at")
+        return [
+            (self.rows[account_id or 0], happened.timestamp(), recorded.timestamp())
+            for account_id, happened, recorded in rows
+        ]
+
+    @cached_property
+    def revenue(self) -> list[RevenueMovement]:
+        """Return the ledger of the accounts in order of effect."""
+        return list(
+            RevenueMovement.objects.filter(account_id__in=self.account_ids).order_by("effective_on", "pk")
+        )
+
+    def notices(self, as_of: datetime) -> dict[int, date]:
+        """Return, per account id, the day of a churn notice (else of the churn) that was known, unless one came back."""
+        day = as_of.date()
+        found: dict[int, date] = {}
+        for movement in self.revenue:
+            said = movement.notice_on or movement.effective_on
+            if movement.recorded_at > as_of or said > day:
+                continue
+            if movement.kind == RevenueMovement.Kind.CHURN:
+                found[movement.account_id] = said
+            elif movement.kind == RevenueMovement.Kind.REACTIVATION:
+                found.pop(movement.account_id, None)
+        return found
+
+    def alive(self, as_of: datetime) -> list[int]:
+        """Return the ids of accounts that were customers: begun, and not yet churned."""
+        day = as_of.date()
+        return [
+            account.pk
+            for account in self.accounts
+            if (account.customer_since is None or account.customer_since <= day)
+            and (account.churned_on is None or account.churned_on > day)
+        ]
+
+
+def _days_to_anniversary(renewal: date, day: date) -> int:
+    """Return days from ``day`` to the first yearly anniversary of ``renewal`` on or after it (29 February: the 28th)."""
+    for year in (day.year, day.year + 1):
+        try:
+            due = renewal.replace(year=year)
+        except ValueError:
+            due = renewal.replace(year=year, day=28)
+        if due >= day:
+            return (due - day).days
+    raise AssertionError("the next year holds an anniversary")

@@ -1,0 +1,1 @@
+"""The ML tasks of health."""

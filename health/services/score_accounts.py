@@ -1,0 +1,220 @@
+"""Score accounts now: one snapshot per account and day, the columns on the accounts, and the events worth telling."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from customers.models import Account
+from health.attribution import Change, changes_between
+from health.churn.estimate import ChurnEstimate, estimate_churn
+from health.churn.features import features_as_of
+from health.cohort import card_version, cohort_of
+from health.events import BAND_CHANGED, SCORE_CHANGED
+from health.facts import Facts
+from health.models import HealthSnapshot
+from health.scorecard import Cap, Score, inputs_hash, measures_from, parts_of
+from health.scoring import scores_at
+from people.viewer import Viewer
+from tickets.models import Ticket
+
+COMPARED_DAYS = 30
+COMPARED_SLACK = 14
+TREND_DAYS = 90
+TREND_POINTS = 13
+# A change of the score that a person would ask about.
+TOLD_POINTS = 5.0
+TOLD_CHANGES = 3
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Everything computed for one account before anything is written."""
+
+    score: Score
+    churn: ChurnEstimate | None
+    changes: list[Change]
+    delta: float | None
+    digest: str
+
+
+def score_accounts(*, account_ids: Sequence[int], by: Viewer, as_of: datetime | None = None) -> int:
+    """Score the accounts that are customers and return how many; the number of queries does not depend on how many.
+
+    ``as_of`` defaults to now; what is known only later is not used. Inference and arithmetic happen before the
+    transaction. Accounts that churned lose their band.
+    """
+    by.require("customers.edit")
+    moment = as_of or timezone.now()
+    facts = Facts(account_ids, first=moment, last=moment)
+    alive = facts.alive(moment)
+    scores = scores_at(facts, alive, moment, cohort_of(moment.date()))
+    features = features_as_of(facts, moment)
+    churn = estimate_churn({pk: features[pk] for pk in alive})
+    past = _compared_with(alive, moment.date())
+    version = card_version()
+    scored: dict[int, Scored] = {}
+    for pk in alive:
+        changes, delta = compare(past.get(pk), scores[pk])
+        estimate = churn.get(pk)
+        extra: dict[str, Any] = {"features": features[pk], "model": estimate.model if estimate else ""}
+        scored[pk] = Scored(scores[pk], estimate, changes, delta, inputs_hash(scores[pk], version, extra))
+    _write(facts, scored, moment, version, by)
+    return len(scored)
+
+
+def compare(past: HealthSnapshot | None, score: Score) -> tuple[list[Change], float | None]:
+    """Return the lines from a snapshot to a score and the difference they sum to; ([], None) without something to compare."""
+    if past is None or past.score is None or score.final is None:
+        return [], None
+    caps = [Cap(cap["key"], cap["ceiling"]) for cap in past.knock_outs]
+    lines = changes_between(measures_from(past.parts), caps, score.measures, score.caps)
+    return lines, score.final - past.score
+
+
+def snapshot_of(
+    account_id: int, day: date, scored: Scored, *, version: str, computed_at: datetime
+) -> HealthSnapshot:
+    """Return the row that stores a score."""
+    score, churn = scored.score, scored.churn
+    return HealthSnapshot(
+        account_id=account_id,
+        as_of=day,
+        card_version=version,
+        raw_score=score.raw,
+        score=score.final,
+        band=score.band,
+        coverage=round(score.coverage, 6),
+        confidence=score.confidence,
+        parts=parts_of(score),
+        knock_outs=[
+            {"key": cap.key, "ceiling": cap.ceiling, "detail": dict(cap.detail)} for cap in score.caps
+        ],
+        changes=[change.to_json() for change in scored.changes],
+        delta_30=scored.delta,
+        churn_probability=churn.probability if churn else None,
+        churn_low=churn.low if churn else None,
+        churn_high=churn.high if churn else None,
+        churn_model=churn.model if churn else "",
+        drivers=list(churn.drivers) if churn else [],
+        inputs_hash=scored.digest,
+        computed_at=computed_at,
+    )
+
+
+def _compared_with(account_ids: Sequence[int], day: date) -> dict[int, HealthSnapshot]:
+    """Return, per account, the snapshot that is 30 days old, or up to 14 days older."""
+    rows = HealthSnapshot.objects.filter(
+        account_id__in=account_ids,
+        as_of__lte=day - timedelta(days=COMPARED_DAYS),
+        as_of__gte=day - timedelta(days=COMPARED_DAYS + COMPARED_SLACK),
+    ).order_by("as_of")
+    return {row.account_id: row for row in rows}
+
+
+def _write(facts: Facts, scored: Mapping[int, Scored], moment: datetime, version: str, by: Viewer) -> None:
+    """Store snapshots and columns and record what is worth telling, in one transaction."""
+    now, day = timezone.now(), moment.date()
+    with transaction.atomic():
+        accounts = list(Account.objects.select_for_update().filter(pk__in=facts.account_ids).order_by("pk"))
+        HealthSnapshot.objects.bulk_create(
+            [snapshot_of(pk, day, entry, version=version, computed_at=now) for pk, entry in scored.items()],
+            update_conflicts=True,
+            unique_fields=["account", "as_of"],
+            update_fields=[
+                field.name
+                for field in HealthSnapshot._meta.concrete_fields
+                if field.name not in {"id", "account", "as_of"}
+            ],
+        )
+        told = [_news(account, scored[account.pk]) for account in accounts if account.pk in scored]
+        trends, open_tickets = _trends(list(scored), day), _open_tickets(facts.account_ids)
+        for account in accounts:
+            account.open_tickets = open_tickets.get(account.pk, 0)
+            _set_columns(account, scored.get(account.pk), trends.get(account.pk, []), now)
+        Account.objects.bulk_update(accounts, _COLUMNS, batch_size=200)
+        BAND_CHANGED.record_many(by=by, rows=[news for kind, news in told if kind == "band"])
+        SCORE_CHANGED.record_many(by=by, rows=[news for kind, news in told if kind == "score"])
+
+
+_COLUMNS = [
+    "health_score", "health_band", "health_delta_30", "health_coverage", "health_trend", "health_scored_at",
+    "churn_probability", "churn_low", "churn_high", "value_at_risk", "open_tickets",
+]  # fmt: skip
+
+
+def _set_columns(account: Account, entry: Scored | None, trend: list[float], now: datetime) -> None:
+    """Fill the account's columns; an account without enough data, or gone, shows no number."""
+    known = entry is not None and entry.score.known
+    account.health_score = (
+        round(entry.score.final, 2) if known and entry and entry.score.final is not None else None
+    )
+    account.health_band = entry.score.band if entry else Account.Band.UNKNOWN
+    account.health_delta_30 = round(entry.delta, 2) if known and entry and entry.delta is not None else None
+    account.health_coverage = round(entry.score.coverage, 4) if entry else None
+    account.health_trend = trend
+    account.health_scored_at = now
+    churn = entry.churn if entry else None
+    account.churn_probability = churn.probability if churn else None
+    account.churn_low = churn.low if churn else None
+    account.churn_high = churn.high if churn else None
+    account.value_at_risk = (
+        round(account.arr * Decimal(str(round(churn.probability, 6))), 2) if churn else None
+    )  # fmt: skip
+
+
+def _news(account: Account, entry: Scored) -> tuple[str, dict[str, Any]]:
+    """Return what kind of event a new score is ("band", "score" or "") and its row; the first score is none."""
+    old, new = account.health_score, entry.score.final if entry.score.known else None
+    delta = None if old is None or new is None else new - old
+    kind = ""
+    if account.health_scored_at is not None and account.health_band != entry.score.band:
+        kind = "band"
+    elif delta is not None and abs(delta) >= TOLD_POINTS:
+        kind = "score"
+    detail = {
+        "old_band": account.health_band,
+        "new_band": entry.score.band,
+        "old_score": old,
+        "new_score": None if new is None else round(new, 2),
+        "delta": None if delta is None else round(delta, 2),
+        "delta_30": None if entry.delta is None else round(entry.delta, 2),
+        "changes": [change.to_json() for change in entry.changes[:TOLD_CHANGES]],
+        "caps": [cap.key for cap in entry.score.caps],
+        "churn_probability": entry.churn.probability if entry.churn else None,
+    }
+    return kind, {"subject_id": account.pk, "account_id": account.pk, "detail": detail}
+
+
+def _trends(account_ids: Sequence[int], day: date) -> dict[int, list[float]]:
+    """Return about weekly scores of the last 90 days, oldest first, the newest last."""
+    rows = (
+        HealthSnapshot.objects.filter(
+            account_id__in=account_ids, as_of__gt=day - timedelta(days=TREND_DAYS), as_of__lte=day
+        )
+        .exclude(score=None)
+        .order_by("as_of")
+        .values_list("account_id", "as_of", "score")
+    )
+    weeks: dict[int, dict[int, float]] = {}
+    for account_id, at, score in rows:
+        weeks.setdefault(account_id, {})[(day - at).days // 7] = round(score or 0, 1)
+    return {
+        pk: [found[week] for week in sorted(found, reverse=True)][-TREND_POINTS:]
+        for pk, found in weeks.items()
+    }
+
+
+def _open_tickets(account_ids: Sequence[int]) -> dict[int, int]:
+    """Return the number of tickets that are open now, per account that has any."""
+    rows = Ticket.objects.active().filter(account_id__in=account_ids).order_by().values_list("account_id")
+    return {
+        account_id: number
+        for account_id, number in rows.annotate(number=Count("pk"))
+        if account_id is not None
+    }

@@ -1,0 +1,97 @@
+"""Score the past: snapshots at former days, each with what was known then. For a new installation with imported history."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from django.utils import timezone
+
+from customers.models import Account
+from health.attribution import Change, changes_between
+from health.cohort import card_version, measure_cohort, sample_ids
+from health.facts import Facts, moment_of
+from health.models import CohortDay, HealthSnapshot
+from health.scorecard import Score, inputs_hash
+from health.scoring import scores_at
+from health.services.score_accounts import COMPARED_DAYS, COMPARED_SLACK, Scored, snapshot_of
+from people.viewer import Viewer
+
+BATCH = 250
+
+
+def score_history(
+    *,
+    by: Viewer,
+    account_ids: Sequence[int] | None = None,
+    days: int = 365,
+    step: int = 7,
+    until: date | None = None,
+) -> int:
+    """Write snapshots every ``step`` days over the last ``days`` (yesterday the newest); returns how many.
+
+    Days that have a snapshot keep it. No event is recorded and no column of the accounts is changed. Churn is left out: a
+    model of today knows the outcomes of the past.
+    """
+    by.require("customers.edit")
+    last = until or timezone.now().date() - timedelta(days=1)
+    moments = [last - timedelta(days=offset) for offset in range(0, days, step)][::-1]
+    ids = (
+        list(Account.objects.order_by("pk").values_list("pk", flat=True))
+        if account_ids is None
+        else list(account_ids)
+    )
+    cohorts = CohortHistory(moments)
+    return sum(
+        _score_batch(ids[start : start + BATCH], moments, cohorts) for start in range(0, len(ids), BATCH)
+    )
+
+
+class CohortHistory:
+    """The cohorts of former days, measured from one load of facts and stored for later questions."""
+
+    def __init__(self, days: Sequence[date]) -> None:
+        samples = {day: sample_ids(day) for day in days}
+        everybody = sorted({pk for ids in samples.values() for pk in ids})
+        before = {day: moment_of(day - timedelta(days=1)) for day in days}
+        facts = Facts(everybody, first=min(before.values()), last=max(before.values()))
+        self.by_day = {day: measure_cohort(facts, samples[day], before[day]) for day in days}
+        CohortDay.objects.bulk_create(
+            [
+                CohortDay(
+                    day=day, card_version=card_version(), stats=cohort.to_json(), computed_at=timezone.now()
+                )
+                for day, cohort in self.by_day.items()
+            ],
+            ignore_conflicts=True,
+        )
+
+
+def _score_batch(account_ids: Sequence[int], days: Sequence[date], cohorts: CohortHistory) -> int:
+    facts = Facts(account_ids, first=moment_of(days[0]), last=moment_of(days[-1]))
+    version, now = card_version(), timezone.now()
+    history: dict[int, list[tuple[date, Score]]] = {}
+    rows: list[HealthSnapshot] = []
+    for day in days:
+        as_of = moment_of(day)
+        for pk, score in scores_at(facts, facts.alive(as_of), as_of, cohorts.by_day[day]).items():
+            if score.final is None:
+                continue
+            changes, delta = _compare(history.get(pk, []), day, score)
+            entry = Scored(score, None, changes, delta, inputs_hash(score, version, {}))
+            rows.append(snapshot_of(pk, day, entry, version=version, computed_at=now))
+            history.setdefault(pk, []).append((day, score))
+    HealthSnapshot.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    return len(rows)
+
+
+def _compare(
+    past: Sequence[tuple[date, Score]], day: date, score: Score
+) -> tuple[list[Change], float | None]:
+    """Return the lines and the difference to the score of 30 to 44 days before; ([], None) without one."""
+    newest = day - timedelta(days=COMPARED_DAYS)
+    oldest = newest - timedelta(days=COMPARED_SLACK)
+    fitting = [former for at, former in past if oldest <= at <= newest]
+    if not fitting:
+        return [], None
+    former = fitting[-1]
+    lines = changes_between(former.measures, former.caps, score.measures, score.caps)
+    return lines, (score.final or 0) - (former.final or 0)

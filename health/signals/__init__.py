@@ -1,0 +1,1 @@
+"""The measures of the built-in health card, one class each; formulas in docs/health.md."""

@@ -1,0 +1,130 @@
+"""Support: how many tickets, how bad the open ones are, and the mood of what the customer writes."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.formatting import plain
+from health.facts import DAY_SECONDS, NEVER, Facts
+from health.normalisers import CohortPercentile, Piecewise
+from health.peers import Cohort
+from health.registry import Group, Reading, Signal
+
+LOAD_DAYS = 90
+# One ticket in twenty seat-months is what a small account is shrunk to.
+PRIOR_TICKETS, PRIOR_SEAT_MONTHS = 1.0, 20.0
+MOOD = Piecewise(((-1, 0), (-0.3, 35), (0, 60), (0.3, 85), (1, 100)))
+MOOD_HALF_LIFE = 21.0
+
+
+class TicketLoad(Signal):
+    """Tickets per seat-month over 90 days, (tickets + 1) / (seat-months + 20), ranked among comparable accounts, fewer better.
+
+    No ticket at all and falling use is no good sign: the use signals say so.
+    """
+
+    key = "ticket_load"
+    label = gettext_lazy("Ticket load")
+    group = Group.SUPPORT
+    weight = 7
+    normaliser = CohortPercentile(inverted=True)
+    needs_peers = True
+
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+        """Read accounts with seats."""
+        now, rows = as_of.timestamp(), facts.tickets
+        recent = (rows.created <= now) & (rows.created > now - LOAD_DAYS * DAY_SECONDS)
+        tickets = np.bincount(rows.row[recent], minlength=len(facts))
+        seats = facts.seats(as_of)
+        load = (tickets + PRIOR_TICKETS) / (seats * LOAD_DAYS / 30 + PRIOR_SEAT_MONTHS)
+        return {
+            facts.account_ids[row]: Reading(
+                float(load[row]), as_of, int(tickets[row]), {"tickets": int(tickets[row])}
+            )
+            for row in np.flatnonzero(seats > 0)
+        }
+
+    def describe(self, value: float, detail: Mapping[str, Any]) -> str:
+        """Tickets in 90 days."""
+        return _("%(tickets)s tickets in 90 days") % {"tickets": plain(detail.get("tickets"))}
+
+    def missing_reason(self) -> str:
+        """Say what it takes."""
+        return _("needs a number of seats and five comparable accounts")
+
+
+class OpenTrouble(Signal):
+    """Broken promises of the last 28 days plus the age in days (at most 3) of open urgent tickets, high ones half."""
+
+    key = "open_trouble"
+    label = gettext_lazy("Open trouble")
+    group = Group.SUPPORT
+    weight = 12
+    normaliser = Piecewise(((0, 100), (1, 70), (2, 45), (4, 15), (6, 0)))
+
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+        """Read every account: no trouble is good news."""
+        now, rows = as_of.timestamp(), facts.tickets
+        breached = (rows.breached <= now) & (rows.breached > now - 28 * DAY_SECONDS)
+        is_open = (rows.created <= now) & (rows.resolved > now) & (rows.rank >= 2)
+        age = np.clip((now - rows.created) / DAY_SECONDS, 0, 3)
+        burden = np.where(is_open, age * np.where(rows.rank >= 3, 1.0, 0.5), 0.0)
+        breaches = np.bincount(rows.row[breached], minlength=len(facts))
+        total = np.bincount(rows.row, weights=breached + burden, minlength=len(facts))
+        pressing = np.bincount(rows.row[is_open], minlength=len(facts))
+        return {
+            pk: Reading(
+                float(total[row]), as_of, 1, {"breaches": int(breaches[row]), "pressing": int(pressing[row])}
+            )
+            for row, pk in enumerate(facts.account_ids)
+        }
+
+    def describe(self, value: float, detail: Mapping[str, Any]) -> str:
+        """Open urgent tickets and broken promises."""
+        return _("%(pressing)s urgent or high tickets open, %(breaches)s promises broken in 28 days") % {
+            "pressing": plain(detail.get("pressing")),
+            "breaches": plain(detail.get("breaches")),
+        }
+
+
+class TicketSentiment(Signal):
+    """Mean sentiment of what the customer wrote, Σ s·p·2^(−age/21 d) / Σ p·2^(−age/21 d), from two messages on."""
+
+    key = "ticket_sentiment"
+    label = gettext_lazy("Ticket sentiment")
+    group = Group.SENTIMENT
+    weight = 13
+    normaliser = MOOD
+    fewest = 2
+
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+        """Read accounts with at least two scored messages."""
+        now, rows = as_of.timestamp(), facts.messages
+        chosen = rows.inbound & (rows.known <= now) & ~np.isnan(rows.score)
+        weight = rows.confidence[chosen] * np.exp2(-(now - rows.known[chosen]) / DAY_SECONDS / MOOD_HALF_LIFE)
+        row, size = rows.row[chosen], len(facts)
+        pulls = np.bincount(row, weights=weight, minlength=size)
+        sums = np.bincount(row, weights=weight * rows.score[chosen], minlength=size)
+        counts = np.bincount(row, minlength=size)
+        last = np.full(size, -NEVER)
+        np.maximum.at(last, row, rows.known[chosen])
+        return {
+            facts.account_ids[place]: Reading(
+                float(sums[place] / pulls[place]),
+                datetime.fromtimestamp(last[place], UTC),
+                int(counts[place]),
+            )
+            for place in np.flatnonzero((counts >= self.fewest) & (pulls > 0))
+        }
+
+    def describe(self, value: float, detail: Mapping[str, Any]) -> str:
+        """Mean on the scale of the model."""
+        return _("mean %(mean)s on a scale from −1 to +1") % {"mean": plain(value, 2)}
+
+    def missing_reason(self) -> str:
+        """Say what it takes."""
+        return _("needs two scored messages")

@@ -1,0 +1,1 @@
+"""What health does about the events of other apps."""
