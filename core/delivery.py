@@ -19,12 +19,13 @@ from core.actors import SYSTEM
 from core.events import SUBSCRIBER_PARKED
 from core.models import DeadLetter, Event, SubscriberPosition
 from core.sequencing import sequence_events
-from core.subscription import Subscriber, subscribers
+from core.subscription import NotReady, Subscriber, subscribers
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=20)
 MAX_ATTEMPTS = 3
+NOT_READY_PAUSE = timedelta(seconds=10)
 BACKOFF_SECONDS = (1, 4, 15)
 # An idle position is moved only when it lags this far: most events concern few subscribers, each move is a write.
 IDLE_LAG = 1000
@@ -111,6 +112,12 @@ def _take(subscriber: Subscriber, position: SubscriberPosition, events: Sequence
     except (OperationalError, InterfaceError):
         # The database, not the event, is in trouble: nothing counts as an attempt, the next nudge tries again.
         logger.warning("database trouble in subscriber %s", subscriber.key, exc_info=True)
+        return 0
+    except NotReady as error:
+        logger.warning("subscriber %s is not ready: %s", subscriber.key, error)
+        SubscriberPosition.objects.filter(pk=position.pk, seq=position.seq).update(
+            retry_at=timezone.now() + NOT_READY_PAUSE, last_error=str(error)
+        )
         return 0
     except Exception as error:  # noqa: BLE001 - whatever a subscriber raises must be recorded, never lost
         if len(events) == 1:

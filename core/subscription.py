@@ -7,10 +7,14 @@ from core.models import Event
 from core.registry import Label, Part, Registry
 
 
+class NotReady(Exception):
+    """What a subscriber needs is missing for now (a model, a service): nothing is parked, everything waits."""
+
+
 class Subscriber(Part):
     """Reacts to committed events in their order, in two halves.
 
-    ``prepare`` runs outside any transaction, may be slow (inference) and must be repeatable. ``apply`` runs in one
+    ``prepare`` runs outside any transaction, may be slow (inference), must be repeatable and may raise NotReady. ``apply`` runs in one
     short transaction that also moves the position, so its database effects happen once. Events arrive with ``detail``
     loaded. Order holds per stream (ticket, else account); with ``shards`` > 1 streams are spread over shards.
     """

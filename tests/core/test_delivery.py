@@ -15,7 +15,7 @@ from core.models import DeadLetter, Event, EventPosition, Notification, Subscrib
 from core.models.event import AppendOnlyError
 from core.sequencing import last_seq, sequence_events
 from core.services.dead_letters import drop_letter, replay_subscriber, retry_stream
-from core.subscription import Subscriber, subscribers
+from core.subscription import NotReady, Subscriber, subscribers
 
 HAPPENED = EventType("test.happened", subject="thing", sentence="happened")
 
@@ -160,6 +160,23 @@ def test_a_held_lease_keeps_others_out_and_an_expired_one_does_not(recorder: Rec
     SubscriberPosition.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
     pump("events")
     assert seen() == [1]
+
+
+def test_a_subscriber_that_is_not_ready_parks_nothing(recorder: Recorder) -> None:
+    def model_is_missing() -> None:
+        raise NotReady("no model")
+
+    Recorder.during_prepare = [model_is_missing]
+    happen(1, 2)
+    for _ in range(MAX_ATTEMPTS + 1):
+        pump("events")
+        let_retries_be_due()
+    position = SubscriberPosition.objects.get(subscriber=recorder.key)
+    assert (position.attempts, position.last_error) == (0, "no model")
+    assert not DeadLetter.objects.exists()
+    Recorder.during_prepare = []
+    pump("events")
+    assert seen() == [1, 2]
 
 
 def test_replay_shows_the_events_again(recorder: Recorder) -> None:
