@@ -1,30 +1,14 @@
 """Reads of customers that pages, REST and other apps share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from customers.models import Account, ConsentEvent, Contact, UsageDaily
 from people.viewer import Viewer
-
-SORTS = {
-    "value_at_risk": (F("value_at_risk").desc(nulls_last=True), "pk"),
-    "score": (F("health_score").asc(nulls_last=True), "pk"),
-    "change": (F("health_delta_30").asc(nulls_last=True), "pk"),
-    "churn": (F("churn_probability").desc(nulls_last=True), "pk"),
-    "coverage": (F("health_coverage").asc(nulls_last=True), "pk"),
-    "arr": ("-arr", "pk"),
-    "renewal": (F("renewal_on").asc(nulls_last=True), "pk"),
-    "tickets": ("-open_tickets", "pk"),
-    "touch": (F("last_touch_at").asc(nulls_first=True), "pk"),
-    "name": ("name", "pk"),
-}
-DEFAULT_SORT = "value_at_risk"
 
 
 def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Account]:
@@ -67,45 +51,6 @@ def _number(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit():
         raise ValidationError({name: f"{value!r} is not a number"})
     return int(value)
-
-
-@dataclass(frozen=True)
-class PortfolioFigures:
-    """Sums over a set of accounts; money in the currency most accounts have, accounts of others left out of the sums."""
-
-    accounts: int
-    currency: str
-    arr: Decimal
-    value_at_risk: Decimal | None
-    renewing: int
-    renewing_arr: Decimal
-    at_risk: int
-    watch: int
-    unknown: int
-
-
-def portfolio_figures(accounts: QuerySet[Account], *, renewal_days: int = 90) -> PortfolioFigures:
-    """Add a set of accounts up, in two queries."""
-    common = (
-        accounts.order_by().values_list("currency").annotate(n=Count("pk")).order_by("-n", "currency").first()
-    )
-    currency = common[0] if common else "EUR"
-    today = timezone.now().date()
-    due = Q(renewal_on__gte=today, renewal_on__lte=today + timedelta(days=renewal_days))
-    same = Q(currency=currency)
-    sums = accounts.order_by().aggregate(
-        accounts=Count("pk"),
-        arr=Sum("arr", filter=same),
-        value_at_risk=Sum("value_at_risk", filter=same),
-        renewing=Count("pk", filter=due),
-        renewing_arr=Sum("arr", filter=due & same),
-        at_risk=Count("pk", filter=Q(health_band=Account.Band.AT_RISK)),
-        watch=Count("pk", filter=Q(health_band=Account.Band.WATCH)),
-        unknown=Count("pk", filter=Q(health_band=Account.Band.UNKNOWN)),
-    )
-    sums["arr"] = sums["arr"] or Decimal(0)
-    sums["renewing_arr"] = sums["renewing_arr"] or Decimal(0)
-    return PortfolioFigures(currency=currency, **sums)
 
 
 def contacts_of(account: Account, viewer: Viewer) -> QuerySet[Contact]:

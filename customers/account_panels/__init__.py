@@ -1,0 +1,1 @@
+"""Parts of the account page that customers itself contributes."""

@@ -1,0 +1,44 @@
+"""What happened at the account: the latest beside the overview, everything on a tab."""
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy
+
+from customers.models import Account
+from customers.registry import AccountPanel
+from customers.timeline import account_timeline
+from people.viewer import Viewer
+
+SHOWN = 8
+
+
+class LatestEvents(AccountPanel):
+    """The latest events."""
+
+    key = "latest"
+    label = gettext_lazy("Timeline")
+    place = "side"
+    order = 40
+    permission = "customers.view"
+    lazy = False
+
+    def context(self, viewer: Viewer, account: Account) -> dict[str, object]:
+        """Return the newest items and where the rest is."""
+        timeline = account_timeline(viewer, account, size=SHOWN)
+        url = reverse("account-tab", args=[account.pk, "timeline"])
+        return {"timeline": timeline, "timeline_url": url}
+
+
+class TimelineTab(AccountPanel):
+    """The whole timeline; the page filters it by kind."""
+
+    key = "timeline"
+    label = gettext_lazy("Timeline")
+    place = "tab"
+    order = 90
+    permission = "customers.view"
+    lazy = False
+    live = False
+
+    def context(self, viewer: Viewer, account: Account) -> dict[str, object]:
+        """Return where the rows are; they are loaded with their own filter and paging."""
+        return {"rows_url": reverse("timeline-rows", args=[account.pk])}

@@ -1,0 +1,30 @@
+"""Navigation of customers."""
+
+from django.utils.translation import gettext_lazy as _
+
+from core.navigation import NavItem
+
+
+class CustomersNav(NavItem):
+    """The portfolio."""
+
+    key = "customers"
+    label = _("Customers")
+    icon = "building-community"
+    url_name = "portfolio"
+    permission = "customers.view"
+    order = 20
+    goto = "c"
+    on_phone = True
+
+
+class NewCustomer(NavItem):
+    """A new customer, in the create menu."""
+
+    key = "customers-new"
+    label = _("Customer")
+    icon = "building-community"
+    url_name = "account-new"
+    place = "create"
+    permission = "customers.edit"
+    order = 30

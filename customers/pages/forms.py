@@ -1,0 +1,173 @@
+"""The forms of customers: they parse, the services decide."""
+
+from datetime import datetime, time
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.timezone import localtime, make_aware
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Account, Contact, ContactIdentity, RevenueMovement, Subscription
+from customers.services.log_touch import TouchKind
+from people.models import User
+from people.roles import Role
+
+
+def _day() -> forms.DateInput:
+    return forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+
+
+def _zones(blank: Any) -> list[tuple[str, Any]]:
+    return [
+        ("", blank),
+        *((name, name) for name in sorted(available_timezones()) if "/" in name or name == "UTC"),
+    ]
+
+
+def possible_csms() -> QuerySet[User]:
+    """Return the colleagues who can look after an account."""
+    return User.objects.filter(is_active=True, role__in=(Role.CSM, Role.LEAD, Role.ADMIN)).order_by(
+        "name", "pk"
+    )
+
+
+class AccountForm(forms.ModelForm[Account]):
+    """Everything a person may say about an account."""
+
+    timezone = forms.ChoiceField(label=_("Time zone"), choices=lambda: _zones("–")[1:], initial="UTC")
+
+    class Meta:
+        model = Account
+        fields: ClassVar = [
+            "name", "domain", "external_id", "tier", "lifecycle", "csm", "arr", "currency", "seats", "customer_since",
+            "renewal_on", "timezone", "next_step",
+        ]  # fmt: skip
+        labels: ClassVar = {"external_id": _("Id in your CRM"), "next_step": _("Next step")}
+        help_texts: ClassVar = {
+            "domain": _("Mail from this domain belongs to the account."),
+            "arr": _("Yearly recurring revenue."),
+        }
+        widgets: ClassVar = {"customer_since": _day(), "renewal_on": _day()}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["csm"].queryset = possible_csms()  # type: ignore[attr-defined]
+
+    def values(self) -> dict[str, Any]:
+        """Return what the services take: the CSM by id."""
+        values = dict(self.cleaned_data)
+        csm = values.pop("csm")
+        return {**values, "csm_id": csm.pk if csm else None}
+
+
+class StepForm(forms.Form):
+    """What comes next with an account."""
+
+    next_step = forms.CharField(
+        label=_("Next step"),
+        max_length=200,
+        required=False,
+        help_text=_("A short sentence; empty means nothing is planned."),
+    )
+
+
+class RenewalForm(forms.Form):
+    """When the contract renews."""
+
+    renewal_on = forms.DateField(label=_("Renewal"), required=False, widget=_day())
+
+
+class TouchForm(forms.Form):
+    """That one was in touch."""
+
+    kind = forms.ChoiceField(label=_("How"), choices=TouchKind.choices)
+    at = forms.DateTimeField(
+        label=_("When"),
+        required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Empty means now."),
+    )
+    text = forms.CharField(
+        label=_("What was said"), required=False, max_length=2000, widget=forms.Textarea({"rows": 3})
+    )
+
+
+class SubscriptionForm(forms.ModelForm[Subscription]):
+    """A subscription of an account."""
+
+    class Meta:
+        model = Subscription
+        fields: ClassVar = ["product", "plan", "seats", "arr", "starts_on", "renews_on", "ended_on"]
+        widgets: ClassVar = {"starts_on": _day(), "renews_on": _day(), "ended_on": _day()}
+
+
+class RevenueForm(forms.Form):
+    """A change of recurring revenue."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=RevenueMovement.Kind.choices)
+    amount = forms.DecimalField(
+        label=_("Amount"),
+        max_digits=14,
+        decimal_places=2,
+        help_text=_("A year, in the account's currency; negative for contraction and churn."),
+    )
+    effective_on = forms.DateField(label=_("Effective"), widget=_day())
+    notice_on = forms.DateField(label=_("Notice given"), required=False, widget=_day())
+
+
+class NewContactForm(forms.ModelForm[Contact]):
+    """A new person, with a first address."""
+
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    timezone = forms.ChoiceField(
+        label=_("Time zone"), required=False, choices=lambda: _zones(_("As the account"))
+    )
+
+    field_order: ClassVar = ["name", "email"]
+
+    class Meta:
+        model = Contact
+        fields: ClassVar = ["name", "title", "role", "timezone", "language"]
+
+    def values(self) -> dict[str, Any]:
+        """Return what the services take besides the address."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "email"}
+
+
+class ContactForm(NewContactForm):
+    """A person at an account."""
+
+    email = None  # type: ignore[assignment]  - addresses have a form of their own
+    left_on = forms.DateField(label=_("Left the company"), required=False, widget=_day())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        left = self.instance.left_at
+        self.initial["left_on"] = localtime(left).date() if left else None
+
+    def values(self) -> dict[str, Any]:
+        """Return what the services take; the moment of leaving only when its day changed."""
+        values = super().values()
+        left = values.pop("left_on")
+        if left != self.initial["left_on"]:
+            values["left_at"] = make_aware(datetime.combine(left, time.min)) if left else None
+        return values
+
+
+class AddressForm(forms.Form):
+    """Another address or handle of a person."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=ContactIdentity._meta.get_field("kind").choices or [])
+    value = forms.CharField(label=_("Address"), max_length=254)
+
+
+class MergeForm(forms.Form):
+    """Which contact takes this one over."""
+
+    target = forms.ModelChoiceField(label=_("Merge into"), queryset=Contact.objects.none(), empty_label="–")
+
+    def __init__(self, *args: Any, targets: QuerySet[Contact], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["target"].queryset = targets  # type: ignore[attr-defined]

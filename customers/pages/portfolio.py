@@ -1,0 +1,281 @@
+"""The portfolio: views, figures, who needs somebody today, and the table of accounts."""
+
+import csv
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from core.formatting import band_tone, money
+from customers.models import Account
+from customers.pages.forms import possible_csms
+from customers.portfolio import (
+    DEFAULT_SORT,
+    FILTERS,
+    RENEWAL_DAYS,
+    SORTS,
+    VIEWS,
+    portfolio_accounts,
+    portfolio_figures,
+    portfolio_page,
+    today_queue,
+    view_counts,
+)
+from customers.registry import reasons_for
+from people.requests import StaffRequest, page
+from people.roles import Role
+
+IN_TODAY = 5
+EXPORTED = 10_000
+
+
+@page("customers.view")
+@require_GET
+def portfolio(request: StaffRequest) -> HttpResponse:
+    """Show the portfolio; view, filters, order and place are in the query string."""
+    return render(request, "customers/portfolio.html", {**_overview(request), **_table(request)})
+
+
+@page("customers.view")
+@require_GET
+def portfolio_overview(request: StaffRequest) -> HttpResponse:
+    """The figures and the Today queue alone, for the live refresh."""
+    return render(request, "customers/_portfolio_overview.html", _overview(request))
+
+
+@page("customers.view")
+@require_GET
+def portfolio_rows(request: StaffRequest) -> HttpResponse:
+    """Further rows of the table, with the next "Load more"."""
+    return render(request, "customers/_portfolio_more.html", _table(request))
+
+
+@page("customers.view")
+@require_GET
+def portfolio_table(request: StaffRequest) -> HttpResponse:
+    """The first page of the table alone, for the live refresh."""
+    return render(request, "customers/_portfolio_table.html", _table(request))
+
+
+@page("customers.view")
+@require_GET
+def portfolio_export(request: StaffRequest) -> HttpResponse:
+    """Hand out the accounts of the view as CSV, at most EXPORTED of them, in the order shown."""
+    state = _state(request)
+    found = portfolio_page(
+        portfolio_accounts(request.viewer, state["view"], state), sort=state["sort"], size=EXPORTED
+    )
+    name = f"customers-{timezone.localdate():%Y-%m-%d}.csv"
+    response = HttpResponse(
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+    writer = csv.writer(response)
+    writer.writerow(
+        [
+            "id", "name", "domain", "tier", "stage", "csm", "arr", "currency", "renewal_on", "health_score", "health_band",
+            "health_delta_30", "health_coverage", "churn_probability", "churn_low", "churn_high", "value_at_risk",
+            "open_tickets", "last_touch_at", "next_step",
+        ]
+    )  # fmt: skip
+    for account in found.accounts:
+        writer.writerow(
+            [
+                account.pk, _cell(account.name), _cell(account.domain), account.tier, account.lifecycle,
+                _cell(str(account.csm or "")), account.arr, account.currency, account.renewal_on or "",
+                _number(account.health_score), account.health_band, _number(account.health_delta_30),
+                _number(account.health_coverage), _number(account.churn_probability), _number(account.churn_low),
+                _number(account.churn_high), _number(account.value_at_risk), account.open_tickets,
+                account.last_touch_at.isoformat() if account.last_touch_at else "", _cell(account.next_step),
+            ]
+        )  # fmt: skip
+    return response
+
+
+def _cell(text: str) -> str:
+    """Keep a spreadsheet from reading words as a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
+
+
+def _number(value: Any) -> str:
+    return "" if value is None else f"{float(value):.4f}".rstrip("0").rstrip(".")
+
+
+def _state(request: StaffRequest) -> dict[str, str]:
+    """What the query string says: the view (a CSM starts with their own), filters and order."""
+    view = request.GET.get("view", "")
+    if view not in VIEWS:
+        view = "mine" if request.viewer.role == Role.CSM else "all"
+    sort = request.GET.get("sort", "")
+    state = {name: request.GET.get(name, "").strip()[:100] for name in FILTERS}
+    return {**state, "view": view, "sort": sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT}
+
+
+def _url(name: str, state: dict[str, str], **changes: str) -> str:
+    kept = {key: value for key, value in {**state, **changes}.items() if value}
+    if kept.get("sort") == DEFAULT_SORT:
+        del kept["sort"]
+    return f"{reverse(name)}?{urlencode(kept)}"
+
+
+def _overview(request: StaffRequest) -> dict[str, Any]:
+    state = _state(request)
+    accounts = portfolio_accounts(request.viewer, state["view"], state)
+    figures = portfolio_figures(accounts)
+    queue = today_queue(accounts)
+    shown = list(queue[:IN_TODAY])
+    waiting = queue.count() if len(shown) == IN_TODAY else len(shown)
+    return {
+        "figures": figures,
+        "band_parts": [
+            (float(row.arr), band_tone(row.band), Account.Band(row.band).label) for row in figures.bands
+        ],
+        "today": _today_items(request, shown),
+        "today_count": waiting,
+        "today_url": _url("portfolio", state, view="risk"),
+        "overview_url": _url("portfolio-overview", state),
+    }
+
+
+def _today_items(request: StaffRequest, accounts: list[Account]) -> list[dict[str, Any]]:
+    reasons = reasons_for(request.viewer, accounts)
+    largest = max((account.value_at_risk or 0 for account in accounts), default=0)
+    may_edit = request.viewer.can("customers.edit")
+    items = []
+    for rank, account in enumerate(accounts, start=1):
+        planned = bool(account.next_step)
+        action = ("account-touch", _("Log touch")) if planned else ("account-step", _("Plan step"))
+        items.append(
+            {
+                "rank": rank,
+                "score": account.health_score,
+                "band": account.health_band,
+                "url": reverse("account", args=[account.pk]),
+                "name": account.name,
+                "reason": reasons.get(account.pk) or plain_reason(account),
+                "value_text": money(account.value_at_risk, account.currency),
+                "share": float((account.value_at_risk or 0) / largest) if largest else 0.0,
+                "action_label": action[1] if may_edit else "",
+                "action_url": reverse(action[0], args=[account.pk]) if may_edit else "",
+            }
+        )
+    return items
+
+
+def plain_reason(account: Account) -> str:
+    """Say from the account's own columns why it is in the queue, for when no other part knows better."""
+    words = []
+    if account.health_delta_30 is not None and account.health_delta_30 <= -5:
+        words.append(_("score fell by %(points)d in 30 days") % {"points": round(-account.health_delta_30)})
+    elif account.health_band in (Account.Band.AT_RISK, Account.Band.WATCH):
+        words.append(_("score %(score)d") % {"score": round(account.health_score or 0)})
+    days = -1 if account.renewal_on is None else (account.renewal_on - timezone.localdate()).days
+    if 0 <= days <= RENEWAL_DAYS:
+        words.append(_("renewal in %(days)d days") % {"days": days})
+    text = ", ".join(words)
+    return text[:1].upper() + text[1:]
+
+
+def _table(request: StaffRequest) -> dict[str, Any]:
+    state = _state(request)
+    accounts = portfolio_accounts(request.viewer, state["view"], state)
+    found = portfolio_page(accounts, sort=state["sort"], after=request.GET.get("after", ""))
+    counts = view_counts(request.viewer)
+    seen = request.GET.get("seen", "")
+    shown = len(found.accounts) + (int(seen) if seen.isascii() and seen.isdigit() else 0)
+    next_url = ""
+    if found.next_cursor:
+        next_url = _url("portfolio-rows", state, after=found.next_cursor, seen=str(shown))
+    filtered = any(state[name] for name in FILTERS)
+    return {
+        "rows": [_row(request, account) for account in found.accounts],
+        "total": accounts.count() if filtered else counts[state["view"]],
+        "shown": shown,
+        "next_url": next_url,
+        "sort": state["sort"],
+        "state": state,
+        "tabs": [
+            {
+                "label": label,
+                "url": _url("portfolio", {"view": view, "sort": state["sort"]}),
+                "current": view == state["view"],
+                "count": counts[view],
+            }
+            for view, label in VIEWS.items()
+        ],
+        **_filters(request, state),
+        "filtered": filtered,
+        "clear_url": _url("portfolio", {"view": state["view"], "sort": state["sort"]}) if filtered else "",
+        "table_url": _url("portfolio-table", state),
+        "export_url": _url("portfolio-export", state),
+        "is_empty": not counts["all"],
+        "may_edit": request.viewer.can("customers.edit"),
+    }
+
+
+def _row(request: StaffRequest, account: Account) -> dict[str, Any]:
+    return {
+        "url": reverse("account", args=[account.pk]),
+        "name": account.name,
+        "score": account.health_score,
+        "band": account.health_band,
+        "points": account.health_trend,
+        "change": account.health_delta_30,
+        "churn_probability": account.churn_probability,
+        "churn_low": account.churn_low,
+        "churn_high": account.churn_high,
+        "coverage": account.health_coverage,
+        "arr": account.arr,
+        "currency": account.currency,
+        "renewal_on": account.renewal_on,
+        "stage": account.get_lifecycle_display(),
+        "csm": str(account.csm or ""),
+        "is_you": account.csm_id is not None and account.csm_id == request.viewer.user_id,
+        "touched_at": account.last_touch_at,
+        "open_tickets": account.open_tickets,
+        "next_step": account.next_step,
+    }
+
+
+def _filters(request: StaffRequest, state: dict[str, str]) -> dict[str, Any]:
+    """The filter bar: what is set, and what can be added."""
+    owners = [("none", _("nobody")), *((str(user.pk), str(user)) for user in possible_csms())]
+    if state["view"] == "mine":
+        owners = []
+    known: list[tuple[str, str, list[tuple[str, str]]]] = [
+        ("owner", _("CSM is"), owners),
+        ("band", _("Band is"), [(str(value), str(label)) for value, label in Account.Band.choices]),
+        ("tier", _("Tier is"), [(str(value), str(label)) for value, label in Account.Tier.choices]),
+        (
+            "lifecycle",
+            _("Stage is"),
+            [(str(value), str(label)) for value, label in Account.Lifecycle.choices],
+        ),
+    ]
+    filters, addable = [], []
+    for name, label, choices in known:
+        if not choices:
+            continue
+        chosen = dict(choices).get(state[name])
+        options = [
+            {
+                "label": text,
+                "url": _url("portfolio", state, **{name: value}),
+                "selected": value == state[name],
+            }
+            for value, text in choices
+        ]
+        if chosen:
+            removed = _url("portfolio", state, **{name: ""})
+            filters.append({"label": label, "value": chosen, "remove_url": removed, "options": options})
+        else:
+            addable.append({"label": label, "options": options})
+    if state["search"]:
+        removed = _url("portfolio", state, search="")
+        filters.append({"label": _("Name holds"), "value": state["search"], "remove_url": removed})
+    return {"filters": filters, "addable": addable}

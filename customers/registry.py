@@ -1,0 +1,72 @@
+"""The extension points of customers: parts of the account page, and reasons why an account needs somebody today."""
+
+from collections.abc import Collection, Mapping
+from typing import ClassVar, Literal
+
+from django.utils.functional import Promise
+
+from core.registry import Part, Registry
+from customers.models import Account
+from people.viewer import Viewer
+
+Place = Literal["overview", "side", "tab", "action"]
+
+
+class AccountPanel(Part):
+    """A part of the account page, contributed by any app in ``<app>/account_panels/<name>.py``.
+
+    ``place``: a section of the overview, a panel of the side column, a tab of its own (``/customers/<id>/<key>/``) or a
+    control in the header. Each has the URL ``/customers/<id>/panels/<key>/``. A ``lazy`` one is loaded from there when
+    it comes into view, so that it may be slow or fail alone; others are part of the page. With ``live`` it reads itself
+    again when something happens at the account.
+    """
+
+    label: ClassVar[str | Promise] = ""
+    place: ClassVar[Place] = "overview"
+    order: ClassVar[int] = 100
+    permission: ClassVar[str] = ""
+    lazy: ClassVar[bool] = True
+    live: ClassVar[bool] = True
+
+    def visible_to(self, viewer: Viewer) -> bool:
+        """Say whether the viewer gets the panel; must cost no query."""
+        return not self.permission or viewer.can(self.permission)
+
+    def template_name(self) -> str:
+        """The template of the content; it gets ``account``, ``viewer`` and the variables of ``context``."""
+        return f"{type(self).__module__.partition('.')[0]}/_account_panels/{self.key}.html"
+
+    def context(self, viewer: Viewer, account: Account) -> dict[str, object] | None:
+        """Return the variables of the template, read through ``visible_to(viewer)``; None when there is nothing to show."""
+        raise NotImplementedError
+
+
+account_panels: Registry[AccountPanel] = Registry(AccountPanel, "account_panels")
+
+
+def panels_at(place: Place, viewer: Viewer) -> list[AccountPanel]:
+    """Return the panels of one place that a viewer gets, in order."""
+    shown = [panel for panel in account_panels if panel.place == place and panel.visible_to(viewer)]
+    return sorted(shown, key=lambda panel: (panel.order, panel.key))
+
+
+class AccountReason(Part):
+    """Says in words why accounts need somebody, in ``<app>/account_reasons.py``; the first part that knows one is heard."""
+
+    order: ClassVar[int] = 100
+
+    def reasons(self, viewer: Viewer, accounts: Collection[Account]) -> Mapping[int, str]:
+        """Return a short sentence by account id for those with a reason; a fixed number of queries for all of them."""
+        raise NotImplementedError
+
+
+account_reasons: Registry[AccountReason] = Registry(AccountReason, "account_reasons")
+
+
+def reasons_for(viewer: Viewer, accounts: Collection[Account]) -> dict[int, str]:
+    """Return the first known reason of each account."""
+    known: dict[int, str] = {}
+    for part in sorted(account_reasons, key=lambda part: (part.order, part.key)):
+        for account_id, reason in part.reasons(viewer, accounts).items():
+            known.setdefault(account_id, reason)
+    return known
