@@ -213,7 +213,6 @@ class CalendarForm(forms.Form):
                 max_length=200,
                 widget=forms.TextInput({"placeholder": _("closed"), "inputmode": "text"}),
             )
-        self.fields["day_0"].help_text = _("Windows such as 09:00-12:00, 13:00-17:00. Empty means closed.")
 
     @staticmethod
     def initial_of(calendar: Calendar) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def calendar_form(request: StaffRequest, calendar_id: int | None = None) -> Http
         return done(request, _("Calendar saved."), "settings-calendars")
     frame = FormPage(
         heading=calendar.name if calendar else _("New calendar"),
+        lead=_("Opening hours are windows such as 09:00-12:00, 13:00-17:00. An empty day is closed."),
         back_url=reverse("settings-calendars"),
         fieldsets=[
             ("", ["name", "timezone"]),
