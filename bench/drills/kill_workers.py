@@ -5,8 +5,8 @@
 
 It starts its own installation in a temporary folder: a web process, the two workers and beat; on ``--profile services`` its
 own database on the PostgreSQL server of ``--postgres`` and its own Redis server (so that it can kill that one, too).
-At the end every ticket must exist once, with one routing prediction, one sentiment and one set of events, and the
-event log must verify. Exit status 1 when anything is missing or doubled.
+Each ticket is answered, too. At the end every ticket must exist once, with one routing prediction, one sentiment and one set
+of events; every answer must lie in the file outbox once; and the event log must verify. Exit status 1 when anything is missing or doubled.
 """
 
 import argparse
@@ -64,16 +64,49 @@ class Installation:
 
     def sql(self, statement: str) -> None:
         """Run a statement on the PostgreSQL server, outside the drill's database."""
-        subprocess.run(["psql", "-q", f"{self.postgres}/postgres", "-c", statement], check=True, capture_output=True)
+        subprocess.run(
+            ["psql", "-q", f"{self.postgres}/postgres", "-c", statement], check=True, capture_output=True
+        )
 
     def start(self, name: str) -> None:
         """Start one of the programs."""
         celery = [PYTHON, "-m", "celery", "-A", "cs_ops"]
         command: Sequence[str] = {
             "redis": ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", ""],
-            "web": [PYTHON, "-m", "uvicorn", "cs_ops.asgi:application", "--port", str(self.port), "--log-level", "error"],
-            "main": [*celery, "worker", "-Q", MAIN_QUEUES, "-c", "2", "-l", "ERROR", "-n", f"main{self.port}@drill"],
-            "ml": [*celery, "worker", "-Q", "ml,train", "-P", "solo", "-l", "ERROR", "-n", f"ml{self.port}@drill"],
+            "web": [
+                PYTHON,
+                "-m",
+                "uvicorn",
+                "cs_ops.asgi:application",
+                "--port",
+                str(self.port),
+                "--log-level",
+                "error",
+            ],
+            "main": [
+                *celery,
+                "worker",
+                "-Q",
+                MAIN_QUEUES,
+                "-c",
+                "2",
+                "-l",
+                "ERROR",
+                "-n",
+                f"main{self.port}@drill",
+            ],
+            "ml": [
+                *celery,
+                "worker",
+                "-Q",
+                "ml,train",
+                "-P",
+                "solo",
+                "-l",
+                "ERROR",
+                "-n",
+                f"ml{self.port}@drill",
+            ],
             "beat": [*celery, "beat", "-l", "ERROR", "--pidfile="],
         }[name]
         log = (self.folder / f"{name}.log").open("ab")
@@ -118,13 +151,13 @@ billing = Team.objects.create(name="Billing", description="Invoices, double char
 access = Team.objects.create(name="Access", description="Login, password, single sign-on and invitations.")
 Category.objects.create(name="Payments", description="I was charged twice, refund, invoice, card", team=billing)
 Category.objects.create(name="Login", description="I cannot log in, redirect loop, password, invite", team=access)
-Inbox.objects.create(name="API", channel="api", default_team=billing)
+Inbox.objects.create(name="API", channel="api", address="desk@drill.example", default_team=billing)
 """
 
 COUNT = """
 import json
 from django.db.models import Count
-from core.models import DeadLetter, Event
+from core.models import DeadLetter, Event, Outbound
 from ml.models import Prediction
 from tickets.models import Message, Ticket
 tickets = Ticket.objects.filter(subject__startswith="drill ")
@@ -145,6 +178,8 @@ print(json.dumps({
     "created_events_per_ticket": per(events.filter(verb="tickets.created"), "ticket_id"),
     "created_events": events.filter(verb="tickets.created").count(),
     "routed_events_per_ticket": per(events.filter(verb__in=["tickets.routed", "tickets.triage_needed"]), "ticket_id"),
+    "answers_sent": Outbound.objects.filter(kind="tickets.email_reply", state="sent").count(),
+    "answers_not_sent": Outbound.objects.filter(kind="tickets.email_reply").exclude(state="sent").count(),
     "open_dead_letters": DeadLetter.objects.filter(state__in=["parked", "waiting"]).count(),
 }))
 """
@@ -194,7 +229,21 @@ def post_all(port: int, key: str, count: int, on_each: Any) -> None:
             if status not in (0, 409, 500, 502, 503) or attempt == 59:
                 raise RuntimeError(f"ticket {number} was refused: {status} {answer!r}")
             time.sleep(0.2)
+        answer_ticket(port, key, answer["id"], number)
         on_each(number)
+
+
+def answer_ticket(port: int, key: str, ticket: int, number: int) -> None:
+    """Answer a ticket, with the same patience."""
+    body = {"kind": "outbound", "body": f"We are looking into case {number}."}
+    for _attempt in range(60):
+        status, answer = call(port, f"/api/v1/tickets/{ticket}/messages/", body, key, f"answer-{number}")
+        if status == 201:
+            return
+        if status not in (0, 409, 500, 502, 503):
+            raise RuntimeError(f"answer {number} was refused: {status} {answer!r}")
+        time.sleep(0.2)
+    raise RuntimeError(f"answer {number} was never taken")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -208,7 +257,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
         key = installation.up()
         wait_until(
-            lambda: all(json.loads(installation.manage("shell", "-v0", "-c", CANARIES))), 90, "the workers' canaries"
+            lambda: all(json.loads(installation.manage("shell", "-v0", "-c", CANARIES))),
+            90,
+            "the workers' canaries",
         )
         started = time.monotonic()
 
@@ -231,13 +282,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         def drained() -> bool:
             counts = json.loads(installation.manage("shell", "-v0", "-c", COUNT))
             return bool(
-                counts["routing_predictions"] >= options.tickets and counts["sentiment_predictions"] >= options.tickets
+                counts["routing_predictions"] >= options.tickets
+                and counts["sentiment_predictions"] >= options.tickets
+                and counts["answers_not_sent"] == 0
             )
 
         wait_until(drained, options.patience, "the backlog")
         drain = time.monotonic() - posted
         time.sleep(3)
         counts = json.loads(installation.manage("shell", "-v0", "-c", COUNT))
+        counts["mails_in_outbox"] = sum(path.is_file() for path in (folder / "var" / "outbox").rglob("*.eml"))
         log = json.loads(installation.manage("verify_events", "--json").strip().splitlines()[-1])
     finally:
         installation.down()
@@ -250,8 +304,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         all(
             counts[name] == n
             for name in (
-                "tickets", "distinct_subjects", "messages", "routing_predictions", "sentiment_predictions",
-                "scored_messages", "created_events",
+                "tickets",
+                "distinct_subjects",
+                "messages",
+                "routing_predictions",
+                "sentiment_predictions",
+                "scored_messages",
+                "created_events",
+                "answers_sent",
+                "mails_in_outbox",
             )  # fmt: skip
         )
         and counts["pending"] == 0
@@ -280,11 +341,15 @@ print(json.dumps([heartbeat_finding(f"queue:{q}").ok for q in ("events", "ml")])
 
 def main() -> int:
     """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tickets", type=int, default=300)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--profile", choices=["embedded", "services"], default="embedded")
-    parser.add_argument("--kill-redis", action="store_true", help="kill Redis once, half-way (services profile)")
+    parser.add_argument(
+        "--kill-redis", action="store_true", help="kill Redis once, half-way (services profile)"
+    )
     parser.add_argument("--postgres", default="postgres://postgres@127.0.0.1:5432")
     parser.add_argument("--port", type=int, default=18321)
     parser.add_argument("--pause", type=float, default=0.05, help="seconds between tickets")
