@@ -1,5 +1,6 @@
 """Create a contact, change one, give it another address, or find the one behind an address."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from customers.events import CONTACT_CHANGED, CONTACT_CREATED, IDENTITY_ADDED
 from customers.models import Account, Contact, ContactIdentity
 from people.viewer import Viewer
 
+_ANY_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s]+@[^@\s]+")
 EDITABLE = ("account_id", "name", "title", "role", "timezone", "language", "left_at")
 # Written by the product and nullable; their absence is no mistake of the one who fills the form in.
 _NOT_TYPED = ("merged_into", "left_at", "last_seen_at")
@@ -70,7 +72,8 @@ def identify_contact(*, email: str, by: Viewer, name: str = "", verified: bool =
     """Return the contact behind a mail address, created in the account of its domain when nobody has the address.
 
     Anyone who may open a ticket may do this, and so may the customer itself (``by.kind`` "contact"). A missing name is
-    filled in. Raises ValidationError for a malformed address.
+    filled in. The address is taken as a channel saw it: mail also comes from hosts without a dot. Raises ValidationError
+    for what is no address at all, and IntegrityError when somebody else adds it at the same moment.
     """
     if not (by.can("tickets.create") or by.can("customers.edit") or by.kind == "contact"):
         raise PermissionDenied(_("You may not add contacts."))
@@ -83,10 +86,12 @@ def identify_contact(*, email: str, by: Viewer, name: str = "", verified: bool =
             Contact.objects.filter(pk=known.contact_id, name="").update(name=name[:160])
             known.contact.name = name[:160]
         return known.contact
+    if not _ANY_ADDRESS.fullmatch(address):
+        raise ValidationError({"email": _("This is no e-mail address.")})
     domain = company_domain(address)
     account = Account.objects.filter(domain=domain).order_by("pk").first() if domain else None
     contact = Contact.objects.create(account=account, name=name[:160], is_verified=verified)
-    _add_identity(contact, "email", address)
+    ContactIdentity.objects.create(contact=contact, kind="email", value=address)
     _record_created(contact, by)
     return contact
 
