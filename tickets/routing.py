@@ -4,10 +4,12 @@ Runs in ml workers and commands only; nothing here is imported by web processes 
 """
 
 import logging
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ml.classifiers import ColdStartClassifier, TextPrediction
+from ml.classifiers import ColdStartClassifier, Reason, TextPrediction
+from ml.classifiers.features import prepare, readable_terms
 from ml.encoders import ModelUnavailable, WeightsMismatch, sentence_encoder
 from ml.models import ModelVersion
 from ml.services.load_champion import load_champion
@@ -21,6 +23,9 @@ logger = logging.getLogger(__name__)
 COLD_START = "cold-start"
 COLD_START_TEAMS = "cold-start-teams"
 NOTHING = "none"
+REASONS = 5
+WORDS_CONSIDERED = 40
+_WORD = re.compile(r"[^\W\d_][\w'-]{2,}")
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ def _by_description(texts: Sequence[str]) -> tuple[str, list[TextPrediction]]:
         if key not in _cold_start:
             _cold_start.clear()
             _cold_start[key] = ColdStartClassifier(encoder, described)
-        return source, _cold_start[key].predict(texts)
+        classifier = _cold_start[key]
+        return source, _with_reasons(classifier, texts, classifier.predict(texts))
     except (ModelUnavailable, WeightsMismatch):
         logger.exception("tickets cannot be routed, they go to triage")
         return NOTHING, [_undecided("unavailable") for _text in texts]
@@ -103,6 +109,26 @@ def _descriptions() -> tuple[str, dict[str, str]]:
         return COLD_START, described
     teams = Team.objects.filter(is_active=True)
     return COLD_START_TEAMS, {team.name: f"{team.name}. {team.description}".strip() for team in teams}
+
+
+def _with_reasons(
+    classifier: ColdStartClassifier, texts: Sequence[str], predictions: Sequence[TextPrediction]
+) -> list[TextPrediction]:
+    """Add the words of each text that lie nearer to the chosen description than to the others.
+
+    The weight is the cosine to the chosen description minus the mean cosine to all of them.
+    """
+    words = [list(dict.fromkeys(_WORD.findall(prepare(text))))[:WORDS_CONSIDERED] for text in texts]
+    distinct = sorted({word for row in words for word in row})
+    near = dict(zip(distinct, classifier.similarities(distinct), strict=True))
+    explained = []
+    for row, prediction in zip(words, predictions, strict=True):
+        column = classifier.labels.index(prediction.label)
+        weights = [(word, float(near[word][column] - near[word].mean())) for word in row]
+        ranked = sorted((pair for pair in weights if pair[1] > 0), key=lambda pair: -pair[1])
+        reasons = tuple(Reason(word, round(weight, 4)) for word, weight in readable_terms(ranked, REASONS))
+        explained.append(replace(prediction, reasons=reasons))
+    return explained
 
 
 def _undecided(because: str) -> TextPrediction:
