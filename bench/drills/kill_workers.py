@@ -10,6 +10,7 @@ of events; every answer must lie in the file outbox once; and the event log must
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -117,10 +118,8 @@ class Installation:
     def kill(self, name: str) -> None:
         """Kill a program and its children with -9."""
         process = self.processes.pop(name)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
     def up(self) -> str:
@@ -313,7 +312,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 "created_events",
                 "answers_sent",
                 "mails_in_outbox",
-            )  # fmt: skip
+            )
         )
         and counts["pending"] == 0
         and counts["created_events_per_ticket"] == counts["routed_events_per_ticket"] == [1]
