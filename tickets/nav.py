@@ -1,10 +1,42 @@
 """Where tickets appear in the navigation."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from core.navigation import NavItem
+from tickets.selectors import count_of_view
 
 SUPPORT = _("Support")
+
+
+class InboxNav(NavItem):
+    """The inbox; its badge counts the open tickets of the person."""
+
+    key = "inbox"
+    label = _("Inbox")
+    icon = "inbox"
+    url_name = "inbox"
+    order = 10
+    goto = "i"
+    on_phone = True
+    permission = "tickets.view"
+
+    def badge(self, viewer: Any) -> int:
+        """Return the number of own open tickets."""
+        return count_of_view(viewer, "mine") if viewer.can("tickets.reply") else 0
+
+
+class NewTicketNav(NavItem):
+    """A ticket on behalf of a customer."""
+
+    key = "new-ticket"
+    label = _("Ticket")
+    icon = "inbox"
+    url_name = "ticket-new"
+    place = "create"
+    order = 10
+    permission = "tickets.create"
 
 
 class InboxesNav(NavItem):

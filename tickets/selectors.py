@@ -106,7 +106,7 @@ _VIEWS: dict[str, tuple[str | Promise, str]] = {
     "unassigned": (_("Unassigned"), "user-x"),
     "triage": (_("Unsure routing"), "route"),
     "breaching": (_("Breaching"), "alarm"),
-    "waiting": (_("Waiting on customer"), "player-pause"),
+    "waiting": (_("Waiting"), "player-pause"),
     "open": (_("All open"), "inbox"),
     "resolved": (_("Resolved"), "circle-check"),
 }

@@ -4,6 +4,7 @@
  */
 import htmx from "htmx.org";
 import { initComposer } from "./composer";
+import { initInbox } from "./inbox";
 import { initKeys } from "./keys";
 import { initLists } from "./lists";
 import { initLive } from "./live";
@@ -12,7 +13,7 @@ import { initPalette } from "./palette";
 import { initTimes } from "./times";
 import { initToasts } from "./toasts";
 
-const inits = [initOverlays, initKeys, initPalette, initLists, initComposer, initTimes, initToasts, initLive];
+const inits = [initOverlays, initKeys, initPalette, initLists, initComposer, initInbox, initTimes, initToasts, initLive];
 
 function initAll(): void {
   for (const init of inits) init();

@@ -73,6 +73,12 @@ function refresh(element: HTMLElement): void {
     holdBack(element, bar);
     return;
   }
+  // a menu that somebody is choosing from stays open
+  const menu = first<HTMLDetailsElement>("details.menu[open]", element);
+  if (menu) {
+    menu.addEventListener("toggle", () => refresh(element), { once: true });
+    return;
+  }
   if (waiting.has(element)) return;
   waiting.set(
     element,
@@ -120,7 +126,10 @@ function connect(): void {
     heardOnce = true;
     setOffline(false);
   });
-  source.addEventListener("reset", () => all("[data-live-refresh]").forEach(refresh));
+  source.addEventListener("reset", () => {
+    document.dispatchEvent(new CustomEvent("live:reset"));
+    all("[data-live-refresh]").forEach(refresh);
+  });
   source.addEventListener("change", (event) => {
     const change = JSON.parse((event as MessageEvent<string>).data) as Change;
     document.dispatchEvent(new CustomEvent(`live:${change.verb}`, { detail: change }));

@@ -78,6 +78,6 @@ document.addEventListener("htmx:responseError", (event) => {
 document.addEventListener("htmx:sendError", (event) => {
   // a background refresh that fails is told by the offline banner, not by a toast each time
   const { elt, requestConfig } = (event as CustomEvent<{ elt: Element; requestConfig: { verb: string } }>).detail;
-  if (requestConfig.verb === "get" && elt.hasAttribute("data-live-refresh")) return;
+  if (requestConfig.verb === "get" && elt.matches("[data-live-refresh], [data-inbox-list]")) return;
   showToast({ text: text("no_connection"), tone: "bad" });
 });

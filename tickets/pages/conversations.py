@@ -1,0 +1,271 @@
+"""The conversation beside the list as templates draw it: header, prediction, thread, composer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from people.models import Team
+from people.viewer import Viewer
+from tickets.conversation import EventItem, Item, MessageItem, conversation
+from tickets.models import Attachment, Category, Message, Status, Ticket
+from tickets.pages.lists import ListState, channel_parts
+from tickets.pages.message_html import PICTURE_TYPES
+from tickets.recipients import Recipient, recipients_of_answer
+from tickets.selectors import statuses
+from tickets.ticket_facts import RoutingFacts, routing_of, sla_of
+
+KINDS = {Message.Kind.INBOUND: "in", Message.Kind.OUTBOUND: "out", Message.Kind.NOTE: "note"}
+RETRYABLE = frozenset({Message.Delivery.FAILED, Message.Delivery.UNCERTAIN})
+_TONES = {
+    Message.Delivery.FAILED: "bad",
+    Message.Delivery.BOUNCED: "bad",
+    Message.Delivery.UNCERTAIN: "warn",
+}
+TREND = 3
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What somebody was writing when the server refused it; shown again with the reason."""
+
+    body: str = ""
+    kind: str = "reply"
+    warning: str = ""
+    error: str = ""
+
+
+def head_parts(ticket: Ticket, viewer: Viewer, state: ListState) -> dict[str, Any]:
+    """Variables of ``tickets/_head.html``: the ticket's properties and how it was routed."""
+    sla = sla_of(ticket)
+    known = statuses()
+    return {
+        "ticket": ticket,
+        "state": state,
+        "can_edit": viewer.can("tickets.edit"),
+        "can_assign": viewer.can("tickets.assign"),
+        "is_mine": viewer.user_id is not None and ticket.assignee_id == viewer.user_id,
+        "is_active": ticket.status.category in Status.ACTIVE,
+        "statuses": [one for one in known if one.category != Status.Category.NEW],
+        "priorities": Ticket.Priority.choices[::-1],
+        "sla": sla,
+        "sla_label": _("Reply in") if sla.about == "first_response" else _("Solve in"),
+        "trend": _trend(ticket),
+        "prediction": _prediction(ticket, viewer, routing_of(ticket), state),
+        "is_pending": ticket.routing_state == Ticket.Routing.PENDING,
+    }
+
+
+def _trend(ticket: Ticket) -> list[str]:
+    """The moods of the customer's last three messages, oldest first."""
+    moods = (
+        ticket.messages.filter(kind=Message.Kind.INBOUND)
+        .exclude(sentiment_label="")
+        .order_by("-created_at", "-pk")
+        .values_list("sentiment_label", flat=True)[:TREND]
+    )
+    return list(moods)[::-1]
+
+
+def _prediction(
+    ticket: Ticket, viewer: Viewer, facts: RoutingFacts | None, state: ListState
+) -> dict[str, Any] | None:
+    """The chip; None while there is neither a prediction nor a choice by hand."""
+    if ticket.routing_state == Ticket.Routing.PENDING:
+        return None
+    may_edit = viewer.can("tickets.edit") and ticket.status.category != Status.Category.CLOSED
+    judged = ticket.routing_state == Ticket.Routing.MANUAL
+    leaning = ticket.routing_state == Ticket.Routing.TRIAGE and facts is not None and facts.suggested != ""
+    return {
+        "sentence_html": _sentence(ticket, facts),
+        "probability": facts.confidence
+        if facts is not None and facts.suggested and not _overruled(ticket, facts)
+        else None,
+        "reasons": [(f"“{term}”", weight) for term, weight in facts.reasons] if facts is not None else [],
+        "model_version": facts.model_version if facts is not None else "",
+        "unsure": ticket.routing_state == Ticket.Routing.TRIAGE,
+        "accept_url": state.ticket_url(ticket.pk, "inbox-confirm")
+        if may_edit and not judged and facts is not None and (leaning or not facts.abstained)
+        else "",
+        "accepted": judged and facts is not None and facts.verdict == "confirmation",
+        "change_template": "tickets/_routing_menu.html" if may_edit else "",
+        "target": "#conversation-head",
+    }
+
+
+def _overruled(ticket: Ticket, facts: RoutingFacts) -> bool:
+    """Whether what holds now is a person's choice against the classifier's."""
+    return ticket.routing_state == Ticket.Routing.MANUAL and facts.category != facts.suggested
+
+
+def _sentence(ticket: Ticket, facts: RoutingFacts | None) -> SafeString:
+    team = ticket.team.name if ticket.team else ""
+    category = ticket.category.name if ticket.category else ""
+    if ticket.routing_state == Ticket.Routing.TRIAGE:
+        if facts is None or not facts.suggested:
+            return format_html("{}", _("The classifier could not tell what this is about"))
+        return format_html(_("Perhaps <b>{}</b>"), facts.suggested)
+    if not team and not category:
+        return format_html("{}", _("Not routed"))
+    place = (
+        format_html("<b>{}</b> · {}", team, category)
+        if team and category
+        else format_html("<b>{}</b>", team or category)
+    )
+    if facts is None or _overruled(ticket, facts):
+        return format_html(_("Routed by hand to {}"), place)
+    return format_html(_("Routed to {}"), place)
+
+
+def routing_choices(ticket: Ticket) -> dict[str, Any]:
+    """Variables of the menu that changes the routing: categories by team, the classifier's favourites first."""
+    facts = routing_of(ticket)
+    likely = dict(facts.alternatives) if facts is not None else {}
+    categories = list(Category.objects.filter(is_active=True).select_related("team"))
+    ranked = sorted(categories, key=lambda one: (-likely.get(one.name, -1.0), one.name))
+    return {
+        "ticket": ticket,
+        "categories": [(one, likely.get(one.name)) for one in ranked],
+        "teams": list(Team.objects.filter(is_active=True)),
+    }
+
+
+def thread_parts(ticket: Ticket, viewer: Viewer, state: ListState) -> dict[str, Any]:
+    """Variables of ``tickets/_thread.html``: messages, lines and day rules, oldest first."""
+    items = conversation(ticket, viewer)
+    newest = [item for item in items if isinstance(item, MessageItem) and item.kind != Message.Kind.NOTE]
+    last = max(newest, key=lambda item: item.id, default=None)
+    return {
+        "ticket": ticket,
+        "state": state,
+        "items": list(_with_days(items, ticket, viewer, state)),
+        "newest_message": last.id if last is not None else 0,
+        "newest_is_mine": last is not None and last.is_mine,
+    }
+
+
+def _with_days(
+    items: Sequence[Item], ticket: Ticket, viewer: Viewer, state: ListState
+) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = []
+    day: date | None = None
+    today = timezone.localdate()
+    for item in items:
+        on = timezone.localtime(item.at).date()
+        if on != day:
+            day = on
+            shown.append({"type": "day", "id": f"day-{on.isoformat()}", "label": _day_label(on, today)})
+        if isinstance(item, EventItem):
+            shown.append({"type": "event", "event": _event(item)})
+        else:
+            shown.append({"type": "message", "message": message_parts(item, ticket, viewer, state)})
+    return shown
+
+
+def _day_label(day: date, today: date) -> str:
+    if day == today:
+        return _("Today")
+    text = date_format(day, "l, j F" if day.year == today.year else "j F Y")
+    return _("Yesterday, %s") % date_format(day, "j F") if day == today - timedelta(days=1) else text
+
+
+def _event(item: EventItem) -> dict[str, Any]:
+    return {
+        "id": f"event-{item.id}",
+        "icon": item.icon,
+        "at": item.at,
+        "text_html": format_html("{} {} <b>{}</b>", item.actor, item.sentence, item.object),
+    }
+
+
+def message_parts(
+    item: MessageItem, ticket: Ticket, viewer: Viewer, state: ListState, *, form: str = "text"
+) -> dict[str, Any]:
+    """A message as ``ui/message.html`` draws it. ``form`` is text, html or html-images."""
+    addresses = {"ticket_id": ticket.pk, "message_id": item.id}
+    frame = {"html": "inbox-frame", "html-images": "inbox-frame-images"}.get(form)
+    failed = item.delivery in _TONES
+    return {
+        "id": item.id,
+        "kind": KINDS[Message.Kind(item.kind)],
+        "author": item.author,
+        "you": item.is_mine,
+        "at": item.at,
+        "channel": channel_parts(item.channel)[1],
+        "sentiment": item.sentiment,
+        "body": item.text,
+        "quoted": item.quoted,
+        "quoted_lines": item.quoted.count("\n") + 1 if item.quoted else 0,
+        "attachments": [_file(one, ticket) for one in item.attachments],
+        "frame_url": reverse(frame, kwargs=addresses) if frame else "",
+        "state_text": item.delivery_label if failed or item.delivery == Message.Delivery.QUEUED else "",
+        "state_tone": _TONES.get(Message.Delivery(item.delivery), ""),
+        "state_detail": item.delivery_detail,
+        "is_automatic": item.is_automatic,
+        "sender_unverified": item.sender_unverified and item.kind == Message.Kind.INBOUND,
+        "stamp": "-".join((item.delivery, item.sentiment, form)),
+        "form": form,
+        "has_html": item.has_html,
+        "form_url": reverse("inbox-message", kwargs=addresses),
+        "retry_url": reverse("inbox-retry", kwargs=addresses)
+        if item.delivery in RETRYABLE and viewer.can("tickets.reply")
+        else "",
+        "actions": "tickets/_message_actions.html",
+    }
+
+
+def _file(file: Attachment, ticket: Ticket) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "url": reverse("inbox-attachment", args=[ticket.pk, file.pk]),
+        "size_text": _size(file.size),
+        "icon": "photo" if file.content_type in PICTURE_TYPES else "file-text",
+    }
+
+
+def _size(size: int) -> str:
+    if size < 1_000_000:
+        return _("%d kB") % max(1, round(size / 1000))
+    return _("%.1f MB") % (size / 1_000_000)
+
+
+def composer_parts(
+    ticket: Ticket, viewer: Viewer, state: ListState, draft: Draft | None = None
+) -> dict[str, Any] | None:
+    """The composer as ``ui/composer.html`` draws it; None for who may neither answer nor note."""
+    may_reply, may_note = viewer.can("tickets.reply"), viewer.can("tickets.note")
+    if not may_reply and not may_note:
+        return None
+    draft = draft or Draft()
+    recipients = recipients_of_answer(ticket)
+    seen = (
+        ticket.messages.exclude(kind=Message.Kind.NOTE).order_by("-pk").values_list("pk", flat=True).first()
+    )
+    return {
+        "reply_url": state.ticket_url(ticket.pk, "inbox-messages"),
+        "draft": draft.body,
+        "draft_kind": draft.kind if may_reply else "note",
+        "draft_key": f"{ticket.pk}-{viewer.user_id}",
+        "warning": draft.warning,
+        "error": draft.error,
+        "to": ", ".join(_mailbox(one) for one in recipients.to)
+        or _("nobody: the contact has no e-mail address"),
+        "cc": [(_mailbox(one), one.is_new) for one in recipients.cc],
+        "seen": seen or 0,
+        "token": uuid4().hex,
+        "attach": True,
+        "may_reply": may_reply,
+        "may_resolve": viewer.can("tickets.edit"),
+    }
+
+
+def _mailbox(recipient: Recipient) -> str:
+    return f"{recipient.name} <{recipient.address}>" if recipient.name else recipient.address

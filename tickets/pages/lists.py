@@ -1,0 +1,185 @@
+"""What list of tickets a page shows: view, order and filters from the query string, and rows as templates draw them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from people.roles import Role
+from people.viewer import Viewer
+from tickets.models import Ticket
+from tickets.selectors import DEFAULT_VIEW, FILTERS, SORTS, InboxView, TicketRow, inbox_views
+
+# Views in which every row has the same assignee, or none.
+_ONE_ASSIGNEE = frozenset({"mine", "unassigned"})
+_CHANNELS = {
+    "email": ("mail", gettext_lazy("E-mail")),
+    "chat": ("message-circle", gettext_lazy("Chat")),
+    "phone": ("phone", gettext_lazy("Phone")),
+    "web": ("world", gettext_lazy("Web form")),
+    "whatsapp": ("brand-whatsapp", gettext_lazy("WhatsApp")),
+    "api": ("bolt", gettext_lazy("API")),
+    "note": ("lock", gettext_lazy("Private note")),
+}
+FILTER_LABELS = {
+    "status": gettext_lazy("Status"),
+    "priority": gettext_lazy("Priority"),
+    "channel": gettext_lazy("Channel"),
+    "sentiment": gettext_lazy("Sentiment"),
+    "team": gettext_lazy("Team"),
+    "assignee": gettext_lazy("Assignee"),
+    "category": gettext_lazy("Category"),
+    "account": gettext_lazy("Customer"),
+    "contact": gettext_lazy("Contact"),
+    "inbox": gettext_lazy("Inbox"),
+}
+
+
+@dataclass(frozen=True)
+class ListState:
+    """A list of tickets as its link says: the key of a view, of an order, and filters by name."""
+
+    view: str
+    sort: str = "sla"
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def query(self) -> str:
+        """The query string, without the question mark."""
+        return urlencode({"view": self.view, "sort": self.sort, **self.filters})
+
+    @property
+    def url(self) -> str:
+        """The list's own page."""
+        return f"{reverse('inbox')}?{self.query}"
+
+    def sorted_by(self, sort: str) -> "ListState":
+        """The same list in another order."""
+        return replace(self, sort=sort)
+
+    def ticket_url(self, ticket_id: int, name: str = "inbox-ticket") -> str:
+        """A page of a ticket, beside this list."""
+        return f"{reverse(name, args=[ticket_id])}?{self.query}"
+
+
+def list_state(request: HttpRequest, viewer: Viewer, ticket: Ticket | None = None) -> ListState:
+    """Read the list from the query string; without a view the one in which ``ticket`` (or the person's work) is.
+
+    Names that are no filter are left out. Raises Http404 for an unknown order.
+    """
+    view = request.GET.get("view") or (default_view(viewer) if ticket is None else _home_of(ticket, viewer))
+    sort = request.GET.get("sort") or "sla"
+    if sort not in SORTS:
+        raise Http404(_("There is no such order."))
+    filters = {name: value for name in FILTERS if (value := request.GET.get(name, "").strip())}
+    return ListState(view, sort, filters)
+
+
+def default_view(viewer: Viewer) -> str:
+    """The view a person starts with: own work for who answers all day, everything open for the others."""
+    return DEFAULT_VIEW if viewer.role == Role.AGENT else "open"
+
+
+def _home_of(ticket: Ticket, viewer: Viewer) -> str:
+    category = ticket.status.category
+    if category in {"resolved", "closed"}:
+        return "resolved"
+    if category == "waiting":
+        return "waiting"
+    if viewer.user_id is not None and ticket.assignee_id == viewer.user_id:
+        return "mine"
+    if ticket.routing_state == Ticket.Routing.TRIAGE:
+        return "triage"
+    return "unassigned" if ticket.assignee_id is None else "open"
+
+
+def channel_parts(channel: str) -> tuple[str, str]:
+    """The icon and the name of a channel."""
+    icon, label = _CHANNELS.get(channel, ("message-circle", channel))
+    return icon, str(label)
+
+
+def row_parts(
+    row: TicketRow, state: ListState, *, selected: int | None = None, gone: bool = False
+) -> dict[str, Any]:
+    """A row as ``ui/ticket_row.html`` draws it; ``gone`` marks one that has left its view but keeps its place."""
+    icon, label = channel_parts(row.channel)
+    return {
+        "id": row.id,
+        "url": state.ticket_url(row.id),
+        "partial_url": state.ticket_url(row.id, "inbox-conversation"),
+        "subject": row.subject,
+        "contact": row.contact,
+        "account": row.account,
+        "at": row.at,
+        "channel_icon": icon,
+        "channel_label": label,
+        "last_line": row.last_line,
+        "from_us": row.from_us,
+        "unread": row.unread,
+        "selected": row.id == selected,
+        "gone": gone,
+        "tag": _tag(row),
+        "sentiment": row.sentiment,
+        "sla_state": row.sla.state,
+        "sla_due_at": row.sla.due_at,
+        "sla_seconds": row.sla.total_seconds,
+        "assignee": row.assignee,
+    }
+
+
+def _tag(row: TicketRow) -> str:
+    """What the ticket is about, or how far routing has come."""
+    if row.routing_state == Ticket.Routing.PENDING:
+        return _("routing …")
+    if row.routing_state == Ticket.Routing.TRIAGE:
+        return _("unsure")
+    return row.category
+
+
+def shows_assignee(state: ListState) -> bool:
+    """Whether rows of this list differ in their assignee."""
+    return state.view not in _ONE_ASSIGNEE and "assignee" not in state.filters
+
+
+def view_groups(views: list[InboxView], state: ListState) -> list[dict[str, Any]]:
+    """The views as ``ui/view_list.html`` draws them."""
+
+    def entry(view: InboxView) -> dict[str, Any]:
+        return {
+            "label": view.label,
+            "url": replace(state, view=view.key, filters={}).url,
+            "icon": view.icon,
+            "count": view.count,
+            "current": view.key == state.view,
+            "urgent": view.urgent,
+            # a phone's strip of chips ends before the views of other people's work
+            "secondary": view.key in {"waiting", "resolved"},
+        }
+
+    groups = [{"label": "", "views": [entry(view) for view in views if not view.is_team]}]
+    teams = [entry(view) for view in views if view.is_team]
+    return [*groups, {"label": _("Team"), "views": teams}] if teams else groups
+
+
+def current_view(viewer: Viewer, state: ListState) -> tuple[list[InboxView], InboxView]:
+    """All views with their counts, and the one shown; raises Http404 for one that the viewer does not have."""
+    views = inbox_views(viewer)
+    for view in views:
+        if view.key == state.view:
+            return views, view
+    raise Http404(_("There is no such view."))
+
+
+def refused_filters(error: ValidationError) -> str:
+    """A sentence about filters that cannot be used."""
+    return _("This filter cannot be used: %s.") % ", ".join(
+        str(FILTER_LABELS.get(name, name))
+        for name in (error.message_dict if hasattr(error, "error_dict") else ())
+    )

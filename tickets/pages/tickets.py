@@ -1,0 +1,394 @@
+"""One ticket in the inbox: its conversation, what can be done with it, and the panels beside it."""
+
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from people.models import Team
+from people.requests import StaffRequest, is_partial, page
+from tickets.conversation import MessageItem, conversation
+from tickets.models import Category, Message, Status, Ticket
+from tickets.pages.answers import reason, refused, with_toast
+from tickets.pages.conversations import (
+    Draft,
+    composer_parts,
+    head_parts,
+    message_parts,
+    routing_choices,
+    thread_parts,
+)
+from tickets.pages.inbox import list_parts, person
+from tickets.pages.lists import ListState, list_state
+from tickets.registry import panels, panels_for
+from tickets.selectors import assignable_people, next_in_list, ticket_of
+from tickets.services.add_note import add_note
+from tickets.services.assign_ticket import assign_ticket
+from tickets.services.change_priority import change_priority
+from tickets.services.change_status import change_status
+from tickets.services.correct_routing import confirm_routing, correct_routing
+from tickets.services.mark_read import mark_read
+from tickets.services.receive_message import IncomingFile
+from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
+from tickets.services.retry_delivery import retry_delivery
+
+Row = TypeVar("Row", Category, Team)
+
+MOST_FILES = 10
+MOST_FILE_BYTES = 20 * 1024 * 1024
+
+
+def visible_ticket(request: StaffRequest, ticket_id: int) -> Ticket:
+    """The ticket with what its page shows; raises Http404 when the viewer may not see it."""
+    try:
+        return ticket_of(request.viewer, ticket_id)
+    except Ticket.DoesNotExist:
+        raise Http404(_("There is no such ticket, or it belongs to a private team.")) from None
+
+
+@page("tickets.view")
+@require_GET
+def ticket(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """The inbox with a ticket open."""
+    found = visible_ticket(request, ticket_id)
+    return _whole_page(request, found, list_state(request, request.viewer, found))
+
+
+def _whole_page(
+    request: StaffRequest, ticket: Ticket, state: ListState, draft: Draft | None = None
+) -> HttpResponse:
+    parts = list_parts(request, state, selected=ticket.pk) | _conversation_parts(
+        request, ticket, state, draft
+    )
+    return render(request, "tickets/inbox.html", parts, status=200 if draft is None else 422)
+
+
+@page("tickets.view")
+@require_GET
+def conversation_pane(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """The conversation alone, with the panels beside it; what a row of the list loads."""
+    found = visible_ticket(request, ticket_id)
+    return _conversation(request, found, list_state(request, request.viewer, found), with_context=True)
+
+
+def _conversation_parts(
+    request: StaffRequest, ticket: Ticket, state: ListState, draft: Draft | None = None
+) -> dict[str, Any]:
+    viewer = request.viewer
+    own = viewer.user_id is not None and ticket.assignee_id in {viewer.user_id, None}
+    return {
+        **head_parts(ticket, viewer, state),
+        **thread_parts(ticket, viewer, state),
+        "composer": composer_parts(ticket, viewer, state, draft),
+        # reading somebody else's ticket leaves the mark to that person
+        "marks_read": ticket.unread and own and viewer.can("tickets.reply"),
+        "panels": panels_for(viewer, ticket),
+    }
+
+
+def _conversation(
+    request: StaffRequest,
+    ticket: Ticket,
+    state: ListState,
+    *,
+    draft: Draft | None = None,
+    with_context: bool = False,
+) -> HttpResponse:
+    parts = _conversation_parts(request, ticket, state, draft) | {"with_context": with_context, "oob": True}
+    status = 422 if draft is not None and (draft.error or draft.warning) else 200
+    return render(request, "tickets/_conversation_answer.html", parts, status=status)
+
+
+@page("tickets.view")
+@require_GET
+def head(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """Header and prediction as they are now."""
+    return _head(request, visible_ticket(request, ticket_id))
+
+
+def _head(request: StaffRequest, ticket: Ticket) -> HttpResponse:
+    state = list_state(request, request.viewer, ticket)
+    return render(request, "tickets/_head.html", head_parts(ticket, request.viewer, state))
+
+
+@page("tickets.view")
+@require_GET
+def thread(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """The messages and lines as they are now."""
+    found = visible_ticket(request, ticket_id)
+    state = list_state(request, request.viewer, found)
+    return render(request, "tickets/_thread.html", thread_parts(found, request.viewer, state))
+
+
+@page("tickets.view")
+@require_GET
+def message(request: StaffRequest, ticket_id: int, message_id: int) -> HttpResponse:
+    """One message, as text or (``form``) as HTML in a frame, with pictures from elsewhere only when asked."""
+    found = visible_ticket(request, ticket_id)
+    form = request.GET.get("form", "text")
+    state = list_state(request, request.viewer, found)
+    for item in conversation(found, request.viewer):
+        if isinstance(item, MessageItem) and item.id == message_id:
+            parts = message_parts(item, found, request.viewer, state, form=form if item.has_html else "text")
+            return render(request, "ui/message.html", {"message": parts, "ticket": found})
+    raise Http404(_("There is no such message."))
+
+
+@page("tickets.view")
+@require_POST
+def read(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """The person has the ticket in front of them."""
+    mark_read(ticket=visible_ticket(request, ticket_id), by=request.viewer)
+    return HttpResponse(status=204)
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+@page("tickets.view")
+@require_POST
+def messages(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """Send the composer: an answer or a note. Whatever is refused comes back with its text."""
+    found = visible_ticket(request, ticket_id)
+    state = list_state(request, request.viewer, found)
+    kind = "note" if request.POST.get("kind") == "note" else "reply"
+    body = request.POST.get("body", "")
+    try:
+        done = _write(request, found, kind, body)
+    except NewerMessage as newer:
+        warning = _("%s wrote while you were writing. Read it, then send again: your text is below.") % (
+            newer.message.author or newer.message.contact or _("Somebody")
+        )
+        draft = Draft(body, kind, warning=warning)
+    except ValidationError as error:
+        draft = Draft(body, kind, error=reason(error))
+    else:
+        if not is_partial(request):
+            return redirect(state.ticket_url(found.pk))
+        return with_toast(_conversation(request, visible_ticket(request, ticket_id), state), done)
+    again = visible_ticket(request, ticket_id)
+    if is_partial(request):
+        return _conversation(request, again, state, draft=draft)
+    return _whole_page(request, again, state, draft)
+
+
+def _write(request: StaffRequest, ticket: Ticket, kind: str, body: str) -> str:
+    """Call the service; returns the sentence that says what was done."""
+    files = _files(request)
+    token = request.POST.get("token", "")[:64]
+    after = {"resolve": "resolved", "waiting": "waiting"}.get(request.POST.get("next", ""), "")
+    if kind == "note":
+        add_note(ticket=ticket, body=body, by=request.viewer, token=token, files=files)
+        return _("Note added")
+    seen = request.POST.get("seen", "")
+    reply_to_ticket(
+        ticket=ticket,
+        body=body,
+        by=request.viewer,
+        status=after,
+        seen_message_id=int(seen) if seen.isascii() and seen.isdigit() else None,
+        token=token,
+        files=files,
+    )
+    return {"resolved": _("Sent and resolved"), "waiting": _("Sent, waiting for the customer")}.get(
+        after, _("Sent")
+    )
+
+
+def _files(request: StaffRequest) -> list[IncomingFile]:
+    """The files of the composer; raises ValidationError when they are too many or too large."""
+    listed = request.FILES.getlist("files")
+    if len(listed) > MOST_FILES or sum(one.size or 0 for one in listed) > MOST_FILE_BYTES:
+        raise ValidationError({"files": _("Attach at most 10 files with 20 MB together. Choose them again.")})
+    return [
+        IncomingFile(one.name or "", one.read(), one.content_type or "application/octet-stream")
+        for one in listed
+    ]
+
+
+@page("tickets.reply")
+@require_POST
+def retry(request: StaffRequest, ticket_id: int, message_id: int) -> HttpResponse:
+    """Send an answer again that failed."""
+    found = visible_ticket(request, ticket_id)
+    failed = Message.objects.filter(ticket=found, pk=message_id).first()
+    if failed is None:
+        raise Http404(_("There is no such message."))
+    try:
+        retry_delivery(message=failed, by=request.viewer)
+    except ValidationError as error:
+        return refused(error)
+    return with_toast(thread(request, ticket_id), _("Queued again"))
+
+
+# --- properties -------------------------------------------------------------------------------------------------------
+
+
+@page("tickets.edit")
+@require_POST
+def status(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """Give the ticket another status; the address may name it (``to``), as the way back in a toast does."""
+    found = visible_ticket(request, ticket_id)
+    before = found.status
+    wanted = request.POST.get("status") or request.GET.get("to", "")
+    try:
+        changed = change_status(ticket=found, status=wanted, by=request.viewer)
+    except ValidationError as error:
+        return refused(error)
+    back = "open" if before.category == Status.Category.NEW else before.key
+    undo = f"{reverse('inbox-status', args=[found.pk])}?to={back}"
+    text = _("#%(number)d is now: %(status)s") % {"number": found.number, "status": changed.status}
+    return with_toast(_head(request, visible_ticket(request, ticket_id)), text, undo_url=undo)
+
+
+@page("tickets.edit")
+@require_POST
+def resolve_next(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """Resolve the ticket and open the one that follows it in the list."""
+    found = visible_ticket(request, ticket_id)
+    state = list_state(request, request.viewer, found)
+    try:
+        following = next_in_list(request.viewer, ticket=found, view=state.view, sort=state.sort)
+    except LookupError:
+        following = None
+    back = "open" if found.status.category == Status.Category.NEW else found.status_id
+    try:
+        change_status(ticket=found, status="resolved", by=request.viewer)
+    except ValidationError as error:
+        return refused(error)
+    if following is None:
+        response = render(
+            request, "tickets/_nothing_open.html", {"state": state, "is_end": True, "oob": True}
+        )
+        response["HX-Push-Url"] = state.url
+    else:
+        response = _conversation(request, visible_ticket(request, following), state, with_context=True)
+        response["HX-Push-Url"] = state.ticket_url(following)
+    undo = f"{reverse('inbox-status', args=[found.pk])}?to={back}"
+    return with_toast(response, _("#%d is resolved") % found.number, undo_url=undo)
+
+
+@page("tickets.edit")
+@require_POST
+def priority(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """Give the ticket another priority."""
+    found = visible_ticket(request, ticket_id)
+    try:
+        change_priority(ticket=found, priority=request.POST.get("priority", ""), by=request.viewer)
+    except ValidationError as error:
+        return refused(error)
+    return _head(request, visible_ticket(request, ticket_id))
+
+
+@page("tickets.view")
+@require_GET
+def assignees(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """Who can be given the ticket, with their load."""
+    found = visible_ticket(request, ticket_id)
+    state = list_state(request, request.viewer, found)
+    people = assignable_people(found)
+    return render(request, "tickets/_assignees.html", {"ticket": found, "people": people, "state": state})
+
+
+@page("tickets.assign")
+@require_POST
+def assign(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """Give the ticket to a person (``assignee``), or back to its team."""
+    found = visible_ticket(request, ticket_id)
+    try:
+        assign_ticket(ticket=found, assignee=person(request.POST.get("assignee", "")), by=request.viewer)
+    except ValidationError as error:
+        return refused(error)
+    return _head(request, visible_ticket(request, ticket_id))
+
+
+@page("tickets.view")
+@require_GET
+def routing_menu(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """The categories and teams that the ticket can be moved to."""
+    found = visible_ticket(request, ticket_id)
+    state = list_state(request, request.viewer, found)
+    return render(request, "tickets/_routing_choices.html", routing_choices(found) | {"state": state})
+
+
+@page("tickets.edit")
+@require_POST
+def routing(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """Correct the routing: another category, another team."""
+    found = visible_ticket(request, ticket_id)
+    category = _chosen(Category, request.POST.get("category", ""))
+    team = _chosen(Team, request.POST.get("team", ""))
+    try:
+        correct_routing(ticket=found, by=request.viewer, category=category, team=team)
+    except ValidationError as error:
+        return refused(error)
+    return _after_routing(request, ticket_id, _("Moved. The classifier will learn from it."))
+
+
+@page("tickets.edit")
+@require_POST
+def confirm(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """Say that the classifier was right."""
+    try:
+        confirm_routing(ticket=visible_ticket(request, ticket_id), by=request.viewer)
+    except ValidationError as error:
+        return refused(error)
+    return _after_routing(request, ticket_id, _("Confirmed. The classifier will learn from it."))
+
+
+def _after_routing(request: StaffRequest, ticket_id: int, words: str) -> HttpResponse:
+    """The header again; a ticket that went to a private team is not the person's to see any more."""
+    try:
+        again = visible_ticket(request, ticket_id)
+    except Http404:
+        state = list_state(request, request.viewer)
+        response = render(request, "tickets/_nothing_open.html", {"state": state, "oob": True})
+        response["HX-Retarget"] = "#conversation"
+        response["HX-Push-Url"] = state.url
+        return with_toast(response, _("The ticket went to a private team."))
+    return with_toast(_head(request, again), words)
+
+
+def _chosen(model: type[Row], chosen: str) -> Row | None:
+    if not chosen:
+        return None
+    found = (
+        model._default_manager.filter(pk=int(chosen)).first()
+        if chosen.isascii() and chosen.isdigit()
+        else None
+    )
+    if found is None:
+        raise Http404(_("There is no such choice."))
+    return found
+
+
+# --- panels -----------------------------------------------------------------------------------------------------------
+
+
+@page("tickets.view")
+@require_GET
+def context(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """The pane of panels beside a ticket."""
+    found = visible_ticket(request, ticket_id)
+    parts = {
+        "ticket": found,
+        "state": list_state(request, request.viewer, found),
+        "panels": panels_for(request.viewer, found),
+    }
+    return render(request, "tickets/_context.html", parts)
+
+
+@page("tickets.view")
+@require_GET
+def panel(request: StaffRequest, ticket_id: int, key: str) -> HttpResponse:
+    """One panel; an app above may have brought it."""
+    found = visible_ticket(request, ticket_id)
+    if key not in panels or not panels.get(key).visible_to(request.viewer, found):
+        raise Http404(_("There is no such panel."))
+    part = panels.get(key)
+    parts = {**part.context(request.viewer, found), "ticket": found, "panel": part}
+    return render(request, part.template_name(), parts)

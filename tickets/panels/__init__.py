@@ -1,0 +1,1 @@
+"""Panels of tickets' own beside a ticket."""
