@@ -92,7 +92,7 @@ def test_every_permission_asked_for_exists_and_is_explained() -> None:
 
 
 def test_a_stranger_is_sent_to_the_login_from_every_page(people: Any, client: Client) -> None:
-    for path, entry in PAGES:
+    for path, _entry in PAGES:
         response = client.get(path)
         assert response.status_code in (302, 405), (path, response.status_code)
         if response.status_code == 302:
@@ -171,7 +171,7 @@ def test_a_failing_page_says_so_without_details(
 ) -> None:
     browser = Client(raise_request_exception=False)
     browser.force_login(people[Role.ADMIN])
-    monkeypatch.setattr("people.pages.settings_people.people_list", lambda viewer: 1 / 0)
+    monkeypatch.setattr("people.pages.settings_people.people_list", lambda _viewer: 1 / 0)
     response = browser.get("/settings/people/")
     assert response.status_code == 500
     assert "Something failed on our side" in response.content.decode()
