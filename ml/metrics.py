@@ -91,13 +91,16 @@ def _lift(truth: npt.NDArray[np.int_], probability: Floats, share: float) -> flo
 def fit_temperature(logits: Floats, targets: npt.NDArray[np.int_], weights: Floats | None = None) -> float:
     """The T that minimises the weighted log-loss of softmax(logits / T) (Guo et al. 2017); within 0.05..20.
 
-    ``logits`` is ``(n, classes)``, ``targets`` holds column numbers. Golden-section search on log T; convex enough.
+    ``logits`` is ``(n, classes)``, ``targets`` holds column numbers. One row's worth of doubt is spread over all classes
+    (Platt's smoothed targets), or separable data would drive T to zero. Golden-section search on log T.
     """
+    doubt = 1 / (len(targets) + 1)
     share = np.full(len(targets), 1 / len(targets)) if weights is None else weights / weights.sum()
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(logits / np.exp(log_temperature))
-        return float(-(share * scaled[np.arange(len(targets)), targets]).sum())
+        told = scaled[np.arange(len(targets)), targets]
+        return float(-(share * ((1 - doubt) * told + doubt * scaled.mean(axis=1))).sum())
 
     return float(np.exp(_golden_section(loss, np.log(0.05), np.log(20.0))))
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ml.classifiers.prediction import TextEncoder, TextPrediction, best_classes
 from ml.metrics import log_softmax
 
-TEMPERATURE = 0.06
+TEMPERATURE = 0.055
 MIN_PROBABILITY = 0.40
 MIN_SIMILARITY = 0.20
 

@@ -7,6 +7,7 @@ probability means what it says. Everything is seeded and single-threaded: the sa
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -20,6 +21,7 @@ from ml.classifiers.folds import assign_folds
 from ml.classifiers.neighbours import Neighbourhood
 from ml.classifiers.prediction import Reason, TextEncoder, TextPrediction, best_classes
 from ml.metrics import Floats, classification_figures, fit_temperature, log_softmax
+from ml.threads import single_thread
 
 KIND = "text-classifier/1"
 MIX_STEPS = 11
@@ -88,7 +90,11 @@ class TextClassifier:
             self._neighbours = Neighbourhood.of(vectors, self._seed)
         if len(self.labels) < 2:
             return self
-        prepared = [prepare(text) for text in texts]
+        with single_thread():
+            self._fit_halves([prepare(text) for text in texts], vectors, targets)
+        return self
+
+    def _fit_halves(self, prepared: Sequence[str], vectors: Any, targets: npt.NDArray[np.int_]) -> None:
         self._vectorizers = build_vectorizers(prepared)
         grams = self._ngram_matrix(prepared)
         self._choose_on_out_of_fold(grams, vectors, targets)
@@ -97,7 +103,6 @@ class TextClassifier:
         self._vector = (
             None if vectors is None or self.mix.ngram_weight == 1 else _fit_vector(vectors, targets)
         )
-        return self
 
     def _choose_on_out_of_fold(self, grams: Any, vectors: Any, targets: npt.NDArray[np.int_]) -> None:
         folds = assign_folds(targets, self._seed)
@@ -267,7 +272,10 @@ def _fit_ngram(grams: Any, targets: npt.NDArray[np.int_], seed: int) -> Any:
     if len(np.unique(targets)) < 2:
         return int(targets[0])
     model = LinearSVC(C=1.0, random_state=seed, max_iter=2_000)
-    model.fit(grams, targets)
+    with warnings.catch_warnings():
+        # Many classes of few rows each are normal for a young help desk; scikit-learn suspects a regression.
+        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+        model.fit(grams, targets)
     model.coef_ = model.coef_.astype(np.float32)  # halves memory and file; scores change by less than 1e-5
     return model
 
@@ -277,7 +285,9 @@ def _fit_vector(vectors: Any, targets: npt.NDArray[np.int_]) -> Any:
 
     if len(np.unique(targets)) < 2:
         return int(targets[0])
-    return LogisticRegression(C=30.0, max_iter=400).fit(vectors, targets)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+        return LogisticRegression(C=30.0, max_iter=400).fit(vectors, targets)
 
 
 def _scores(model: Any, rows: Any, classes: int) -> Floats:

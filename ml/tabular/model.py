@@ -21,6 +21,7 @@ from ml.metrics import Floats, ranking_figures
 from ml.tabular.columns import Column, Row, infer_columns
 from ml.tabular.learners import LEARNERS, Targets, fit_all
 from ml.tabular.tables import AdditiveTables, Contribution
+from ml.threads import single_thread
 
 KIND = "additive-tables/1"
 REFITS = 20
@@ -80,7 +81,24 @@ class TabularModel:
         columns = infer_columns(rows, names)
         if not columns:
             raise NotEnoughData("no feature has more than one value")
-        scores = _out_of_fold(rows, outcome, columns, _folds(outcome, groups, folds, seed), seed)
+        numbers = _folds(outcome, groups, folds, seed)
+        with single_thread():
+            return cls._fit(rows, outcome, columns, numbers, groups, seed, refits, report)
+
+    @classmethod
+    def _fit(
+        cls,
+        rows: Sequence[Row],
+        outcome: Targets,
+        columns: Sequence[Column],
+        numbers: Targets,
+        groups: Sequence[Hashable] | None,
+        seed: int,
+        refits: int,
+        report: Callable[[str], None],
+    ) -> Self:
+        """Choose the learner out of fold, calibrate it, fit it on everything and on the bootstrap samples."""
+        scores = _out_of_fold(rows, outcome, columns, numbers, seed)
         losses = {name: _log_loss(outcome, _calibrate(outcome, score)[0]) for name, score in scores.items()}
         chosen = min(losses, key=lambda name: (losses[name], name))
         report(f"learner {chosen} of " + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items()))

@@ -26,8 +26,8 @@ from ml.sentiment.datasets import (
 from ml.sentiment.scorer import ADAPTER_FOLDER
 from ml.sentiment.training import AdapterTrainer, TrainingPlan, shuffled
 
-PER_CLASS = 8_000
-OPINIONS = 8_000
+PER_CLASS = 7_000
+OPINIONS = 6_000
 CORPUS_REPEATS = 5
 
 
@@ -54,11 +54,14 @@ class Command(BaseCommand):
         plan = TrainingPlan(epochs=options["epochs"], seed=options["seed"])
         emotions = split_by_group(read_goemotions(options["goemotions"]), validation=0.05, test=0.1)
         corpus = split_by_group(read_corpus())
-        rows = self._training_rows(emotions[0], corpus[0], plan.seed)[: options["limit"] or None]
-        self._log(f"training on {len(rows)} rows per epoch, {plan.epochs} epochs")
+        epochs = [
+            self._training_rows(emotions[0], corpus[0], plan.seed + number)[: options["limit"] or None]
+            for number in range(plan.epochs)
+        ]
+        self._log(f"training on {len(epochs[0])} rows per epoch, {plan.epochs} epochs")
         started = time.process_time()
         trainer = AdapterTrainer(plan)
-        seconds = trainer.train(rows, self._log)
+        seconds = trainer.train(epochs, self._log)
         temperature = self._temperature(trainer, emotions[1], corpus[1])
         measured = {
             "corpus_held_out": self._measure(trainer, corpus[2], temperature),
@@ -70,7 +73,8 @@ class Command(BaseCommand):
             "temperature": temperature,
             "epochs": plan.epochs,
             "seed": plan.seed,
-            "rows_per_epoch": len(rows),
+            "rows_per_epoch": len(epochs[0]),
+            "learning_rate": plan.learning_rate,
             "train_seconds": round(seconds, 1),
             "cpu_seconds": round(time.process_time() - started, 1),
             "measured": measured,

@@ -1,0 +1,64 @@
+"""An encoder without a transformer, and small invented texts to learn from."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+
+class WordEncoder:
+    """Unit vectors from hashed words: texts that share words are near each other."""
+
+    digest = "word-encoder"
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Vectors of 512 numbers; a text without words gets a fixed direction."""
+        rows = np.zeros((len(texts), 512), dtype=np.float32)
+        rows[:, 0] = 1e-3
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.lower().split():
+                row[1 + int.from_bytes(hashlib.sha256(word.encode()).digest()[:2], "big") % 511] += 1
+        vectors: npt.NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return vectors
+
+
+_SUBJECTS = {
+    "billing": ["invoice", "refund", "charge", "receipt", "payment"],
+    "access": ["password", "login", "account locked", "two-factor code", "permissions"],
+    "delivery": ["parcel", "courier", "tracking number", "shipment", "package"],
+}
+_FRAMES = [
+    "there is a question about my {}",
+    "the {} looks wrong this month",
+    "could you check the {} for our office",
+    "{} again, same as last week",
+    "who can explain the {} to me",
+    "our {} did not arrive",
+    "please send the {} to my colleague",
+    "we waited two days for the {}",
+]
+
+
+def ticket_texts() -> tuple[list[str], list[str]]:
+    """120 texts in three classes."""
+    rows = [
+        (frame.format(subject), label)
+        for label, subjects in _SUBJECTS.items()
+        for subject in subjects
+        for frame in _FRAMES
+    ]
+    return [text for text, _ in rows], [label for _, label in rows]
+
+
+def churn_rows(count: int = 240, seed: int = 3) -> tuple[list[dict[str, object]], list[int]]:
+    """Accounts whose chance to leave falls with use and is higher on the monthly plan; some cells are empty."""
+    draw = np.random.default_rng(seed)
+    rows: list[dict[str, object]] = []
+    outcomes = []
+    for number in range(count):
+        use, plan = float(draw.uniform(0, 100)), "monthly" if draw.random() < 0.5 else "yearly"
+        log_odds = 1.5 - use / 20 + (1.5 if plan == "monthly" else -0.5)
+        outcomes.append(int(draw.random() < 1 / (1 + np.exp(-log_odds))))
+        rows.append({"use": None if number % 17 == 0 else use, "plan": plan, "noise": float(draw.normal())})
+    return rows, outcomes

