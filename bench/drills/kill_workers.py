@@ -3,10 +3,11 @@
     python bench/drills/kill_workers.py --tickets 300 --kills 10 --json
     python bench/drills/kill_workers.py --profile services --kill-redis --json
 
-It starts its own installation in a temporary folder: a web process, the two workers and beat; on ``--profile services`` its
-own database on the PostgreSQL server of ``--postgres`` and its own Redis server (so that it can kill that one, too).
-Each ticket is answered, too. At the end every ticket must exist once, with one routing prediction, one sentiment and one set
-of events; every answer must lie in the file outbox once; and the event log must verify. Exit status 1 when anything is missing or doubled.
+It starts its own installation in a temporary folder: a web process, the two workers and beat; on ``--profile services``
+its own database on the PostgreSQL server of ``--postgres`` and its own Redis server (so that it can kill that one, too).
+Each ticket is answered, too. At the end every ticket must exist once, with one routing prediction, one sentiment and one
+set of events; every answer must lie in the file outbox once; and the event log must verify. Exit status 1 when anything is
+missing or doubled.
 """
 
 import argparse
