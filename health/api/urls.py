@@ -1,5 +1,9 @@
 """REST addresses of health."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from health.api.views import AccountHealth
+
+urlpatterns: list[URLPattern] = [
+    path("accounts/<int:pk>/health/", AccountHealth.as_view(), name="api-account-health"),
+]

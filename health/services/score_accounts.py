@@ -181,7 +181,7 @@ def _news(account: Account, entry: Scored) -> tuple[str, dict[str, Any]]:
         "old_band": account.health_band,
         "new_band": entry.score.band,
         "old_score": old,
-        "new_score": None if new is None else round(new, 2),
+        "score": None if new is None else round(new, 2),
         "delta": None if delta is None else round(delta, 2),
         "delta_30": None if entry.delta is None else round(entry.delta, 2),
         "changes": [change.to_json() for change in entry.changes[:TOLD_CHANGES]],

@@ -8,7 +8,7 @@ import numpy as np
 from customers.models import Account, Contact, RevenueMovement, UsageDaily
 from tickets.models import Message, Ticket
 
-FEATURES = ("reports", "export", "automation", "api", "mobile", "sharing")
+FEATURES = ("reports", "export", "automation", "sharing")
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def _usage(
                 account=account, day=day, feature="", events=users * 5, users=users, recorded_at=recorded
             )
         )
-        for feature in FEATURES[: 2 + round(4 * fade)]:
-            if draw.random() < 0.4:
+        for feature in FEATURES[: 1 + round(3 * fade)]:
+            if draw.random() < 0.25:
                 rows.append(
                     UsageDaily(account=account, day=day, feature=feature, events=users, users=max(1, users // 2),
                                recorded_at=recorded)

@@ -1,0 +1,1 @@
+"""Health beside a ticket."""
