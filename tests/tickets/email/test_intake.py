@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -91,6 +91,12 @@ def test_the_same_mail_by_another_way_is_a_duplicate(inbox: Inbox) -> None:
     assert Message.objects.count() == 1
 
 
+def test_a_long_subject_is_still_the_same_mail(inbox: Inbox) -> None:
+    for way in ("a", "b"):
+        row = take(mail_of(subject="long " * 90, Message_ID="<1@halden.example>", Received=way), inbox)
+    assert row.state == State.DUPLICATE
+
+
 def test_another_mail_under_a_used_message_id_is_not_dropped(inbox: Inbox) -> None:
     take(mail_of(Message_ID="<1@halden.example>"), inbox)
     row = take(
@@ -108,7 +114,6 @@ def test_another_mail_under_a_used_message_id_is_not_dropped(inbox: Inbox) -> No
         (mail_of(sender="a@x.example, b@x.example"), "from_not_one_mailbox"),
         (mail_of(sender="a@["), "from_not_one_mailbox"),
         (mail_of(X="y" * 70_000), "header_too_long"),
-        (mail_of(sender="nobody@nowhere"), "not_acceptable"),
     ],
 )
 def test_a_mail_that_cannot_be_read_is_set_aside_with_its_raw_text(
@@ -120,6 +125,17 @@ def test_a_mail_that_cannot_be_read_is_set_aside_with_its_raw_text(
     assert read_file(row.storage_key) == raw
     assert Ticket.objects.count() == 0
     assert Event.objects.filter(verb="tickets.mail_quarantined", subject_id=row.pk).count() == 1
+
+
+def test_what_the_receiving_service_refuses_is_set_aside(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**kwargs: Any) -> None:
+        raise ValidationError({"email": ["Enter a valid email address."]})
+
+    monkeypatch.setattr(processing, "receive_message", refuse)
+    row = take(mail_of(), inbox)
+    assert (row.state, row.error) == (State.QUARANTINED, "not_acceptable: Enter a valid email address.")
 
 
 def test_retry_of_a_quarantined_mail(inbox: Inbox, viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:

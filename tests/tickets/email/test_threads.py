@@ -11,6 +11,7 @@ from django.core import mail as mailbox
 from core.models import Event, Outbound
 from core.outbox import send_due
 from customers.models import Contact
+from customers.services.merge_contacts import merge_contacts
 from people.models import User
 from people.viewer import Viewer
 from tests.tickets.email.mails import mail_of, take
@@ -159,6 +160,19 @@ def test_people_who_were_copied_and_colleagues_join_by_reference(opened: Ticket,
     for sender in ("Ole <ole@partner.example>", "Kari <kari@halden.example>"):
         row = take(mail_of(sender=sender, In_Reply_To="<1@halden.example>"), inbox)
         assert (row.state, row.ticket) == (State.APPENDED, opened)
+
+
+def test_merged_contacts_keep_their_threads(
+    opened: Ticket, inbox: Inbox, contact: Contact, admin: User
+) -> None:
+    other = Contact.objects.create(name="Mette A.", account=None)
+    merge_contacts(source=contact, target=other, by=admin.as_viewer())
+    row = take(mail_of(subject=f"[#{opened.number}] more"), inbox)
+    assert (row.state, row.ticket) == (State.APPENDED, opened)
+    again = take(mail_of(Message_ID="<1@halden.example>", Received="by another way"), inbox)
+    assert again.state == State.DUPLICATE
+    colleague = take(mail_of(sender="kari@halden.example", References="<1@halden.example>"), inbox)
+    assert colleague.ticket == opened
 
 
 def test_our_own_mail_that_comes_back_is_no_message(opened: Ticket, answered: Any, inbox: Inbox) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import Q
 
 from customers.domains import company_domain
-from customers.models import ContactIdentity
+from customers.models import Contact, ContactIdentity
 from tickets.channels.email.parsing import ParsedMail
 from tickets.channels.email.thread_tokens import read_message_id, references_in_addresses
 from tickets.models import Message, MessageAlias, Ticket
@@ -104,10 +104,10 @@ def takes_part(ticket: Ticket, sender: str) -> bool:
     """Whether the address belongs to the requester, to somebody who wrote here, or was written to by us."""
     if not sender:
         return False
-    contact_ids = ContactIdentity.objects.filter(kind="email", value=sender).values("contact_id")
-    if Ticket.objects.filter(pk=ticket.pk, contact_id__in=contact_ids).exists():
+    contact_ids = contacts_with(sender)
+    if ticket.contact_id in contact_ids:
         return True
-    if Message.objects.filter(ticket=ticket, contact_id__in=contact_ids).exists():
+    if contact_ids and Message.objects.filter(ticket=ticket, contact_id__in=contact_ids).exists():
         return True
     return _was_recipient(ticket, sender, Message.Kind.OUTBOUND)
 
@@ -118,8 +118,28 @@ def is_colleague(ticket: Ticket, sender: str) -> bool:
     if ContactIdentity.objects.filter(by_account, kind="email", value=sender).exists():
         return True
     domain = company_domain(sender)
-    requester = ContactIdentity.objects.filter(kind="email", contact_id=ticket.contact_id)
-    return bool(domain) and requester.filter(value__endswith=f"@{domain}").exists()
+    if not domain:
+        return False
+    requester = ContactIdentity.objects.filter(kind="email", contact=_after_merges(ticket.contact))
+    return requester.filter(value__endswith=f"@{domain}").exists()
+
+
+def contacts_with(address: str) -> set[int]:
+    """The contact that has an address (in lower case), and all who were merged into it: their rows stay theirs."""
+    found = set(
+        ContactIdentity.objects.filter(kind="email", value=address).values_list("contact_id", flat=True)
+    )
+    newest = found
+    while newest:
+        newest = set(Contact.objects.filter(merged_into__in=newest).values_list("pk", flat=True)) - found
+        found = found | newest
+    return found
+
+
+def _after_merges(contact: Contact) -> Contact:
+    while contact.merged_into is not None:  # merging never makes a circle
+        contact = contact.merged_into
+    return contact
 
 
 def _was_recipient(ticket: Ticket, sender: str, kind: Message.Kind) -> bool:

@@ -24,7 +24,14 @@ from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.limits import MailRefused
 from tickets.channels.email.parser_process import parse_in_child
 from tickets.channels.email.parsing import ParsedMail
-from tickets.channels.email.thread_evidence import ThreadMatch, find_signed_thread, find_thread, sent_message
+from tickets.channels.email.thread_evidence import (
+    ThreadMatch,
+    contacts_with,
+    find_signed_thread,
+    find_thread,
+    sent_message,
+)
+from tickets.message_text import one_line
 from tickets.models import Inbox, MailLedger, Message
 from tickets.services.receive_message import IncomingFile, IncomingMessage, receive_message
 from tickets.stored_files import read_file, store_file
@@ -200,10 +207,9 @@ def _same_mail(mail: ParsedMail) -> Message | None:
     message = (
         Message.objects.filter(channel="email", external_id=mail.message_id).select_related("ticket").first()
     )
-    if message is None or message.subject != mail.subject[:300] or message.contact is None:
+    if message is None or message.subject != one_line(mail.subject, 300):
         return None
-    same_sender = message.contact.identities.filter(kind="email", value=mail.sender.address.lower()).exists()
-    return message if same_sender else None
+    return message if message.contact_id in contacts_with(mail.sender.address.lower()) else None
 
 
 def _receive(
