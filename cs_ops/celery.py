@@ -35,6 +35,7 @@ app.conf.beat_schedule = {
         f"canary-{queue}": _every("core.canary", 20, queue=queue, name=f"queue:{queue}")
         for queue in ("events", "outbound", "channels", "ml")
     },
+    "report-models": _every("ml.report_models", 20, queue="ml"),
     "poll-drop-folders": _every("tickets.poll_drop_folders", 5, queue="channels"),
     "process-mail-ledger": _every("tickets.process_waiting_mail", 30, queue="channels"),
     "sla-clock": _every("tickets.mark_sla_breaches", 30, queue="batch"),
@@ -51,6 +52,8 @@ def _prove_queues(sender: Any, **_: Any) -> None:
     """Send a canary through each queue of a starting worker, so that `/readyz` need not wait for beat's first tick."""
     for queue in sender.app.amqp.queues.consume_from:
         app.send_task("core.canary", queue=queue, kwargs={"name": f"queue:{queue}"}, ignore_result=True)
+        if queue == "ml":
+            app.send_task("ml.report_models", queue=queue, ignore_result=True)
 
 
 @signals.beat_init.connect
