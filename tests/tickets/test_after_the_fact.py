@@ -1,8 +1,9 @@
 """Routing and sentiment as subscribers: once per ticket whatever is repeated, triage when unsure, people first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.delivery import pump as deliver
@@ -179,6 +180,39 @@ def test_champions_answer_when_there_are_some(monkeypatch: pytest.MonkeyPatch, d
 
 
 suggest_routing_unpatched = suggest_routing
+
+
+class _WordEncoder:
+    """Three directions: money, doors, and everything else."""
+
+    digest = "words"
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """Unit vectors by the words of each text."""
+        rows = []
+        for text in texts:
+            words = set(text.lower().replace(".", " ").split())
+            row = [len(words & {"invoice", "charged", "money"}), len(words & {"login", "password"}), 0.1]
+            rows.append(np.array(row, dtype=np.float32) / np.linalg.norm(row))
+        return np.stack(rows)
+
+
+def test_without_history_descriptions_route_and_words_explain(
+    category: Category, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Category.objects.create(name="Access", description="login password", team=None)
+    monkeypatch.setattr("tickets.routing.sentence_encoder", _WordEncoder)
+    Category.objects.filter(pk=category.pk).update(description="invoice charged")
+    team.description = ""
+    team.save()
+    money, door = suggest_routing_unpatched(["I was charged twice", "my password fails"])
+    assert (money.source, money.prediction.label, door.prediction.label) == (
+        "cold-start",
+        category.name,
+        "Access",
+    )
+    assert [reason.term for reason in money.prediction.reasons] == ["charged"]
+    assert [reason.term for reason in door.prediction.reasons] == ["password"]
 
 
 def test_without_any_category_or_team_people_choose(db: None) -> None:

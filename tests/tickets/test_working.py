@@ -11,6 +11,7 @@ from core.outbox import PermanentFailure, send_due, senders
 from customers.models import Account
 from ml.models import Feedback
 from people.models import Team, User
+from people.services.set_availability import set_availability
 from people.viewer import Viewer
 from tests.conftest import make_user
 from tickets.models import Category, Message, Status, Ticket
@@ -189,6 +190,17 @@ def test_nobody_gets_what_he_cannot_take(routed: Ticket, agent: User, obstacle: 
     assert routed.assigned_reason == (
         "Everybody available is at capacity" if obstacle == "full" else "Nobody of the team is available"
     )
+
+
+def test_coming_online_drains_the_queue(
+    routed: Ticket, agent: User, pump: Callable[[], int], minds: object
+) -> None:
+    User.objects.filter(pk=agent.pk).update(availability="away")
+    pump()
+    set_availability(user=agent, availability="available", by=agent.as_viewer())
+    pump()
+    routed.refresh_from_db()
+    assert routed.assignee == agent
 
 
 def test_manual_teams_keep_their_queue(routed: Ticket, agent: User, team: Team) -> None:
