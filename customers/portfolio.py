@@ -36,9 +36,8 @@ SORTS = {
     "renewal": "renewal_on",
     "touch": "last_touch_at",
     "tickets": "open_tickets",
-    "value": "value_at_risk",
 }
-DEFAULT_SORT = "-value"
+DEFAULT_SORT = "-churn"
 
 VIEWS: dict[str, str | Promise] = {
     "mine": _("Mine"),

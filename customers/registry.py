@@ -1,4 +1,5 @@
-"""The extension points of customers: parts of the account page, and reasons why an account needs somebody today."""
+"""The extension points of customers: parts of the account page, reasons why an account needs somebody today, and names
+of what its timeline tells about."""
 
 from collections.abc import Collection, Mapping
 from typing import ClassVar, Literal
@@ -18,7 +19,8 @@ class AccountPanel(Part):
     ``place``: a section of the overview, a panel of the side column, a tab of its own (``/customers/<id>/<key>/``) or a
     control in the header. Each has the URL ``/customers/<id>/panels/<key>/``. A ``lazy`` one is loaded from there when
     it comes into view, so that it may be slow or fail alone; others are part of the page. With ``live`` it reads itself
-    again when something happens at the account.
+    again when something happens at the account. A panel of the side column gets its heading from the page; its context
+    may put ``more_text`` and ``more_url`` on the right of it.
     """
 
     label: ClassVar[str | Promise] = ""
@@ -70,3 +72,17 @@ def reasons_for(viewer: Viewer, accounts: Collection[Account]) -> dict[int, str]
         for account_id, reason in part.reasons(viewer, accounts).items():
             known.setdefault(account_id, reason)
     return known
+
+
+class TimelineSubject(Part):
+    """Names what events of a timeline are about, in ``<app>/timeline_subjects.py``; the key is the subject's kind.
+
+    Events about a subject of a kind that has a part are shown only to those who may see the subject.
+    """
+
+    def names(self, viewer: Viewer, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
+        """Return (name, address) by id of those the viewer may see, with one query."""
+        raise NotImplementedError
+
+
+timeline_subjects: Registry[TimelineSubject] = Registry(TimelineSubject, "timeline_subjects")

@@ -1,19 +1,22 @@
 """The timeline of an account: events in words, only those the viewer may see."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.apps import apps
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.events import EventType, event_types
-from core.live.subjects import live_subjects
+from core.events import event_types
 from core.models import Event
 from customers.models import Account, Contact
+from customers.registry import timeline_subjects
 from customers.services.log_touch import TouchKind
 from people.models import User
 from people.viewer import Viewer
@@ -37,70 +40,95 @@ _APP_LABELS: dict[str, str | Promise] = {
 
 @dataclass(frozen=True)
 class TimelineItem:
-    """One event: who, did what, when; ``detail`` is a quiet second line, ``url`` where it leads."""
+    """One event: who, did what, when; ``about`` names what it was done to, ``detail`` is a quiet second line."""
 
     id: int
     at: datetime
     icon: str
     actor: str
     sentence: str
+    about: str
     detail: str
     url: str
+
+    @property
+    def period(self) -> str:
+        """The heading it belongs under: today, this week, earlier."""
+        days = (timezone.localdate() - timezone.localtime(self.at).date()).days
+        return _("Today") if days <= 0 else _("This week") if days < 7 else _("Earlier")
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Items, newest first, and the id before which the next page begins; 0 on the last one."""
+    """Items, newest first, and the cursor of the next page; empty on the last one."""
 
     items: tuple[TimelineItem, ...]
-    next_before: int
+    next_cursor: str
 
 
-def timeline_apps(viewer: Viewer) -> dict[str, str]:
-    """Return (app, label) of the kinds of events a viewer may filter by."""
-    names = dict.fromkeys(_app(known.verb) for known in _shown_types(viewer))
+def timeline_apps(viewer: Viewer, account: Account) -> dict[str, str]:
+    """Return (app, label) of the kinds of events there are at an account and that the viewer may look at."""
+    verbs = Event.objects.filter(account_id=account.pk, verb__in=_shown_verbs(viewer)).order_by()
+    names = sorted({_app(verb) for verb in verbs.values_list("verb", flat=True).distinct()})
     return {name: str(_APP_LABELS.get(name, apps.get_app_config(name).verbose_name)) for name in names}
 
 
 def account_timeline(
-    viewer: Viewer, account: Account, *, app: str = "", before: int = 0, size: int = PAGE_SIZE
+    viewer: Viewer, account: Account, *, app: str = "", after: str = "", size: int = PAGE_SIZE
 ) -> Timeline:
-    """Return events of an account in a fixed number of queries.
+    """Return events of an account, those that happened last first, in a fixed number of queries.
 
-    Events of a kind the viewer may not look at, and of tickets hidden from them, are left out.
+    Events of a kind the viewer may not look at, and about tickets hidden from them, are left out; so a page may hold fewer
+    than ``size``. ``after`` is the ``next_cursor`` of the page before; an unreadable one starts anew.
     """
-    verbs = [known.verb for known in _shown_types(viewer) if app in ("", _app(known.verb))]
-    events = (
-        Event.objects.filter(account_id=account.pk, verb__in=verbs).select_related("detail").order_by("-pk")
-    )
-    if before:
-        events = events.filter(pk__lt=before)
+    verbs = [verb for verb in _shown_verbs(viewer) if app in ("", _app(verb))]
+    events = Event.objects.filter(account_id=account.pk, verb__in=verbs).select_related("detail")
+    events = events.order_by("-occurred_at", "-pk")
+    moment, _comma, last_id = after.partition(",")
+    start = parse_datetime(moment.replace(" ", "+")) if last_id.isascii() and last_id.isdigit() else None
+    if start is not None and timezone.is_aware(start):
+        events = events.filter(Q(occurred_at__lt=start) | Q(occurred_at=start, pk__lt=int(last_id[:18])))
     found = list(events[: size + 1])
-    shown = _visible(viewer, found[:size])
-    return Timeline(tuple(_items(shown)), found[size - 1].pk if len(found) > size else 0)
+    cursor = ""
+    if len(found) > size:
+        last = found[size - 1]
+        cursor = f"{last.occurred_at.isoformat()},{last.pk}"
+    return Timeline(tuple(_items(viewer, found[:size])), cursor)
 
 
 def _app(verb: str) -> str:
     return verb.partition(".")[0]
 
 
-def _shown_types(viewer: Viewer) -> list[EventType]:
-    return [known for known in event_types() if known.feed and viewer.can(f"{_app(known.verb)}.view")]
+def _shown_verbs(viewer: Viewer) -> list[str]:
+    return [known.verb for known in event_types() if known.feed and viewer.can(f"{_app(known.verb)}.view")]
 
 
-def _visible(viewer: Viewer, events: list[Event]) -> list[Event]:
-    """Drop events of tickets the viewer may not see; the app that owns tickets says which those are."""
-    tickets = {event.ticket_id for event in events if event.ticket_id is not None}
-    if not tickets:
-        return events
-    allowed = live_subjects.get("ticket").visible_ids(viewer, tickets) if "ticket" in live_subjects else set()
-    return [event for event in events if event.ticket_id is None or event.ticket_id in allowed]
+def _names_of(viewer: Viewer, events: Collection[Event]) -> dict[tuple[str, int], tuple[str, str]]:
+    """Return (name, address) of what the events are about, by kind and id; the app that owns the kind says who may see it."""
+    ids: dict[str, set[int]] = {}
+    for event in events:
+        kind, subject_id = _about(event)
+        ids.setdefault(kind, set()).add(subject_id)
+    return {
+        (part.key, subject_id): name
+        for part in timeline_subjects
+        if part.key in ids
+        for subject_id, name in part.names(viewer, ids[part.key]).items()
+    }
 
 
-def _items(events: Iterable[Event]) -> list[TimelineItem]:
-    rows = list(events)
-    staff = {event.actor_id for event in rows if event.actor_kind == "staff"}
-    writers = {event.actor_id for event in rows if event.actor_kind == "contact"}
+def _about(event: Event) -> tuple[str, int]:
+    return (
+        ("ticket", event.ticket_id) if event.ticket_id is not None else (event.subject_kind, event.subject_id)
+    )
+
+
+def _items(viewer: Viewer, events: Collection[Event]) -> list[TimelineItem]:
+    about = _names_of(viewer, events)
+    rows = [event for event in events if _about(event) in about or _about(event)[0] not in timeline_subjects]
+    staff = {event.actor_id or 0 for event in rows if event.actor_kind == "staff"}
+    writers = {event.actor_id or 0 for event in rows if event.actor_kind == "contact"}
     names: dict[tuple[str, int | None], str] = {}
     names.update({("staff", user.pk): str(user) for user in User.objects.filter(pk__in=staff)})
     people = Contact.objects.filter(pk__in=writers).prefetch_related("identities") if writers else []
@@ -113,8 +141,9 @@ def _items(events: Iterable[Event]) -> list[TimelineItem]:
             icon=_icon(event),
             actor=names.get((event.actor_kind, event.actor_id)) or _stranger(event.actor_kind),
             sentence=sentences.get(event.verb, event.verb),
+            about=about.get(_about(event), ("", ""))[0],
             detail=_detail(event),
-            url=f"/inbox/{event.ticket_id}/" if event.ticket_id else "",
+            url=about.get(_about(event), ("", ""))[1],
         )
         for event in rows
     ]

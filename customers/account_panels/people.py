@@ -39,7 +39,7 @@ class Stakeholders(AccountPanel):
             "people": [person_row(contact) for contact in present[:SHOWN]],
             "more": max(0, len(present) - SHOWN),
             "people_url": reverse("account-tab", args=[account.pk, "people"]),
-            "absent": ", ".join(absent) if present else "",
+            "more_text": ", ".join(absent) if present else "",
         }
 
 
@@ -58,7 +58,7 @@ class PeopleTab(AccountPanel):
         contacts = list(contacts_of(account, viewer))
         consent = latest_consent(contacts)
         rows = [
-            {"contact": contact, "consent": consent.get(contact.pk), "role": contact.get_role_display()}  # type: ignore[attr-defined]
+            {"contact": contact, "consent": consent.get(contact.pk), "role": contact.get_role_display()}
             for contact in contacts
         ]
         return {"rows": rows, "may_edit": viewer.can("customers.edit")}
@@ -66,7 +66,7 @@ class PeopleTab(AccountPanel):
 
 def person_row(contact: Contact) -> dict[str, Any]:
     """Return a contact as ``ui/stakeholder_row.html`` draws it."""
-    words = [contact.title, contact.get_role_display()]  # type: ignore[attr-defined]
+    words = [contact.title, contact.get_role_display()]
     return {
         "name": str(contact),
         "role": ", ".join(str(word) for word in words if word) or contact.email,

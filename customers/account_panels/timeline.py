@@ -1,7 +1,7 @@
 """What happened at the account: the latest beside the overview, everything on a tab."""
 
 from django.urls import reverse
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from customers.models import Account
 from customers.registry import AccountPanel
@@ -25,7 +25,7 @@ class LatestEvents(AccountPanel):
         """Return the newest items and where the rest is."""
         timeline = account_timeline(viewer, account, size=SHOWN)
         url = reverse("account-tab", args=[account.pk, "timeline"])
-        return {"timeline": timeline, "timeline_url": url}
+        return {"timeline": timeline, "more_text": gettext("Everything"), "more_url": url}
 
 
 class TimelineTab(AccountPanel):

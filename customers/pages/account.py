@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -26,7 +27,9 @@ class ShownPanel:
 
     panel: AccountPanel
     url: str
-    content: SafeString | None
+    content: SafeString | None = None
+    more_text: str = ""
+    more_url: str = ""
 
 
 @page("customers.view")
@@ -56,8 +59,9 @@ def account_panel(request: StaffRequest, pk: int, key: str) -> HttpResponse:
     """One panel alone."""
     found = find_account(request, pk)
     panel = _panel(request, key)
-    shown = ShownPanel(panel, _panel_url(found, panel), _content(request, found, panel))
-    return render(request, "customers/_panel.html", {"shown": shown, "account": found})
+    return render(
+        request, "customers/_panel.html", {"shown": _filled(request, found, panel), "account": found}
+    )
 
 
 @page("customers.view")
@@ -71,22 +75,23 @@ def account_head(request: StaffRequest, pk: int) -> HttpResponse:
 @page("customers.view")
 @require_GET
 def timeline_rows(request: StaffRequest, pk: int) -> HttpResponse:
-    """A page of the timeline; ``?app=`` filters by kind, ``?before=`` continues."""
+    """A page of the timeline; ``?app=`` filters by kind, ``?after=`` continues."""
     found = find_account(request, pk)
-    kinds = timeline_apps(request.viewer)
+    kinds = timeline_apps(request.viewer, found)
     app = request.GET.get("app", "") if request.GET.get("app", "") in kinds else ""
-    before = request.GET.get("before", "")
-    start = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else 0
-    timeline = account_timeline(request.viewer, found, app=app, before=start)
+    after = request.GET.get("after", "")
+    timeline = account_timeline(request.viewer, found, app=app, after=after)
     rows_url = reverse("timeline-rows", args=[found.pk])
     context = {
         "timeline": timeline,
         "kinds": [("", _("Everything")), *kinds.items()],
         "app": app,
         "rows_url": rows_url,
-        "next_url": f"{rows_url}?app={app}&before={timeline.next_before}" if timeline.next_before else "",
+        "next_url": f"{rows_url}?{urlencode({'app': app, 'after': timeline.next_cursor})}"
+        if timeline.next_cursor
+        else "",
     }
-    template = "customers/_timeline_more.html" if start else "customers/_timeline_rows.html"
+    template = "customers/_timeline_more.html" if after else "customers/_timeline_rows.html"
     return render(request, template, context)
 
 
@@ -111,24 +116,26 @@ def _panels(request: StaffRequest, found: Account, place: Place) -> list[ShownPa
 
 
 def _shown(request: StaffRequest, found: Account, panel: AccountPanel) -> ShownPanel:
+    return ShownPanel(panel, _panel_url(found, panel)) if panel.lazy else _filled(request, found, panel)
+
+
+def _filled(request: StaffRequest, found: Account, panel: AccountPanel) -> ShownPanel:
+    url = _panel_url(found, panel)
+    context = panel.context(request.viewer, found)
+    if context is None:
+        return ShownPanel(panel, url, SafeString(""))
+    content = render_to_string(
+        panel.template_name(),
+        {"account": found, "viewer": request.viewer, "panel": panel, **context},
+        request,
+    )
     return ShownPanel(
-        panel, _panel_url(found, panel), None if panel.lazy else _content(request, found, panel)
+        panel, url, content, str(context.get("more_text", "")), str(context.get("more_url", ""))
     )
 
 
 def _panel_url(found: Account, panel: AccountPanel) -> str:
     return reverse("account-panel", args=[found.pk, panel.key])
-
-
-def _content(request: StaffRequest, found: Account, panel: AccountPanel) -> SafeString:
-    context = panel.context(request.viewer, found)
-    if context is None:
-        return SafeString("")
-    return render_to_string(
-        panel.template_name(),
-        {"account": found, "viewer": request.viewer, "panel": panel, **context},
-        request,
-    )
 
 
 def _shell(request: StaffRequest, found: Account, current: str) -> dict[str, Any]:

@@ -52,10 +52,10 @@ def account_edit(request: StaffRequest, pk: int) -> HttpResponse:
     """Change a customer."""
     found = find_account(request, pk)
     form = AccountForm(request.POST or None, instance=Account.objects.get(pk=found.pk))
-    if request.method == "POST" and attempt(
-        form, lambda: update_account(account=found, values=form.values(), by=request.viewer)
-    ):
-        return finished(request, found, _("Saved."))
+    if request.method == "POST":
+        saved = attempt(form, lambda: update_account(account=found, values=form.values(), by=request.viewer))
+        if saved is not None:
+            return finished(request, found, _("Saved."))
     return show(request, form, asked(request, found, _("Edit %(name)s") % {"name": found.name}, _("Save")))
 
 
@@ -64,10 +64,12 @@ def account_step(request: StaffRequest, pk: int) -> HttpResponse:
     """Say what comes next."""
     found = find_account(request, pk)
     form = StepForm(request.POST or None, initial={"next_step": found.next_step})
-    if request.method == "POST" and attempt(
-        form, lambda: update_account(account=found, values=form.cleaned_data, by=request.viewer)
-    ):
-        return finished(request, found, _("The next step is planned."))
+    if request.method == "POST":
+        saved = attempt(
+            form, lambda: update_account(account=found, values=form.cleaned_data, by=request.viewer)
+        )
+        if saved is not None:
+            return finished(request, found, _("The next step is planned."))
     heading = _("Next step with %(name)s") % {"name": found.name}
     return show(request, form, asked(request, found, heading, _("Plan step")))
 
@@ -77,10 +79,12 @@ def account_renewal(request: StaffRequest, pk: int) -> HttpResponse:
     """Set the day of the renewal."""
     found = find_account(request, pk)
     form = RenewalForm(request.POST or None, initial={"renewal_on": found.renewal_on})
-    if request.method == "POST" and attempt(
-        form, lambda: update_account(account=found, values=form.cleaned_data, by=request.viewer)
-    ):
-        return finished(request, found, _("The renewal is set."))
+    if request.method == "POST":
+        saved = attempt(
+            form, lambda: update_account(account=found, values=form.cleaned_data, by=request.viewer)
+        )
+        if saved is not None:
+            return finished(request, found, _("The renewal is set."))
     heading = _("Renewal of %(name)s") % {"name": found.name}
     return show(request, form, asked(request, found, heading, _("Set renewal")))
 
@@ -90,10 +94,10 @@ def account_touch(request: StaffRequest, pk: int) -> HttpResponse:
     """Write down a call, a meeting, a mail or a note."""
     found = find_account(request, pk)
     form = TouchForm(request.POST or None)
-    if request.method == "POST" and attempt(
-        form, lambda: log_touch(account=found, by=request.viewer, **form.cleaned_data)
-    ):
-        return finished(request, found, _("It is on the timeline."))
+    if request.method == "POST":
+        saved = attempt(form, lambda: log_touch(account=found, by=request.viewer, **form.cleaned_data))
+        if saved is not None:
+            return finished(request, found, _("It is on the timeline."))
     heading = _("In touch with %(name)s") % {"name": found.name}
     return show(request, form, asked(request, found, heading, _("Log touch")))
 
@@ -108,7 +112,7 @@ def subscription_new(request: StaffRequest, pk: int) -> HttpResponse:
         values = {**form.cleaned_data, "currency": found.currency}
         return save_subscription(account=found, values=values, by=request.viewer)
 
-    if request.method == "POST" and attempt(form, save):
+    if request.method == "POST" and attempt(form, save) is not None:
         return finished(request, found, _("The subscription is added."), tab="subscription")
     heading = _("Subscription of %(name)s") % {"name": found.name}
     lead = _("The account's renewal becomes the earliest one of its running subscriptions.")
@@ -122,10 +126,12 @@ def revenue_new(request: StaffRequest, pk: int) -> HttpResponse:
     """Record a change of revenue."""
     found = find_account(request, pk)
     form = RevenueForm(request.POST or None)
-    if request.method == "POST" and attempt(
-        form, lambda: record_revenue_movement(account=found, by=request.viewer, **form.cleaned_data)
-    ):
-        return finished(request, found, _("The change is recorded."), tab="subscription")
+    if request.method == "POST":
+        saved = attempt(
+            form, lambda: record_revenue_movement(account=found, by=request.viewer, **form.cleaned_data)
+        )
+        if saved is not None:
+            return finished(request, found, _("The change is recorded."), tab="subscription")
     heading = _("Change of revenue of %(name)s") % {"name": found.name}
     lead = _(
         "It moves the account's ARR and stays in the ledger; a churn that is effective ends the account."

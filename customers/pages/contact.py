@@ -49,7 +49,8 @@ def contact(request: StaffRequest, pk: int) -> HttpResponse:
     form = ContactForm(request.POST or None, instance=_find(request, pk))
     if request.method == "POST":
         request.viewer.require("customers.edit")
-        if attempt(form, lambda: update_contact(contact=found, values=form.values(), by=request.viewer)):
+        saved = attempt(form, lambda: update_contact(contact=found, values=form.values(), by=request.viewer))
+        if saved is not None:
             return done(request, _("Saved."), reverse("contact", args=[found.pk]))
     return _contact_page(request, found, form=form)
 

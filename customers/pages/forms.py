@@ -117,29 +117,35 @@ class RevenueForm(forms.Form):
     notice_on = forms.DateField(label=_("Notice given"), required=False, widget=_day())
 
 
-class NewContactForm(forms.ModelForm[Contact]):
-    """A new person, with a first address."""
+class _PersonForm(forms.ModelForm[Contact]):
+    """What every form about a person asks."""
 
-    email = forms.EmailField(label=_("E-mail"), required=False)
     timezone = forms.ChoiceField(
         label=_("Time zone"), required=False, choices=lambda: _zones(_("As the account"))
     )
 
-    field_order: ClassVar = ["name", "email"]
-
     class Meta:
         model = Contact
         fields: ClassVar = ["name", "title", "role", "timezone", "language"]
+
+
+class NewContactForm(_PersonForm):
+    """A new person, with a first address."""
+
+    email = forms.EmailField(label=_("E-mail"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields(["name", "email"])
 
     def values(self) -> dict[str, Any]:
         """Return what the services take besides the address."""
         return {name: value for name, value in self.cleaned_data.items() if name != "email"}
 
 
-class ContactForm(NewContactForm):
+class ContactForm(_PersonForm):
     """A person at an account."""
 
-    email = None  # type: ignore[assignment]  - addresses have a form of their own
     left_on = forms.DateField(label=_("Left the company"), required=False, widget=_day())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -149,7 +155,7 @@ class ContactForm(NewContactForm):
 
     def values(self) -> dict[str, Any]:
         """Return what the services take; the moment of leaving only when its day changed."""
-        values = super().values()
+        values = dict(self.cleaned_data)
         left = values.pop("left_on")
         if left != self.initial["left_on"]:
             values["left_at"] = make_aware(datetime.combine(left, time.min)) if left else None

@@ -15,7 +15,11 @@ from django.utils import timezone
 
 from core.models import Event
 from customers.models import Account, Contact, ContactMerge, RevenueMovement, Subscription, UsageDaily
-from people.models import User
+from customers.timeline import account_timeline
+from people.models import Team, User
+from people.viewer import system_viewer
+from tickets.models import Ticket
+from tickets.services.receive_message import IncomingMessage, receive_message
 
 Login = Callable[[User], Client]
 
@@ -289,3 +293,72 @@ def test_contact_edit_keeps_the_day_of_leaving(login: Login, csm: User, contact:
     assert timezone.localdate(contact.left_at).isoformat() == "2026-08-18"
     assert browser.post(f"/contacts/{contact.pk}/", values).status_code == 302
     assert Event.objects.filter(verb="customers.contact_changed").count() == 1
+
+
+def test_account_page_costs_the_same_for_any_history(login: Login, lead_user: User, account: Account) -> None:
+    """More people and events do not mean more queries."""
+    browser = login(lead_user)
+
+    def fill(count: int) -> None:
+        for number in range(count):
+            Contact.objects.create(account=account, name=f"Person {number}", role="user")
+            browser.post(f"/customers/{account.pk}/touch/", {"kind": "note", "text": f"Note {number}"})
+
+    urls = [f"/customers/{account.pk}/{tab}" for tab in ("", "people/", "subscription/", "timeline/rows/")]
+    fill(3)
+    costs = []
+    for _round in range(2):
+        row = []
+        for url in urls:
+            browser.get(url)
+            with CaptureQueriesContext(connection) as queries:
+                browser.get(url)
+            row.append(len(queries))
+        costs.append(row)
+        fill(20)
+    assert costs[0] == costs[1]
+
+
+def test_timeline_pages_in_the_order_of_what_happened(login: Login, csm: User, account: Account) -> None:
+    """A touch of the past stands where it belongs; every event is shown once."""
+    browser = login(csm)
+    for hours in (5, 90, 1, 48):
+        at = timezone.localtime() - timedelta(hours=hours)
+        values = {"kind": "call", "text": f"{hours} hours ago", "at": at.strftime("%Y-%m-%dT%H:%M")}
+        assert browser.post(f"/customers/{account.pk}/touch/", values).status_code == 302
+    told = [item.detail for item in account_timeline(csm.as_viewer(), account, size=10).items]
+    assert told == ["1 hours ago", "5 hours ago", "48 hours ago", "90 hours ago"]
+    walked: list[str] = []
+    after = ""
+    while True:
+        timeline = account_timeline(csm.as_viewer(), account, size=1, after=after)
+        walked += [item.detail for item in timeline.items]
+        after = timeline.next_cursor
+        if not after:
+            break
+    assert walked == told
+    assert browser.get(f"/customers/{account.pk}/timeline/rows/?after=nonsense,1").status_code == 200
+
+
+def test_timeline_hides_tickets_of_private_teams(
+    login: Login, agent: User, admin: User, csm: User, account: Account, contact: Contact
+) -> None:
+    """What a person may not see in the inbox does not appear here either."""
+    team = Team.objects.create(name="Legal", is_private=True)
+    received = receive_message(
+        incoming=IncomingMessage(
+            channel="web",
+            sender_address="mette@halden.example",
+            text="A secret.",
+            subject="Confidential matter",
+        ),
+        by=system_viewer("test"),
+    )
+    Ticket.objects.filter(pk=received.ticket.pk).update(team=team)
+    url = f"/customers/{account.pk}/timeline/rows/"
+    assert "Confidential matter" in login(admin).get(url).content.decode()
+    assert "Confidential matter" not in login(csm).get(url).content.decode()
+    assert "opened the ticket" not in login(csm).get(url).content.decode()
+    tab = f"/customers/{account.pk}/panels/tickets/"
+    assert "Confidential matter" in login(admin).get(tab).content.decode()
+    assert "Confidential matter" not in login(csm).get(tab).content.decode()

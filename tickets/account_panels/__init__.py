@@ -1,0 +1,1 @@
+"""Parts that tickets contribute to the account page."""
