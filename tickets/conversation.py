@@ -36,6 +36,8 @@ _ICONS = {
     "tickets.possible_reply_received": "link",
     "tickets.delivery_retried": "refresh",
 }
+# Mail events whose reason, as the mail server gave it, completes the line.
+_REASONED = frozenset({"tickets.message_bounced", "tickets.answer_failed"})
 _PRIORITIES = dict(zip(Ticket.Priority.values, Ticket.Priority.labels, strict=True))
 
 
@@ -205,6 +207,10 @@ def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
         return pgettext("changed the status", "to %s") % names.statuses.get(key, key)
     if verb == events.PRIORITY_CHANGED.verb:
         return pgettext("changed the priority", "to %s") % _PRIORITIES.get(key, key)
+    if verb == "tickets.possible_reply_received" and detail.get("number"):
+        return f"#{detail['number']}"
+    if verb in _REASONED:
+        return str(detail.get("reason", ""))
     if verb in {events.ROUTED.verb, events.ROUTING_CORRECTED.verb}:
         if detail.get("abstained"):
             return pgettext("routed the ticket", "to triage, the classifier was unsure")

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core.live.subjects import live_subjects
 from customers.models import Account, Contact, ContactIdentity
 from people.models import Team, User
-from people.viewer import Viewer
+from people.viewer import Viewer, system_viewer
+from tickets.channels.email.events import ANSWER_FAILED, POSSIBLE_REPLY_RECEIVED
 from tickets.conversation import EventItem, MessageItem, conversation
 from tickets.models import Category, Ticket
 from tickets.registry import TicketPanel, panels, panels_for
@@ -178,6 +179,29 @@ def test_conversation_tells_messages_and_events_in_order(
         ("Priya Raman", "assigned the ticket", "to Priya Raman"),
         ("Priya Raman", "changed the status", "to Resolved"),
     ]
+
+
+def test_a_failed_answer_is_a_line_with_its_reason(ticket: Ticket, viewer: Viewer) -> None:
+    message = reply_to_ticket(ticket=ticket, body="Hi", by=viewer, status="open")
+    with transaction.atomic():
+        ANSWER_FAILED.record(
+            by=system_viewer("outbox"),
+            subject_id=message.pk,
+            ticket_id=ticket.pk,
+            detail={"reason": "550 no such user"},
+        )
+        POSSIBLE_REPLY_RECEIVED.record(
+            by=system_viewer("mail"),
+            subject_id=ticket.pk,
+            ticket_id=ticket.pk,
+            detail={"ticket": 1, "number": 4007},
+        )
+    lines = [
+        item.object
+        for item in conversation(ticket_of(viewer, ticket.pk), viewer)
+        if isinstance(item, EventItem)
+    ]
+    assert lines[-2:] == ["550 no such user", "#4007"]
 
 
 def test_rows_carry_what_the_list_shows(ticket: Ticket, viewer: Viewer, account: Account) -> None:
