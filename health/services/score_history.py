@@ -39,21 +39,30 @@ def score_history(
         if account_ids is None
         else list(account_ids)
     )
-    cohorts = CohortHistory(moments)
-    return sum(
-        _score_batch(ids[start : start + BATCH], moments, cohorts) for start in range(0, len(ids), BATCH)
-    )
+    # A small installation is one batch, and its facts serve the cohorts too.
+    cohorts = CohortHistory(moments, ids if len(ids) <= BATCH else ())
+    written = 0
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        facts = cohorts.facts if cohorts.facts.rows.keys() >= set(batch) else _facts(batch, moments)
+        written += _score_batch(facts, batch, moments, cohorts)
+    return written
+
+
+def _facts(account_ids: Sequence[int], days: Sequence[date]) -> Facts:
+    """Load facts for the days and, for the cohorts, the day before the first."""
+    return Facts(account_ids, first=moment_of(days[0] - timedelta(days=1)), last=moment_of(days[-1]))
 
 
 class CohortHistory:
-    """The cohorts of former days, measured from one load of facts and stored for later questions."""
+    """The cohorts of former days, measured from one load of facts (``also`` for further accounts) and stored for later."""
 
-    def __init__(self, days: Sequence[date]) -> None:
+    def __init__(self, days: Sequence[date], also: Sequence[int]) -> None:
         samples = {day: sample_ids(day) for day in days}
-        everybody = sorted({pk for ids in samples.values() for pk in ids})
+        everybody = sorted({*also, *(pk for ids in samples.values() for pk in ids)})
         before = {day: moment_of(day - timedelta(days=1)) for day in days}
-        facts = Facts(everybody, first=min(before.values()), last=max(before.values()))
-        self.by_day = {day: measure_cohort(facts, samples[day], before[day]) for day in days}
+        self.facts = _facts(everybody, days)
+        self.by_day = {day: measure_cohort(self.facts, samples[day], before[day]) for day in days}
         CohortDay.objects.bulk_create(
             [
                 CohortDay(
@@ -65,14 +74,16 @@ class CohortHistory:
         )
 
 
-def _score_batch(account_ids: Sequence[int], days: Sequence[date], cohorts: CohortHistory) -> int:
-    facts = Facts(account_ids, first=moment_of(days[0]), last=moment_of(days[-1]))
-    version, now = card_version(), timezone.now()
+def _score_batch(
+    facts: Facts, account_ids: Sequence[int], days: Sequence[date], cohorts: CohortHistory
+) -> int:
+    version, now, wanted = card_version(), timezone.now(), set(account_ids)
     history: dict[int, list[tuple[date, Score]]] = {}
     rows: list[HealthSnapshot] = []
     for day in days:
         as_of = moment_of(day)
-        for pk, score in scores_at(facts, facts.alive(as_of), as_of, cohorts.by_day[day]).items():
+        alive = wanted.intersection(facts.alive(as_of))
+        for pk, score in scores_at(facts, alive, as_of, cohorts.by_day[day]).items():
             if score.final is None:
                 continue
             changes, delta = _compare(history.get(pk, []), day, score)
