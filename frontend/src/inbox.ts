@@ -42,6 +42,7 @@ async function ask(): Promise<void> {
     else waiting.add(id);
   }
   touched.clear();
+  for (const id of waiting) if (document.getElementById(`ticket-row-${id}`)) waiting.delete(id);
   const url = new URL(rows.dataset.changesUrl ?? "", location.href);
   url.searchParams.set("shown", shown.slice(0, MOST_IDS).join(","));
   url.searchParams.set("waiting", [...waiting].slice(-MOST_IDS).join(","));
@@ -79,12 +80,20 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   const box = fresh && first<HTMLInputElement>("[data-row-check]", fresh);
   if (!fresh || !box) return;
   box.checked = first<HTMLInputElement>("[data-row-check]", target)?.checked ?? false;
-  if (target.matches(".is-sel")) markSelected(fresh);
+  if (!target.matches(".is-sel")) return;
+  markSelected(fresh);
+  if (!document.hidden && fresh.dataset.id === first("#conversation")?.dataset.ticket) markRead(fresh);
 });
 
 function markSelected(row: HTMLElement): void {
   row.classList.add("is-sel");
   first("[data-row-link]", row)?.setAttribute("aria-current", "true");
+}
+
+/** Who looks at the conversation has read it; the server hears of it from `noteNewest`. */
+function markRead(row: HTMLElement): void {
+  row.classList.remove("is-new");
+  first(".x .dot", row)?.remove();
 }
 
 /** The open ticket is the selected row, however it was opened. */
@@ -94,7 +103,7 @@ function selectOpen(): void {
     const open = row.dataset.id === id;
     if (open) {
       markSelected(row);
-      row.classList.remove("is-new");
+      markRead(row);
     } else if (row.matches(".is-sel")) {
       row.classList.remove("is-sel");
       first("[data-row-link]", row)?.removeAttribute("aria-current");
@@ -131,10 +140,13 @@ function patch(thread: HTMLElement, fresh: HTMLElement): void {
     previous = kept;
   }
   while (previous?.nextElementSibling) previous.nextElementSibling.remove();
+  const isNews = Number(fresh.dataset.newest) > Number(thread.dataset.newest) && !fresh.dataset.newestMine;
   thread.dataset.newest = fresh.dataset.newest;
   thread.dataset.newestMine = fresh.dataset.newestMine;
   if (pane && anchor?.isConnected && !atEnd) pane.scrollTop += anchor.getBoundingClientRect().top - before;
   noteNewest(thread);
+  const readUrl = thread.dataset.readUrl;
+  if (isNews && readUrl && !document.hidden) void htmx.ajax("post", readUrl, { source: thread, swap: "none" });
 }
 
 function formless(stamp: string | undefined): string {
@@ -182,12 +194,20 @@ document.addEventListener("keydown", (event) => {
   first<HTMLElement>("[data-row].is-sel [data-row-link]")?.focus();
 });
 
+/** The badge of the rail is the number of own open tickets, which the views know. */
+function countOwn(): void {
+  const own = first("#views")?.dataset.own;
+  const badge = first<HTMLElement>(".rail [aria-current=page] .rail-n");
+  if (own && badge?.lastChild) badge.lastChild.textContent = own;
+}
+
 document.addEventListener("click", (event) => {
   const dismiss = (event.target as Element).closest<HTMLElement>("[data-dismiss]");
   if (dismiss) first(dismiss.dataset.dismiss ?? "")?.replaceChildren();
 });
 
 export function initInbox(): void {
+  countOwn();
   once<HTMLInputElement>("[data-composer] input[type=file]", "Files", (input) => {
     input.addEventListener("change", () => {
       const state = input.form && first("[data-draft-state]", input.form);
@@ -195,7 +215,7 @@ export function initInbox(): void {
     });
   });
   // the bulk form keeps its ticks while rows come and go, but a finished act clears them
-  once("#ticket-list", "Bulk", (form) => {
+  once("#ticket-list", "BulkDone", (form) => {
     form.addEventListener("htmx:afterRequest", (event) => {
       const { elt, successful } = (event as CustomEvent<{ elt: HTMLElement; successful: boolean }>).detail;
       if (successful && elt.matches("[data-bulk-bar] button")) first<HTMLElement>("[data-bulk-clear]", form)?.click();

@@ -31,6 +31,8 @@ _TONES = {
     Message.Delivery.UNCERTAIN: "warn",
 }
 TREND = 3
+SHORT_TEXT = 240
+LONG_TEXT = 1_600
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def _prediction(
         "probability": facts.confidence
         if facts is not None and facts.suggested and not _overruled(ticket, facts)
         else None,
-        "reasons": [(f"“{term}”", weight) for term, weight in facts.reasons] if facts is not None else [],
+        "reasons": [(f"“{term}”", weight) for term, weight in facts.reasons]
+        if facts is not None and not _overruled(ticket, facts)
+        else [],
         "model_version": facts.model_version if facts is not None else "",
         "unsure": ticket.routing_state == Ticket.Routing.TRIAGE,
         "accept_url": state.ticket_url(ticket.pk, "inbox-confirm")
@@ -147,6 +151,10 @@ def thread_parts(ticket: Ticket, viewer: Viewer, state: ListState) -> dict[str, 
         "ticket": ticket,
         "state": state,
         "items": list(_with_days(items, ticket, viewer, state)),
+        # reading somebody else's ticket leaves the mark to that person
+        "may_mark": viewer.can("tickets.reply")
+        and viewer.user_id is not None
+        and ticket.assignee_id in {viewer.user_id, None},
         "newest_message": last.id if last is not None else 0,
         "newest_is_mine": last is not None and last.is_mine,
     }
@@ -206,6 +214,8 @@ def message_parts(
         "quoted_lines": item.quoted.count("\n") + 1 if item.quoted else 0,
         "attachments": [_file(one, ticket) for one in item.attachments],
         "frame_url": reverse(frame, kwargs=addresses) if frame else "",
+        # the frame runs no script that could measure it
+        "frame_size": "s" if len(item.text) < SHORT_TEXT else "l" if len(item.text) > LONG_TEXT else "",
         "state_text": item.delivery_label if failed or item.delivery == Message.Delivery.QUEUED else "",
         "state_tone": _TONES.get(Message.Delivery(item.delivery), ""),
         "state_detail": item.delivery_detail,

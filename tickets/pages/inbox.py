@@ -28,6 +28,7 @@ from tickets.pages.lists import (
     view_groups,
 )
 from tickets.selectors import (
+    DEFAULT_VIEW,
     FILTERS,
     SORTS,
     CursorError,
@@ -79,6 +80,7 @@ def list_parts(request: StaffRequest, state: ListState, selected: int | None = N
         "state": state,
         "view": current,
         "view_groups": view_groups(views, state),
+        "own_count": next(view.count for view in views if view.key == DEFAULT_VIEW),
         "rows": [row_parts(row, state, selected=selected) for row in found.rows],
         "show_assignee": shows_assignee(state),
         "next_url": _more_url(state, found),
@@ -149,8 +151,16 @@ def _filter_words(name: str, value: str) -> str:
 def views(request: StaffRequest) -> HttpResponse:
     """The views with their counts as they are now."""
     state = list_state(request, request.viewer)
-    groups = view_groups(inbox_views(request.viewer), state)
-    return render(request, "tickets/_views.html", {"view_groups": groups, "state": state})
+    found = inbox_views(request.viewer)
+    counts = {view.key: view.count for view in found}
+    parts = {
+        "view_groups": view_groups(found, state),
+        "state": state,
+        "own_count": counts[DEFAULT_VIEW],
+        # the number beside the name of the list; a filtered list shows none
+        "count": None if state.filters else counts.get(state.view),
+    }
+    return render(request, "tickets/_views.html", parts)
 
 
 @page("tickets.view")

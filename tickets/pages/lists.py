@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from people.roles import Role
 from people.viewer import Viewer
-from tickets.models import Ticket
+from tickets.models import Status, Ticket
 from tickets.selectors import DEFAULT_VIEW, FILTERS, SORTS, InboxView, TicketRow, inbox_views
 
 # Views in which every row has the same assignee, or none.
@@ -125,7 +125,7 @@ def row_parts(
         "unread": row.unread,
         "selected": row.id == selected,
         "gone": gone,
-        "tag": _tag(row),
+        "tag": _where_it_went(row) if gone else _tag(row),
         "sentiment": row.sentiment,
         "sla_state": row.sla.state,
         "sla_due_at": row.sla.due_at,
@@ -141,6 +141,13 @@ def _tag(row: TicketRow) -> str:
     if row.routing_state == Ticket.Routing.TRIAGE:
         return _("unsure")
     return row.category
+
+
+def _where_it_went(row: TicketRow) -> str:
+    """Why a row is no longer in its view."""
+    if row.status_category in {Status.Category.OPEN, Status.Category.NEW}:
+        return _("moved")
+    return str(Status.Category(row.status_category).label)
 
 
 def shows_assignee(state: ListState) -> bool:

@@ -4,7 +4,7 @@ from django import forms
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
@@ -24,7 +24,16 @@ class NewTicketForm(forms.Form):
     contact_email = forms.EmailField(
         label=gettext_lazy("Customer's e-mail address"),
         max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "off", "list": "known-contacts", "autofocus": True}),
+        widget=forms.EmailInput(
+            attrs={
+                "autocomplete": "off",
+                "list": "known-contacts",
+                "autofocus": True,
+                "hx-get": reverse_lazy("ticket-new-contacts"),
+                "hx-trigger": "input changed delay:200ms",
+                "hx-target": "#known-contacts",
+            }
+        ),
         help_text=gettext_lazy("Answers go here. Start typing a name or an address; somebody new is added."),
     )
     contact_name = forms.CharField(label=gettext_lazy("Name"), max_length=160, required=False)

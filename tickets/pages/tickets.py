@@ -1,8 +1,10 @@
 """One ticket in the inbox: its conversation, what can be done with it, and the panels beside it."""
 
+import logging
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,9 +25,9 @@ from tickets.pages.conversations import (
     thread_parts,
 )
 from tickets.pages.inbox import list_parts, person
-from tickets.pages.lists import ListState, list_state
+from tickets.pages.lists import ListState, list_state, row_parts, shows_assignee
 from tickets.registry import panels, panels_for
-from tickets.selectors import assignable_people, next_in_list, ticket_of
+from tickets.selectors import assignable_people, ids_in_view, next_in_list, row_of, ticket_of
 from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
@@ -36,6 +38,7 @@ from tickets.services.receive_message import IncomingFile
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
 from tickets.services.retry_delivery import retry_delivery
 
+logger = logging.getLogger(__name__)
 Row = TypeVar("Row", Category, Team)
 
 MOST_FILES = 10
@@ -79,13 +82,12 @@ def _conversation_parts(
     request: StaffRequest, ticket: Ticket, state: ListState, draft: Draft | None = None
 ) -> dict[str, Any]:
     viewer = request.viewer
-    own = viewer.user_id is not None and ticket.assignee_id in {viewer.user_id, None}
+    parts = thread_parts(ticket, viewer, state)
     return {
         **head_parts(ticket, viewer, state),
-        **thread_parts(ticket, viewer, state),
+        **parts,
         "composer": composer_parts(ticket, viewer, state, draft),
-        # reading somebody else's ticket leaves the mark to that person
-        "marks_read": ticket.unread and own and viewer.can("tickets.reply"),
+        "marks_read": ticket.unread and parts["may_mark"],
         "panels": panels_for(viewer, ticket),
     }
 
@@ -97,8 +99,12 @@ def _conversation(
     *,
     draft: Draft | None = None,
     with_context: bool = False,
+    changed: Ticket | None = None,
 ) -> HttpResponse:
-    parts = _conversation_parts(request, ticket, state, draft) | {"with_context": with_context, "oob": True}
+    """The conversation for htmx; ``changed`` is the ticket whose row goes along."""
+    parts = _conversation_parts(request, ticket, state, draft) | {"with_context": with_context}
+    if changed is not None:
+        parts |= _own_row(request, changed, state)
     status = 422 if draft is not None and (draft.error or draft.warning) else 200
     return render(request, "tickets/_conversation_answer.html", parts, status=status)
 
@@ -107,12 +113,26 @@ def _conversation(
 @require_GET
 def head(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """Header and prediction as they are now."""
-    return _head(request, visible_ticket(request, ticket_id))
+    found = visible_ticket(request, ticket_id)
+    state = list_state(request, request.viewer, found)
+    return render(request, "tickets/_head.html", head_parts(found, request.viewer, state))
 
 
 def _head(request: StaffRequest, ticket: Ticket) -> HttpResponse:
+    """The header after an act, with the ticket's row: the person need not wait for the live feed to see it."""
     state = list_state(request, request.viewer, ticket)
-    return render(request, "tickets/_head.html", head_parts(ticket, request.viewer, state))
+    parts = head_parts(ticket, request.viewer, state) | _own_row(request, ticket, state)
+    return render(request, "tickets/_head_answer.html", parts)
+
+
+def _own_row(request: StaffRequest, ticket: Ticket, state: ListState) -> dict[str, Any]:
+    """Variables of the ticket's row out of band."""
+    try:
+        stays = ids_in_view(request.viewer, [ticket.pk], view=state.view, filters=state.filters)
+    except (LookupError, ValidationError):
+        stays = []
+    row = row_parts(row_of(ticket), state, gone=not stays)
+    return {"changed_rows": [row], "show_assignee": shows_assignee(state), "oob": True}
 
 
 @page("tickets.view")
@@ -169,7 +189,8 @@ def messages(request: StaffRequest, ticket_id: int) -> HttpResponse:
     else:
         if not is_partial(request):
             return redirect(state.ticket_url(found.pk))
-        return with_toast(_conversation(request, visible_ticket(request, ticket_id), state), done)
+        again = visible_ticket(request, ticket_id)
+        return with_toast(_conversation(request, again, state, changed=again), done)
     again = visible_ticket(request, ticket_id)
     if is_partial(request):
         return _conversation(request, again, state, draft=draft)
@@ -260,13 +281,15 @@ def resolve_next(request: StaffRequest, ticket_id: int) -> HttpResponse:
         change_status(ticket=found, status="resolved", by=request.viewer)
     except ValidationError as error:
         return refused(error)
+    again = visible_ticket(request, ticket_id)
     if following is None:
-        response = render(
-            request, "tickets/_nothing_open.html", {"state": state, "is_end": True, "oob": True}
-        )
+        parts = {"state": state, "is_end": True, **_own_row(request, again, state)}
+        response = render(request, "tickets/_nothing_open.html", parts)
         response["HX-Push-Url"] = state.url
     else:
-        response = _conversation(request, visible_ticket(request, following), state, with_context=True)
+        response = _conversation(
+            request, visible_ticket(request, following), state, with_context=True, changed=again
+        )
         response["HX-Push-Url"] = state.ticket_url(following)
     undo = f"{reverse('inbox-status', args=[found.pk])}?to={back}"
     return with_toast(response, _("#%d is resolved") % found.number, undo_url=undo)
@@ -390,5 +413,11 @@ def panel(request: StaffRequest, ticket_id: int, key: str) -> HttpResponse:
     if key not in panels or not panels.get(key).visible_to(request.viewer, found):
         raise Http404(_("There is no such panel."))
     part = panels.get(key)
-    parts = {**part.context(request.viewer, found), "ticket": found, "panel": part}
-    return render(request, part.template_name(), parts)
+    try:
+        with transaction.atomic():
+            parts = {**part.context(request.viewer, found), "ticket": found, "panel": part}
+            return render(request, part.template_name(), parts)
+    except Exception:
+        # whatever another app's panel runs into, the agent can go on answering
+        logger.exception("panel %s of ticket %s failed", key, ticket_id)
+        return render(request, "tickets/_panel_failed.html", {"ticket": found, "panel": part})

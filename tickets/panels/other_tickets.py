@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy
 
 from people.viewer import Viewer
-from tickets.models import Ticket
+from tickets.models import Status, Ticket
 from tickets.registry import TicketPanel
 from tickets.selectors import other_tickets
 
@@ -22,5 +22,6 @@ class OtherTicketsPanel(TicketPanel):
         return "tickets/_panels/other_tickets.html"
 
     def context(self, viewer: Viewer, ticket: Ticket) -> dict[str, object]:
-        """Return up to five rows."""
-        return {"others": other_tickets(viewer, ticket)}
+        """Return up to five rows, each with its status in words."""
+        found = other_tickets(viewer, ticket)
+        return {"others": [(row, Status.Category(row.status_category).label) for row in found]}
