@@ -208,6 +208,7 @@ document.addEventListener("click", (event) => {
 
 export function initInbox(): void {
   countOwn();
+  selectOpen(); // htmx settles classes of replaced rows after the swap
   once<HTMLInputElement>("[data-composer] input[type=file]", "Files", (input) => {
     input.addEventListener("change", () => {
       const state = input.form && first("[data-draft-state]", input.form);

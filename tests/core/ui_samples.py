@@ -327,7 +327,11 @@ SAMPLES: list[Sample] = [
         message=message(kind="out", you=True, state_text="Sending", state_tone="warn"),
     ),
     include("message", ["Private note", "is-note"], message=message(kind="note", quoted="", attachments=[])),
-    include("message", ["<iframe", 'sandbox=""'], message=message(frame_url="/messages/5/html/")),
+    include(
+        "message",
+        ["<iframe", 'sandbox="allow-popups allow-popups-to-escape-sandbox"'],
+        message=message(frame_url="/messages/5/html/"),
+    ),
     include(
         "event_line",
         ["Assigned to you"],
