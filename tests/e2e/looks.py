@@ -47,7 +47,7 @@ def assert_looks_right(page: Page, path: str) -> None:
         if overflows(page):
             problems.append(f"{path} {size}: wider than the window")
         for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
             problems += [f"{path} {size} {theme}: {problem}" for problem in accessibility_problems(page)]
     assert not problems, "\n".join(problems)
