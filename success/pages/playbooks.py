@@ -143,7 +143,7 @@ def account_enrol(request: StaffRequest, pk: int) -> HttpResponse:
         held_out = enrolment.state == Enrolment.State.CONTROL
         text = _("The account belongs to the control group: nothing is sent.") if held_out else _("Enrolled.")
         messages.success(request, text)
-    return redirect(f"/customers/{account.pk}/")
+    return redirect("account", pk=account.pk)
 
 
 def _shown(step: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""The demo company's own side: calendars, teams, people, categories, promises, inboxes."""
+
+from dataclasses import dataclass, field
+
+from django.contrib.auth.hashers import make_password
+
+from core.models import Calendar
+from cs_ops.demo.topics import TEAMS, TOPICS
+from people.models import Team, TeamMembership, User
+from people.roles import Role
+from tickets.models import Category, Inbox, SLAPolicy, SLATarget
+
+PASSWORD = "cs-ops-demo"  # noqa: S105 - the published password of the demo logins
+HOUR = 3600
+
+# (name, address before @demo.example, role, teams)
+PEOPLE = (
+    ("Ada Brandt", "admin", Role.ADMIN, ()),
+    ("Lena Vogt", "lead", Role.LEAD, ("Platform",)),
+    ("Priya Raman", "agent", Role.AGENT, ("Identity", "Integrations")),
+    ("Ines Carvalho", "csm", Role.CSM, ()),
+    ("Tove Berg", "tove", Role.CSM, ()),
+    ("Milan Oravec", "milan", Role.CSM, ()),
+    ("Noor Haddad", "noor", Role.ANALYST, ()),
+    ("Jonas Weiss", "jonas", Role.AGENT, ("Identity",)),
+    ("Grace Adeyemi", "grace", Role.AGENT, ("Billing",)),
+    ("Marek Dvorak", "marek", Role.AGENT, ("Billing", "Onboarding")),
+    ("Sofia Lindgren", "sofia", Role.AGENT, ("Integrations",)),
+    ("Tomás Rivas", "tomas", Role.AGENT, ("Product", "Onboarding")),
+    ("Hana Kobayashi", "hana", Role.AGENT, ("Product",)),
+    ("Dev Malhotra", "dev", Role.AGENT, ("Platform",)),
+    ("Claire Dubois", "claire", Role.AGENT, ("Platform", "Product")),
+)
+# Business seconds to the first answer and to the solution, by priority.
+ENTERPRISE = {"urgent": (1, 8), "high": (2, 16), "normal": (4, 36), "low": (8, 72)}
+STANDARD = {"urgent": (2, 12), "high": (4, 24), "normal": (8, 50), "low": (16, 100)}
+
+
+@dataclass
+class Desk:
+    """Everything of our own side that the other parts of the world point at."""
+
+    users: dict[str, User] = field(default_factory=dict)
+    teams: dict[str, Team] = field(default_factory=dict)
+    members: dict[str, list[User]] = field(default_factory=dict)
+    categories: dict[str, Category] = field(default_factory=dict)
+    policies: dict[str, SLAPolicy] = field(default_factory=dict)
+    support: Inbox = field(default_factory=Inbox)
+    billing: Inbox = field(default_factory=Inbox)
+
+    @property
+    def csms(self) -> list[User]:
+        """The customer success managers."""
+        return [user for user in self.users.values() if user.role == Role.CSM]
+
+
+def build_desk() -> Desk:
+    """Write our own side and return it."""
+    desk = Desk()
+    office = Calendar.objects.create(
+        name="Office hours",
+        timezone="Europe/Berlin",
+        windows={str(day): [["08:00", "18:00"]] for day in range(5)},
+    )
+    extended = Calendar.objects.create(
+        name="Extended hours",
+        timezone="Europe/Berlin",
+        windows={str(day): [["06:00", "22:00"]] for day in range(5)} | {"5": [["08:00", "16:00"]]},
+    )
+    _add_people(desk)
+    for topic in TOPICS:
+        desk.categories[topic.category] = Category.objects.create(
+            name=topic.category, description=topic.description, team=desk.teams[topic.team]
+        )
+    _add_policy(desk, "Enterprise", 1, ["enterprise"], extended, ENTERPRISE)
+    _add_policy(desk, "Standard", 2, [], office, STANDARD)
+    desk.support = Inbox.objects.create(
+        name="Support", channel="email", address="support@demo.example", from_name="Fieldbook Support",
+        signature="Fieldbook Support\nsupport@demo.example",
+    )  # fmt: skip
+    desk.billing = Inbox.objects.create(
+        name="Billing", channel="email", address="billing@demo.example", from_name="Fieldbook Billing",
+        signature="Fieldbook Billing\nbilling@demo.example", default_team=desk.teams["Billing"],
+    )  # fmt: skip
+    return desk
+
+
+def _add_people(desk: Desk) -> None:
+    secret = make_password(PASSWORD)
+    for name, local, role, _teams in PEOPLE:
+        desk.users[local] = User.objects.create(
+            email=f"{local}@demo.example",
+            name=name,
+            role=role,
+            password=secret,
+            availability=User.Availability.AVAILABLE,
+            capacity=25,
+            timezone="Europe/Berlin",
+        )
+    for name, description in TEAMS.items():
+        desk.teams[name] = Team.objects.create(name=name, description=description)
+        desk.members[name] = [desk.users[local] for _name, local, role, teams in PEOPLE
+                              if name in teams and role == Role.AGENT]  # fmt: skip
+    TeamMembership.objects.bulk_create(
+        TeamMembership(team=desk.teams[team], user=desk.users[local])
+        for _name, local, _role, teams in PEOPLE
+        for team in teams
+    )
+
+
+def _add_policy(
+    desk: Desk,
+    name: str,
+    position: int,
+    tiers: list[str],
+    calendar: Calendar,
+    hours: dict[str, tuple[int, int]],
+) -> None:
+    policy = SLAPolicy.objects.create(name=name, position=position, tiers=tiers, calendar=calendar)
+    SLATarget.objects.bulk_create(
+        SLATarget(
+            policy=policy,
+            priority=priority,
+            first_response_seconds=first * HOUR,
+            resolution_seconds=solved * HOUR,
+        )
+        for priority, (first, solved) in hours.items()
+    )
+    desk.policies[name] = policy

@@ -1,0 +1,90 @@
+"""Builds the demo world, step by step."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from core.sealing import seal_events
+from core.services.fast_forward import fast_forward
+from core.services.record_history import record_history
+from cs_ops.demo.companies import SYSTEM, Customers, build_customers
+from cs_ops.demo.outreach import add_outreach
+from cs_ops.demo.staff import build_desk
+from cs_ops.demo.tickets import TicketWorld
+from cs_ops.demo.usage import build_usage
+from success.services.add_default_playbook import add_default_playbook
+
+Report = Callable[[str], None]
+
+
+def build_world(
+    *, accounts: int, tickets: int, seed: int, with_models: bool, report: Report
+) -> dict[str, Any]:
+    """Write everything and return the counts. The first part is one transaction: it is all there or nothing is."""
+    now = timezone.now().replace(microsecond=0)
+    with transaction.atomic():
+        report("teams, people, promises")
+        desk = build_desk()
+        report(f"{accounts} customers with contracts and revenue")
+        customers = build_customers(seed, accounts, desk, now)
+        report("a year of product usage")
+        usage_rows = build_usage(seed, customers.companies, now)
+        report(f"{tickets} tickets")
+        events = customers.events
+        if tickets:
+            events = events + TicketWorld(seed, desk, customers, now, keep_pending=with_models).build(tickets)
+        report(f"{len(events)} events")
+        record_history(events=events)
+        playbook = add_default_playbook(by=SYSTEM)
+        fast_forward()
+    if with_models:
+        from cs_ops.demo.scores import add_scores
+
+        add_scores(customers, now, report)
+        report("past outreach")
+        add_outreach(seed, customers, playbook, now)
+    fast_forward()
+    report("sealing the event log")
+    while seal_events(limit_blocks=50):
+        pass
+    truth = write_truth(customers, seed, now)
+    return {
+        "accounts": accounts,
+        "churned": sum(company.ends_on is not None for company in customers.companies),
+        "tickets": tickets,
+        "usage_rows": usage_rows,
+        "events": len(events),
+        "truth": truth,
+    }
+
+
+def write_truth(customers: Customers, seed: int, now: datetime) -> str:
+    """Write what is true to ``var/demo-truth.json`` and return its name, relative to the var folder."""
+    accounts = [
+        {
+            "account": company.account.pk,
+            "name": company.account.name,
+            "mean_satisfaction": round(company.life.mean, 4),
+            "satisfaction": [round(float(value), 4) for value in company.life.satisfaction],
+            "hazard": [round(float(value), 5) for value in company.life.hazard],
+            "shock": None
+            if company.life.shock is None
+            else {
+                "week": company.life.shock.week,
+                "kind": company.life.shock.kind,
+                "size": round(company.life.shock.size, 3),
+            },
+            "notice_on": company.life.notice_on,
+            "ends_on": company.life.ends_on,
+            "churned_on": company.ends_on,
+        }
+        for company in customers.companies
+    ]
+    path = settings.VAR_DIR / "demo-truth.json"
+    path.write_text(json.dumps({"seed": seed, "made_at": now, "accounts": accounts}, default=str))
+    return path.name
