@@ -44,6 +44,7 @@ app.conf.beat_schedule = {
     "roll-up-usage": _every("customers.roll_up_usage", 30, queue="batch"),
     "score-accounts": _every("health.score_due_accounts", 60, queue="batch"),
     "run-playbooks": _every("success.run_due_steps", 30, queue="batch"),
+    "forget-old-logins": _every("people.forget_old_logins", 3600, queue="batch"),
 }
 
 

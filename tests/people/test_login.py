@@ -18,6 +18,7 @@ from people.models import LoginPause, User
 from people.pages.login import DEMO_PASSWORD
 from people.roles import Role
 from people.services.save_user import invite_user, save_user
+from people.tasks import forget_old_logins
 from tests.conftest import PASSWORD, make_user
 
 
@@ -119,6 +120,20 @@ def test_one_address_cannot_try_one_password_on_everybody(db: None) -> None:
 def test_the_counters_hold_no_address_and_no_mail_address(agent: User, client: Client) -> None:
     sign_in(client, agent.email, "wrong")
     assert all(re.fullmatch(r"[0-9a-f]{64}", key) for key in LoginPause.objects.values_list("key", flat=True))
+
+
+def test_old_counters_and_sessions_are_forgotten(agent: User, client: Client) -> None:
+    with time_machine.travel("2027-03-01 09:00:00+00:00", tick=False) as clock:
+        sign_in(client, agent.email, "wrong")
+        sign_in(client, agent.email)
+        clock.shift(timedelta(days=1, seconds=-1))
+        forget_old_logins()
+        assert LoginPause.objects.exists()
+        assert Session.objects.exists()
+        clock.shift(timedelta(days=14))
+        forget_old_logins()
+        assert not LoginPause.objects.exists()
+        assert not Session.objects.exists()
 
 
 def test_logging_out_needs_a_post(agent: User, login: Any) -> None:
