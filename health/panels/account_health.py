@@ -1,6 +1,5 @@
 """The health of the customer beside a ticket: score, what changed, churn, contract, owner."""
 
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -36,7 +35,6 @@ class AccountHealthPanel(TicketPanel):
         changes = change_lines(snapshot) if snapshot and account.health_score is not None else []
         return {
             "account": account,
-            "account_url": reverse("account", args=[account.pk]),
             "health": {
                 "score": account.health_score,
                 "band": account.health_band,

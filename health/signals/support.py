@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from core.formatting import plain
 from health.facts import DAY_SECONDS, NEVER, Facts
@@ -50,7 +50,8 @@ class TicketLoad(Signal):
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Tickets in 90 days."""
-        return _("%(tickets)s tickets in 90 days") % {"tickets": plain(detail.get("tickets"))}
+        tickets = int(detail.get("tickets", 0))
+        return ngettext("%(n)d ticket in 90 days", "%(n)d tickets in 90 days", tickets) % {"n": tickets}
 
     def missing_reason(self) -> str:
         """Say what it takes."""
@@ -84,11 +85,18 @@ class OpenTrouble(Signal):
         }
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
-        """Open urgent tickets and broken promises."""
-        return _("%(pressing)s urgent or high tickets open, %(breaches)s promises broken in 28 days") % {
-            "pressing": plain(detail.get("pressing")),
-            "breaches": plain(detail.get("breaches")),
-        }
+        """Open urgent and high tickets, broken promises."""
+        pressing, breaches = int(detail.get("pressing", 0)), int(detail.get("breaches", 0))
+        words = []
+        if pressing:
+            words.append(
+                ngettext("%(n)d pressing ticket", "%(n)d pressing tickets", pressing) % {"n": pressing}
+            )
+        if breaches:
+            words.append(
+                ngettext("%(n)d broken promise", "%(n)d broken promises", breaches) % {"n": breaches}
+            )
+        return ", ".join(words) or _("nothing pressing, nothing late")
 
 
 class TicketSentiment(Signal):
@@ -123,7 +131,7 @@ class TicketSentiment(Signal):
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Mean on the scale of the model."""
-        return _("mean %(mean)s on a scale from −1 to +1") % {"mean": plain(value, 2)}
+        return _("mean %(mean)s of −1 to +1") % {"mean": plain(value, 2)}
 
     def missing_reason(self) -> str:
         """Say what it takes."""

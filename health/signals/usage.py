@@ -50,7 +50,7 @@ class ActiveUsers(Signal):
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Users a day now and usually."""
-        return _("%(now)s users a day, usually %(usual)s") % {
+        return _("%(now)s a day, usually %(usual)s") % {
             "now": plain(detail.get("now"), 1),
             "usual": plain(detail.get("usual"), 1),
         }
@@ -82,7 +82,7 @@ class UsageTrend(Signal):
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Change per week."""
-        return _("%(change)s a week over eight weeks") % {"change": percent(value, 1)}
+        return _("%(change)s a week") % {"change": percent(value, 1)}
 
     def missing_reason(self) -> str:
         """Say what it takes."""
