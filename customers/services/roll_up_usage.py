@@ -24,7 +24,8 @@ def roll_up_usage(*, by: Viewer, batch: int = BATCH) -> int:
     """Roll up to ``batch`` dirty account-days up in one transaction; returns how many were done (0: nothing waits).
 
     Figures come from all raw events of the day: the account's total under the empty feature, and one row per event name.
-    Rows that keep their value keep their ``recorded_at``; the former value of a day that is over goes to the revisions.
+    A row never goes down: imported days have no raw events. Rows that keep their value keep their ``recorded_at``; the
+    former value of a day that is over goes to the revisions.
     """
     by.require("usage.write")
     with transaction.atomic():
@@ -91,11 +92,13 @@ def _write(figures: dict[Key, Figures], pairs: Collection[tuple[int, date]], now
         )
         if (row.account_id, row.day) in pairs
     }
-    different = {
-        key: value
-        for key, value in figures.items()
-        if key not in stored or (stored[key].events, stored[key].users) != value
-    }
+    different = {}
+    for key, (events, users) in figures.items():
+        row = stored.get(key)
+        # Raw events only accumulate, so a lower figure means that the row came from an import: it is not lowered.
+        best = (events, users) if row is None else (max(events, row.events), max(users, row.users))
+        if row is None or best != (row.events, row.users):
+            different[key] = best
     today = now.astimezone(UTC).date()
     UsageDailyRevision.objects.bulk_create(
         [

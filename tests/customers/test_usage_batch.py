@@ -178,6 +178,18 @@ def test_a_late_event_keeps_what_was_known_before(tenant: Account) -> None:
     )
 
 
+def test_an_imported_day_is_not_lowered(tenant: Account) -> None:
+    day = timezone.now() - timedelta(days=2)
+    UsageDaily.objects.create(
+        account=tenant, day=day.date(), feature="", events=900, users=40, recorded_at=day + timedelta(days=1)
+    )
+    ingest_usage(items=[track("a", timestamp=day.isoformat())], by=system_viewer())
+    roll_up_usage()
+    rows = UsageDaily.objects.filter(account=tenant).values_list("feature", "events", "users")
+    assert set(rows) == {("", 900, 40), ("report_opened", 1, 1)}
+    assert not UsageDailyRevision.objects.exists()
+
+
 def test_a_repeated_roll_up_rewrites_nothing(tenant: Account) -> None:
     ingest_usage(items=[track("a")], by=system_viewer())
     roll_up_usage()
