@@ -139,9 +139,12 @@ def _own_row(request: StaffRequest, ticket: Ticket, state: ListState) -> dict[st
 @require_GET
 def thread(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """The messages and lines as they are now."""
-    found = visible_ticket(request, ticket_id)
-    state = list_state(request, request.viewer, found)
-    return render(request, "tickets/_thread.html", thread_parts(found, request.viewer, state))
+    return _thread(request, visible_ticket(request, ticket_id))
+
+
+def _thread(request: StaffRequest, ticket: Ticket) -> HttpResponse:
+    state = list_state(request, request.viewer, ticket)
+    return render(request, "tickets/_thread.html", thread_parts(ticket, request.viewer, state))
 
 
 @page("tickets.view")
@@ -243,7 +246,7 @@ def retry(request: StaffRequest, ticket_id: int, message_id: int) -> HttpRespons
         retry_delivery(message=failed, by=request.viewer)
     except ValidationError as error:
         return refused(error)
-    return with_toast(thread(request, ticket_id), _("Queued again"))
+    return with_toast(_thread(request, found), _("Queued again"))
 
 
 # --- properties -------------------------------------------------------------------------------------------------------
