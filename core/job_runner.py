@@ -99,7 +99,12 @@ def cancel_job(*, job: Job, by: Actor) -> bool:
 
 @transaction.atomic
 def retry_job(*, job: Job, by: Actor) -> bool:
-    """Queue a failed or cancelled job again from its last cursor; returns whether it was in such a state."""
+    """Queue a failed or cancelled job again from its last cursor.
+
+    Returns False, without a change, for a job in another state and while one of the same kind and key is open.
+    """
+    if Job.objects.filter(kind=job.kind, key=job.key, state__in=OPEN).exists():
+        return False
     again = Job.objects.filter(pk=job.pk, state__in=[Job.State.FAILED, Job.State.CANCELLED]).update(
         state=Job.State.QUEUED, attempts=0, error="", finished_at=None, not_before=None
     )
@@ -171,8 +176,11 @@ def _run_slice(job: Job) -> bool:
         stored = mine.update(**values)
         if stored and reached.finished:
             JOB_ENDED.record(by=SYSTEM, subject_id=job.pk, detail={"kind": job.kind, "state": "done"})
+    if not stored:
+        # Cancelled, or taken over after the lease: the row, and the lease on it, are no longer this worker's.
+        return False
     job.refresh_from_db()
-    return bool(stored) and not reached.finished
+    return not reached.finished
 
 
 def _note_failure(job: Job, error: Exception) -> None:
@@ -182,7 +190,7 @@ def _note_failure(job: Job, error: Exception) -> None:
     last = attempts >= MAX_ATTEMPTS
     with transaction.atomic():
         log_line(job, "".join(traceback.format_exception(error))[-8000:])
-        Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(
+        noted = Job.objects.filter(pk=job.pk, lease_token=job.lease_token, state=Job.State.RUNNING).update(
             attempts=attempts,
             error=str(error)[:2000],
             state=Job.State.FAILED if last else Job.State.QUEUED,
@@ -190,5 +198,5 @@ def _note_failure(job: Job, error: Exception) -> None:
             finished_at=timezone.now() if last else None,
             leased_until=None,
         )
-        if last:
+        if noted and last:
             JOB_ENDED.record(by=SYSTEM, subject_id=job.pk, detail={"kind": job.kind, "state": "failed"})

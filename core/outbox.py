@@ -109,6 +109,9 @@ def cancel_outbound(*, outbound: Outbound, reason: str) -> bool:
             state=Outbound.State.CANCELLED,
             last_error=reason,
             finished_at=timezone.now(),
+            # A worker may be preparing the row at this moment: without its lease it cannot go on to send.
+            leased_until=None,
+            lease_token="",
             updated_at=timezone.now(),
         )
         if cancelled:

@@ -14,9 +14,9 @@ class NotReady(Exception):
 class Subscriber(Part):
     """Reacts to committed events in their order, in two halves.
 
-    ``prepare`` runs outside any transaction, may be slow (inference), must be repeatable and may raise NotReady. ``apply`` runs in one
-    short transaction that also moves the position, so its database effects happen once. Events arrive with ``detail``
-    loaded. Order holds per stream (ticket, else account); with ``shards`` > 1 streams are spread over shards.
+    ``prepare`` runs outside any transaction, may be slow (inference), must be repeatable and may raise NotReady. ``apply``
+    runs in one short transaction that also moves the position, so its database effects happen once. Events arrive with
+    ``detail`` loaded. Order holds per stream (ticket, else account); with ``shards`` > 1 streams are spread over shards.
     """
 
     label: ClassVar[Label] = ""

@@ -38,6 +38,9 @@ class Stream:
 
     listener: Listener
     queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_SIZE))
+    # Up to here the client has been told; None until the opening is written. Each stream has a place of its own: one for
+    # all would pass over what happens while a stream is being opened.
+    seq: int | None = None
 
     def offer(self, chunk: bytes | None) -> None:
         """Queue a chunk; a client too slow to read is closed and will resume."""
@@ -56,7 +59,6 @@ class LiveFeed:
         self.inner = inner
         self.streams: set[Stream] = set()
         self._poller: asyncio.Task[None] | None = None
-        self._seq = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve `/live/` here and pass everything else on."""
@@ -94,7 +96,8 @@ class LiveFeed:
         if listener is None:
             await _refuse(send, 401)
             return
-        await self._stream(listener, headers.get("last-event-id", ""), receive, send)
+        last_event_id = headers.get("last-event-id") or next(iter(query.get("last", [])), "")
+        await self._stream(listener, last_event_id, receive, send)
 
     async def _stream(self, listener: Listener, last_event_id: str, receive: Receive, send: Send) -> None:
         stream = Stream(listener)
@@ -114,7 +117,8 @@ class LiveFeed:
         self.streams.add(stream)
         disconnected = asyncio.create_task(_wait_for_disconnect(receive))
         try:
-            for chunk in await in_thread(_opening_chunks)(listener, last_event_id):
+            stream.seq, chunks = await in_thread(_opening)(listener, last_event_id)
+            for chunk in chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             while not disconnected.done():
                 chunk = await _next_chunk(stream, disconnected)
@@ -136,43 +140,43 @@ class LiveFeed:
     async def _poll(self) -> None:
         """Read new events while anybody listens and hand each stream what it may see."""
         loop = asyncio.get_running_loop()
-        self._seq = await in_thread(reader.head)()
         checked = loop.time()
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            if not self.streams:
-                self._seq = -1
+            streams = [stream for stream in self.streams if stream.seq is not None]
+            if not streams:
                 continue
             try:
-                if self._seq < 0:
-                    self._seq = await in_thread(reader.head)()
-                listeners = {stream.listener for stream in self.streams}
-                self._seq, changes = await in_thread(reader.read)(self._seq, listeners)
+                listeners = {stream.listener for stream in streams}
+                after = min(stream.seq for stream in streams if stream.seq is not None)
+                newest, changes = await in_thread(reader.read)(after, listeners)
                 if loop.time() - checked > SESSION_SECONDS:
                     checked = loop.time()
                     alive = await in_thread(reader.alive)(listeners)
-                    for stream in [stream for stream in self.streams if stream.listener not in alive]:
+                    for stream in [stream for stream in streams if stream.listener not in alive]:
                         stream.offer(None)
             except Exception:
                 logger.exception("the live feed could not read; it tries again")
                 await asyncio.sleep(2)
                 continue
-            for stream in self.streams:
+            for stream in streams:
                 for change in changes.get(stream.listener, []):
-                    stream.offer(_chunk(change))
+                    if change.seq > (stream.seq or 0):
+                        stream.offer(_chunk(change))
+                stream.seq = max(stream.seq or 0, newest)
 
 
-def _opening_chunks(listener: Listener, last_event_id: str) -> list[bytes]:
-    """Return the first chunks: where the feed stands, then what the client missed or the order to reload."""
+def _opening(listener: Listener, last_event_id: str) -> tuple[int, list[bytes]]:
+    """Return where the feed stands and the first chunks: that place, then what the client missed or the order to reload."""
     head = reader.head()
     chunks = [f"retry: 2000\nid: {head}\nevent: hello\ndata: {{}}\n\n".encode()]
-    if last_event_id.isdigit() and int(last_event_id) < head:
+    if last_event_id.isdecimal() and int(last_event_id) < head:
         missed = reader.missed(int(last_event_id), head, listener)
         if missed is None:
             chunks.append(f"id: {head}\nevent: reset\ndata: {{}}\n\n".encode())
         else:
             chunks += [_chunk(change) for change in missed]
-    return chunks
+    return head, chunks
 
 
 def _chunk(change: Change) -> bytes:

@@ -15,6 +15,8 @@ let source: EventSource | null = null;
 let listening = "";
 let offlineTimer = 0;
 let heardOnce = false;
+/** The place in the order of events up to which this page is known to be right. */
+let place = "";
 const waiting = new Map<Element, number>();
 
 function topics(): string {
@@ -121,7 +123,12 @@ function connect(): void {
   source?.close();
   source = null;
   if (!listening) return;
-  source = new EventSource(`/live/?topics=${encodeURIComponent(listening)}`);
+  // what happened since the page was made, or between two connections, is told first
+  place ||= document.body.dataset.livePlace ?? "";
+  source = new EventSource(`/live/?topics=${encodeURIComponent(listening)}&last=${encodeURIComponent(place)}`);
+  for (const name of ["hello", "reset", "change"]) {
+    source.addEventListener(name, (event) => (place = (event as MessageEvent<string>).lastEventId || place));
+  }
   source.addEventListener("hello", () => {
     heardOnce = true;
     setOffline(false);

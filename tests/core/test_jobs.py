@@ -101,3 +101,25 @@ def test_a_cancelled_job_stops() -> None:
     assert run_jobs("batch") == 0
     assert Counting.counted == []
     assert not cancel_job(job=job, by=SYSTEM)
+
+
+def test_a_slice_that_fails_after_the_job_was_cancelled_does_not_wake_it() -> None:
+    job = start_job(kind="test.count", key="a", by=SYSTEM, params={"to": 4})
+
+    def cancelled_meanwhile(self: Counting, _job: Job) -> Slice:
+        cancel_job(job=job, by=SYSTEM)
+        raise ValueError("too late")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Counting, "run_slice", cancelled_meanwhile)
+        run_jobs("batch")
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+    assert run_jobs("batch") == 0
+
+
+def test_a_job_is_not_retried_beside_an_open_one_of_its_key() -> None:
+    job = start_job(kind="test.count", key="a", by=SYSTEM, params={"to": 4})
+    cancel_job(job=job, by=SYSTEM)
+    start_job(kind="test.count", key="a", by=SYSTEM, params={"to": 4})
+    assert not retry_job(job=job, by=SYSTEM)

@@ -126,6 +126,29 @@ def test_a_resumed_stream_gets_what_it_missed(agent: User, in_loop: Any) -> None
     in_loop(scenario)
 
 
+def test_nothing_is_lost_between_two_streams(agent: User, in_loop: Any) -> None:
+    session = session_of(agent)
+
+    async def scenario() -> None:
+        app = LiveFeed(nothing)
+        first = Feed(app, session, "people")
+        await first.open()
+        place = (await first.next())[0]
+        await first.close()
+        await asyncio.sleep(0.5)
+        missed = await in_thread(change)(agent)
+        second = Feed(app, session, f"people&last={place}")
+        await second.open()
+        assert (await second.next())[1] == "hello"
+        assert (await second.next())[0] == str(missed)
+        # Nobody listened until now, and the poller has not looked yet.
+        heard = await in_thread(change)(agent)
+        assert (await second.next())[0] == str(heard)
+        await second.close()
+
+    in_loop(scenario)
+
+
 def test_who_missed_too_much_is_told_to_reload(
     agent: User, in_loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,3 +180,17 @@ def test_cancelling_works_until_the_effect_leaves() -> None:
 def test_unknown_kinds_are_refused_at_the_door() -> None:
     with pytest.raises(LookupError, match="no outbound part"):
         enqueue_outbound(kind="test.unknown", idempotency_key="x", payload={})
+
+
+def test_a_row_cancelled_while_it_is_prepared_does_not_leave() -> None:
+    row = put()
+
+    def prepare(self: Pigeon, outbound: Outbound) -> str:
+        assert cancel_outbound(outbound=row, reason="undone")
+        return "Oslo"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pigeon, "prepare", prepare)
+        send_due()
+    row.refresh_from_db()
+    assert (row.state, Pigeon.flown) == ("cancelled", [])
