@@ -131,7 +131,7 @@ def _draw_company(seed: int, number: int, name: str, desk: Desk, now: datetime) 
         churned_on=ended,
         timezone=country.zone,
     )
-    return Company(number, account, country, life, since, adoption=float(rng.beta(6, 3)))
+    return Company(number, account, country, life, since, adoption=float(rng.beta(9, 2)))
 
 
 def _stage(age_days: int, to_renewal: int, *, ended: bool) -> str:
@@ -346,7 +346,7 @@ def _add_touches(seed: int, companies: list[Company], events: list[PastEvent], n
     for company in companies:
         account = company.account
         rng = stream(seed, "touch", company.number)
-        pace = {"enterprise": 24, "growth": 38, "starter": 70}[account.tier] * rng.uniform(0.7, 1.6)
+        pace = {"enterprise": 20, "growth": 28, "starter": 45}[account.tier] * rng.uniform(0.7, 1.6)
         day = max(company.since, now.date() - timedelta(days=380)) + timedelta(days=int(rng.integers(5, 30)))
         end = company.ends_on or now.date()
         last: datetime | None = None

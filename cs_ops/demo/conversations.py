@@ -41,15 +41,24 @@ class Talk:
 
 def draw_mood(satisfaction: float, rng: np.random.Generator) -> str:
     """Draw a mood: the weights of angry, unhappy, neutral and friendly tilt with satisfaction (about −3..3)."""
-    tilt = np.array([-1.05, -0.55, 0.0, 0.5]) * satisfaction
+    tilt = np.array([-1.4, -0.75, 0.0, 0.55]) * satisfaction
     weights = np.array([0.11, 0.27, 0.44, 0.18]) * np.exp(tilt)
     return str(rng.choice(moods.MOODS, p=weights / weights.sum()))
 
 
 def draw_talk(
-    *, satisfaction: float, language: str, people: Sequence[str], signature: str, rng: np.random.Generator
+    *,
+    satisfaction: float,
+    language: str,
+    people: Sequence[str],
+    signature: str,
+    vague: float = VAGUE_SHARE,
+    rng: np.random.Generator,
 ) -> Talk:
-    """Draw a conversation; ``people`` are names of colleagues at the customer, ``signature`` who writes."""
+    """Draw a conversation; ``people`` are names of colleagues at the customer, ``signature`` who writes.
+
+    Some are in the customer's language; a share ``vague`` begins so that nobody can tell where it belongs.
+    """
     mood = draw_mood(satisfaction, rng)
     foreign = moods.FOREIGN.get(language, ())
     slots = _slots(people, rng)
@@ -68,7 +77,7 @@ def draw_talk(
             subject = f"{rng.choice(['URGENT', 'Again', 'Still broken'])}: {subject}"
         talk = Talk(topic, mood, issue.level, subject, "en")
         text = _opening(issue, mood, slots, rng)
-        if rng.random() < VAGUE_SHARE:
+        if rng.random() < vague:
             talk.subject, text = (
                 _fill(one, slots) for one in moods.VAGUE[int(rng.integers(len(moods.VAGUE)))]
             )

@@ -57,11 +57,11 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
 def live(seed: int, number: int, *, since: date, renewal: date, today: date) -> Life:
     """Draw the life of account ``number``: AR(1) satisfaction around its own mean, perhaps a shock, weekly churn hazard.
 
-    h = 1 / (1 + exp(6.1 + 1.45 s − near)), s the satisfaction two weeks before, ``near`` 1.1 in the ten weeks before the
+    h = 1 / (1 + exp(5.8 + 1.45 s − near)), s the satisfaction two weeks before, ``near`` 1.1 in the ten weeks before the
     renewal. A notice ends the contract four to nine weeks later. Nobody leaves in the first ten weeks.
     """
     rng = stream(seed, "life", number)
-    mean = float(rng.normal(0.55, 0.75))
+    mean = float(rng.normal(0.7, 0.9))
     noise = rng.normal(0, INNOVATION, WEEKS)
     shock = _draw_shock(rng)
     values = np.empty(WEEKS)
@@ -77,7 +77,7 @@ def live(seed: int, number: int, *, since: date, renewal: date, today: date) -> 
         if (day - since).days < 70:
             continue
         near = 1.1 if 0 <= _days_to(renewal, day) <= 70 else 0.0
-        hazard[week] = 1 / (1 + np.exp(6.1 + 1.45 * values[week - NOTICE_LAG_WEEKS] - near))
+        hazard[week] = 1 / (1 + np.exp(5.8 + 1.45 * values[week - NOTICE_LAG_WEEKS] - near))
         if notice_week is None and rng.random() < hazard[week]:
             notice_week = week
     if notice_week is None:

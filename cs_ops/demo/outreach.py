@@ -34,7 +34,7 @@ from success.models import CTA, Enrolment, Outreach, Playbook, SendDecision, Ste
 from success.variables import fill, values_for
 from tickets.models import Message, Ticket
 
-HOLDOUT_PERCENT = 5
+HOLDOUT_PERCENT = 10
 COOLDOWN = timedelta(days=60)
 OUTCOMES = {
     "saved": ("New sponsor named, plan agreed for the quarter.", "Two open tickets solved, they stay.",

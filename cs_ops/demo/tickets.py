@@ -12,7 +12,7 @@ from django.db.models import F
 from core.calendars import OpeningHours
 from core.services.record_history import PastEvent
 from cs_ops.demo.companies import SYSTEM, Company, Customers, staff
-from cs_ops.demo.conversations import Line, Talk, draw_talk
+from cs_ops.demo.conversations import VAGUE_SHARE, Line, Talk, draw_talk
 from cs_ops.demo.latent import WEEKS, stream
 from cs_ops.demo.staff import Desk
 from customers.models import Contact
@@ -41,6 +41,7 @@ GRACE = timedelta(days=7)
 OPEN_SHARE = 140 / 3000
 OPEN_DAYS = 11.0  # the longer ago, the rarer: exp(-age / 11 working days)
 STUCK = 0.09
+FRESH_DAYS = 1.5
 ROLE_WEIGHT = {"sponsor": 0.3, "buyer": 0.4, "champion": 2.0, "admin": 2.2, "user": 1.4}
 HOURS_OF_DAY = np.array(
     [1, 1, 1, 1, 1, 1, 3, 10, 30, 44, 46, 40, 26, 36, 42, 40, 32, 20, 10, 6, 5, 4, 2, 1], dtype=float
@@ -181,6 +182,8 @@ class TicketWorld:
     def _draw(self, number: int, writers: Writers, moment: datetime, *, is_open: bool) -> Case:
         rng = stream(self.seed, "ticket", number)
         company = writers.company
+        young = is_open and self._working_days(moment) < FRESH_DAYS
+        fresh = young and self.keep_pending and rng.random() < 0.4
         satisfaction = (
             company.life.at(moment.date(), self.now.date()) if company else float(rng.normal(0.2, 0.8))
         )
@@ -192,6 +195,7 @@ class TicketWorld:
             language=writers.contact.language,
             people=colleagues,
             signature=signature,
+            vague=0.4 if fresh else VAGUE_SHARE,
             rng=rng,
         )
         category = self.desk.categories[talk.topic.category]
@@ -223,7 +227,9 @@ class TicketWorld:
         case = Case(
             ticket, talk, company, promise, routed_at=moment + timedelta(seconds=int(rng.integers(2, 7)))
         )
-        if is_open:
+        if fresh:
+            self._leave_pending(case)
+        elif is_open:
             self._leave_open(case, rng)
         else:
             self._time(talk.lines, case, rng)
@@ -271,13 +277,13 @@ class TicketWorld:
         """Cut the conversation where a ticket of its age may stand today."""
         ticket, lines = case.ticket, case.talk.lines
         age = self.now - ticket.created_at
-        working_days = self._working_days(ticket.created_at)
-        if working_days < 1:
-            odds = {"new": 0.55, "open": 0.33, "waiting": 0.12}
-        elif working_days < 4:
-            odds = {"new": 0.07, "open": 0.58, "waiting": 0.28, "on_hold": 0.07}
+        used = case.promise.hours.seconds_between(ticket.created_at, self.now)
+        if used < case.promise.first_response_seconds:
+            odds = {"new": 0.6, "open": 0.3, "waiting": 0.1}
+        elif used < 0.8 * case.promise.resolution_seconds:
+            odds = {"new": 0.05, "open": 0.6, "waiting": 0.28, "on_hold": 0.07}
         else:
-            odds = {"open": 0.25, "waiting": 0.52, "on_hold": 0.23}
+            odds = {"open": 0.16, "waiting": 0.58, "on_hold": 0.26}
         state = str(rng.choice(list(odds), p=np.array(list(odds.values())) / sum(odds.values())))
         self._time(lines, case, rng)
         del lines[-1]  # the solution
@@ -292,24 +298,21 @@ class TicketWorld:
         late = self.now - min(age * 0.1, timedelta(hours=float(rng.uniform(0.2, 30))))
         self._fit(lines, ticket.created_at, late)
         self._tell(case, resolved=False, ends_as=state)
-        self._unsettle(case, state, rng)
 
-    def _unsettle(self, case: Case, state: str, rng: np.random.Generator) -> None:
-        """The newest tickets have just come in: routing and assignment are left to the product."""
+    def _leave_pending(self, case: Case) -> None:
+        """A ticket that has just come in: routing and assignment are left to the product."""
         ticket = case.ticket
-        if (
-            state == "new"
-            and self.keep_pending
-            and self._working_days(ticket.created_at) < 1
-            and rng.random() < 0.6
-        ):
-            ticket.routing_state = Ticket.Routing.PENDING
-            ticket.category = ticket.team = ticket.assignee = None
-            ticket.assigned_reason = ""
-            ticket.priority, ticket.priority_rank = Ticket.Priority.NORMAL, 1
-            case.routed_at = None
-            policy = ticket.sla_policy.name if ticket.sla_policy else "Standard"
-            case.promise = self._promise(policy, ticket.priority)
+        del case.talk.lines[1:]
+        case.talk.lines[0].at = ticket.created_at
+        ticket.routing_state = Ticket.Routing.PENDING
+        ticket.category = ticket.team = ticket.assignee = None
+        ticket.assigned_reason = ""
+        ticket.priority, ticket.priority_rank = Ticket.Priority.NORMAL, 1
+        case.routed_at = None
+        case.promise = self._promise(
+            ticket.sla_policy.name if ticket.sla_policy else "Standard", ticket.priority
+        )
+        self._tell(case, resolved=False, ends_as="new")
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

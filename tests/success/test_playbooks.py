@@ -16,6 +16,7 @@ from core.models import Event, Notification, Outbound
 from core.outbox import send_due, senders
 from customers.models import Account, ConsentEvent, Contact
 from health.models import HealthSnapshot
+from people.events import INSTALLATION_READY
 from people.models import User
 from people.viewer import system_viewer
 from success.holdout import bucket_of, is_held_out
@@ -459,3 +460,10 @@ def test_pages_need_a_login_and_show(
 ) -> None:
     assert Client().get(path).status_code == 302
     assert login(csm).get(path).status_code == 200
+
+
+def test_a_new_installation_gets_its_first_playbook(admin: User, pump: Callable[[], int]) -> None:
+    with transaction.atomic():
+        INSTALLATION_READY.record(by=SYSTEM, subject_id=admin.pk)
+    pump()
+    assert Playbook.objects.get().is_active
