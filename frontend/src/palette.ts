@@ -36,6 +36,8 @@ function onKey(event: KeyboardEvent, input: HTMLInputElement): void {
     if (items.length) select(items, (at + step + items.length) % items.length, input);
   } else if (event.key === "Enter") {
     (items[at] ?? items[0])?.click();
+  } else if (event.key === "Escape") {
+    dialog()?.close(); // a search field would take the first Escape for itself, to empty it
   } else {
     return;
   }

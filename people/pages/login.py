@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.formats import time_format
+from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -24,6 +25,7 @@ from people.events import LOGGED_OUT
 from people.forms import LoginForm, NewPasswordForm, PasswordLinkForm
 from people.models import User
 from people.pages.addresses import network_address
+from people.roles import Role
 from people.services.log_in import LoginOutcome, log_in
 from people.services.request_password_link import request_password_link
 from people.services.set_password import set_password_by_link
@@ -32,10 +34,10 @@ DEVICE_COOKIE = "device"
 DEVICE_SECONDS = 180 * 86400
 DEMO_PASSWORD = "cs-ops-demo"  # noqa: S105 - printed by `make run` and worthless outside the demo
 DEMO_LOGINS = (
-    ("agent@demo.example", "Agent"),
-    ("lead@demo.example", "Lead"),
-    ("csm@demo.example", "Customer success manager"),
-    ("admin@demo.example", "Administrator"),
+    ("agent@demo.example", Role.AGENT.label),
+    ("lead@demo.example", Role.LEAD.label),
+    ("csm@demo.example", Role.CSM.label),
+    ("admin@demo.example", Role.ADMIN.label),
 )
 
 
@@ -166,7 +168,7 @@ def refusal_text(outcome: LoginOutcome) -> str:
     ) % {"left": outcome.tries_left}
 
 
-def demo_logins() -> list[tuple[str, str]]:
+def demo_logins() -> list[tuple[str, str | Promise]]:
     """Return (e-mail, role) of the demo's people while demo data is present, else nothing."""
     if not Setting.objects.filter(key="demo").exclude(value=False).exists():
         return []
