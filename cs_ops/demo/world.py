@@ -30,6 +30,8 @@ def build_world(
     with transaction.atomic():
         report("teams, people, promises")
         desk = build_desk()
+        # The login page offers the demo people as long as this says so.
+        Setting.objects.update_or_create(key="demo", defaults={"value": True})
         report(f"{accounts} customers with contracts and revenue")
         customers = build_customers(seed, accounts, desk, now)
         report("a year of product usage")
