@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from core.models import Setting
 from core.sealing import seal_events
 from core.services.fast_forward import fast_forward
 from core.services.record_history import record_history
