@@ -2,6 +2,7 @@
 
 from django.core.signing import BadSignature, Signer
 
+from customers.models import Contact
 from success.models import Outreach
 
 _SALT = "success.unsubscribe"
@@ -19,6 +20,14 @@ def outreach_of(token: str) -> Outreach | None:
     except BadSignature:
         return None
     return Outreach.objects.select_related("contact", "account").filter(pk=int(number)).first()
+
+
+def recipient_of(outreach: Outreach) -> Contact:
+    """Return who speaks through the link: the recipient, or the contact that has taken the recipient over."""
+    contact = outreach.contact
+    while contact.merged_into is not None:
+        contact = contact.merged_into
+    return contact
 
 
 def _signer() -> Signer:

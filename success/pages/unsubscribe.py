@@ -17,7 +17,7 @@ from people.viewer import contact_viewer
 from success.gate_facts import consent_status
 from success.services.withdraw_consent import withdraw_by_token
 from success.topics import TOPICS
-from success.unsubscribe_tokens import outreach_of
+from success.unsubscribe_tokens import outreach_of, recipient_of
 
 
 class TopicsForm(forms.Form):
@@ -46,25 +46,26 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def mail_topics(request: HttpRequest, token: str) -> HttpResponse:
     """Show and change the topics; without a token of ours the form is empty and changes nothing."""
     outreach = outreach_of(token)
+    contact = recipient_of(outreach) if outreach else None
     granted = ConsentEvent.Status.GRANTED
     wanted = [
         topic
         for topic, _label in TOPICS
-        if outreach and consent_status(outreach.contact, outreach.channel, topic) == granted
+        if outreach and contact and consent_status(contact, outreach.channel, topic) == granted
     ]
     form = TopicsForm(request.POST if request.method == "POST" else None, initial={"topics": wanted})
     saved = request.method == "POST" and form.is_valid()
-    if saved and outreach is not None:
+    if saved and outreach is not None and contact is not None:
         for topic, _label in TOPICS:
             chosen = topic in form.cleaned_data["topics"]
             if chosen or topic in wanted:
                 record_consent(
-                    contact=outreach.contact,
+                    contact=contact,
                     status=granted if chosen else ConsentEvent.Status.WITHDRAWN,
                     source="topics page",
                     basis="own choice",
                     channel=outreach.channel,
                     topic=topic,
-                    by=contact_viewer(outreach.contact_id, "page"),
+                    by=contact_viewer(contact.pk, "page"),
                 )
     return render(request, "success/mail_topics.html", {"token": token, "form": form, "saved": saved})

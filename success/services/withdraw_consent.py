@@ -6,7 +6,7 @@ from customers.models import ConsentEvent
 from customers.services.record_consent import record_consent
 from people.viewer import contact_viewer
 from success.topics import TOPICS
-from success.unsubscribe_tokens import outreach_of
+from success.unsubscribe_tokens import outreach_of, recipient_of
 
 _SUBJECT = re.compile(r"\s*unsubscribe\s+([A-Za-z0-9._-]{10,120})\s*", re.IGNORECASE)
 
@@ -19,15 +19,16 @@ def withdraw_by_token(*, token: str, source: str) -> bool:
     outreach = outreach_of(token)
     if outreach is None:
         return False
+    contact = recipient_of(outreach)
     for topic, _label in TOPICS:
         record_consent(
-            contact=outreach.contact,
+            contact=contact,
             status=ConsentEvent.Status.WITHDRAWN,
             source=source,
             basis=f"outreach:{outreach.pk}",
             channel=outreach.channel,
             topic=topic,
-            by=contact_viewer(outreach.contact_id, source),
+            by=contact_viewer(contact.pk, source),
         )
     return True
 

@@ -1,0 +1,1 @@
+"""What success shows beside a ticket."""
