@@ -2,12 +2,12 @@
 
 # ruff: noqa: N815 - the format spells its names in camel case
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from customers.models import Account, Contact
+from customers.models import Account, ConsentEvent, Contact, RevenueMovement, Subscription
 from customers.services.ingest_usage import MAX_ITEMS
 from people.models import User
 
@@ -111,6 +111,54 @@ class MergeIn(serializers.Serializer[Any]):
     into = serializers.IntegerField(min_value=1)
 
 
+class IdentityIn(serializers.Serializer[Any]):
+    """Another address or handle of a contact."""
+
+    kind = serializers.CharField(max_length=12, help_text="email, phone, handle or user")
+    value = serializers.CharField(max_length=254)
+
+
+class ConsentIn(serializers.Serializer[Any]):
+    """What a contact said; the newest row for a channel and topic holds."""
+
+    status = serializers.ChoiceField(choices=ConsentEvent.Status.choices)
+    channel = serializers.CharField(max_length=16, default="email")
+    topic = serializers.CharField(max_length=32, default="success")
+    basis = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")
+    source = serializers.CharField(
+        max_length=80, help_text="Where it was said, for example the name of a form."
+    )  # type: ignore[assignment]
+
+
+class ConsentOut(serializers.ModelSerializer[ConsentEvent]):
+    """A row of the consent ledger."""
+
+    class Meta:
+        model = ConsentEvent
+        fields = ["id", "contact", "channel", "topic", "status", "basis", "source", "at"]
+
+
+class SubscriptionBody(serializers.ModelSerializer[Subscription]):
+    """What an account has bought. A known ``external_id`` changes that subscription."""
+
+    class Meta:
+        model = Subscription
+        fields = [
+            "id", "external_id", "product", "plan", "seats", "arr", "currency", "starts_on", "renews_on", "ended_on",
+        ]  # fmt: skip
+        extra_kwargs: ClassVar[dict[str, Any]] = {"external_id": {"validators": []}}
+
+
+class RevenueBody(serializers.ModelSerializer[RevenueMovement]):
+    """A change of recurring revenue: ``amount`` is negative for contraction and churn."""
+
+    class Meta:
+        model = RevenueMovement
+        fields = ["id", "kind", "amount", "currency", "effective_on", "notice_on", "recorded_at"]
+        read_only_fields = ["currency", "recorded_at"]
+        extra_kwargs: ClassVar[dict[str, Any]] = {"notice_on": {"required": False}}
+
+
 class UsageItemIn(serializers.Serializer[Any]):
     """One item, for the schema only: items are judged one by one and never fail the batch."""
 
@@ -143,7 +191,7 @@ class VerdictOut(serializers.Serializer[Any]):
     """What became of one item."""
 
     messageId = serializers.CharField(source="message_id")
-    status = serializers.ChoiceField(choices=["accepted", "duplicate", "rejected"])
+    status = serializers.CharField(help_text="accepted, duplicate or rejected")
     reason = serializers.CharField(allow_blank=True)
 
 

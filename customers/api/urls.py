@@ -7,8 +7,16 @@ from customers.api import views
 urlpatterns: list[URLPattern] = [
     path("accounts/", views.AccountList.as_view(), name="api-accounts"),
     path("accounts/<int:pk>/", views.AccountDetail.as_view(), name="api-account"),
+    path(
+        "accounts/<int:pk>/subscriptions/",
+        views.AccountSubscriptions.as_view(),
+        name="api-account-subscriptions",
+    ),
+    path("accounts/<int:pk>/revenue/", views.AccountRevenue.as_view(), name="api-account-revenue"),
     path("contacts/", views.ContactList.as_view(), name="api-contacts"),
     path("contacts/<int:pk>/", views.ContactDetail.as_view(), name="api-contact"),
     path("contacts/<int:pk>/merge/", views.ContactMergeView.as_view(), name="api-contact-merge"),
+    path("contacts/<int:pk>/identities/", views.ContactIdentities.as_view(), name="api-contact-identities"),
+    path("contacts/<int:pk>/consent/", views.ContactConsent.as_view(), name="api-contact-consent"),
     path("usage/batch/", views.UsageBatch.as_view(), name="api-usage-batch"),
 ]

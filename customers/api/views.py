@@ -17,6 +17,8 @@ from customers.models import Account, Contact
 from customers.selectors import accounts_matching
 from customers.services.ingest_usage import ingest_usage
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
+from customers.services.record_consent import record_consent
+from customers.services.record_revenue import record_revenue_movement, save_subscription
 from customers.services.save_account import create_account, update_account
 from customers.services.save_contact import add_identity, create_contact, update_contact
 from people.api.permissions import viewer_of
@@ -103,7 +105,7 @@ class ContactList(APIView):
         contacts = Contact.objects.visible_to(viewer_of(request)).prefetch_related("identities")
         account = request.query_params.get("account", "")
         if account:
-            contacts = contacts.filter(account_id=int(account) if account.isdigit() else 0)
+            contacts = contacts.filter(account_id=int(account) if account.isdecimal() else 0)
         if request.query_params.get("email"):
             contacts = contacts.filter(
                 identities__kind="email", identities__value=request.query_params["email"].strip().lower()
@@ -168,6 +170,100 @@ class ContactMergeView(APIView):
         return Response(serializers.ContactOut(_contact(request, pk)).data)
 
 
+class ContactIdentities(APIView):
+    """Addresses and handles of a contact."""
+
+    required_permissions: ClassVar = _EDIT
+
+    @extend_schema(request=serializers.IdentityIn, responses={201: serializers.ContactOut})
+    def post(self, request: Request, pk: int) -> Response:
+        """Add an address or handle; one that the contact has already changes nothing."""
+        wanted = serializers.IdentityIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        add_identity(contact=_contact(request, pk), by=viewer_of(request), **wanted.validated_data)
+        return Response(serializers.ContactOut(_contact(request, pk)).data, status=status.HTTP_201_CREATED)
+
+
+class ContactConsent(APIView):
+    """The consent ledger of a contact."""
+
+    required_permissions: ClassVar = _EDIT
+
+    @extend_schema(operation_id="contacts_consent_list", responses=serializers.ConsentOut(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """List the ledger, newest first."""
+        rows = _contact(request, pk).consent_events.order_by("-pk")
+        return Response(serializers.ConsentOut(rows, many=True).data)
+
+    @extend_schema(
+        operation_id="contacts_consent_record",
+        request=serializers.ConsentIn,
+        responses={201: serializers.ConsentOut},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Record what the contact said; what holds already is answered without a new row."""
+        wanted = serializers.ConsentIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        row = record_consent(contact=_contact(request, pk), by=viewer_of(request), **wanted.validated_data)
+        return Response(serializers.ConsentOut(row).data, status=status.HTTP_201_CREATED)
+
+
+class AccountSubscriptions(APIView):
+    """What a customer has bought."""
+
+    required_permissions: ClassVar = _EDIT
+
+    @extend_schema(
+        operation_id="account_subscriptions_list", responses=serializers.SubscriptionBody(many=True)
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """List subscriptions, ended ones too."""
+        rows = _account(request, pk).subscriptions.order_by("pk")
+        return Response(serializers.SubscriptionBody(rows, many=True).data)
+
+    @extend_schema(
+        operation_id="account_subscriptions_save",
+        request=serializers.SubscriptionBody,
+        responses={201: serializers.SubscriptionBody},
+    )
+    @idempotent
+    def post(self, request: Request, pk: int) -> Response:
+        """Create a subscription, or change the customer's one with the same ``external_id``."""
+        wanted = serializers.SubscriptionBody(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        row = save_subscription(
+            account=_account(request, pk), values=wanted.validated_data, by=viewer_of(request)
+        )
+        return Response(serializers.SubscriptionBody(row).data, status=status.HTTP_201_CREATED)
+
+
+class AccountRevenue(APIView):
+    """The revenue ledger of a customer."""
+
+    required_permissions: ClassVar = _EDIT
+
+    @extend_schema(operation_id="account_revenue_list", responses=serializers.RevenueBody(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """List movements in order of effect."""
+        rows = _account(request, pk).revenue_movements.order_by("effective_on", "pk")
+        return Response(serializers.RevenueBody(rows, many=True).data)
+
+    @extend_schema(
+        operation_id="account_revenue_record",
+        request=serializers.RevenueBody,
+        responses={201: serializers.RevenueBody},
+    )
+    @idempotent
+    def post(self, request: Request, pk: int) -> Response:
+        """Record a movement; the customer's ARR moves by it. A mistake is put right by another movement."""
+        wanted = serializers.RevenueBody(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        row = record_revenue_movement(
+            account=_account(request, pk), by=viewer_of(request), **wanted.validated_data
+        )
+        return Response(serializers.RevenueBody(row).data, status=status.HTTP_201_CREATED)
+
+
 class UsageBatch(APIView):
     """Product usage in batches."""
 
@@ -178,11 +274,11 @@ class UsageBatch(APIView):
         request=serializers.UsageBatchSchema,
         responses=serializers.UsageBatchOut,
         description=(
-            "Segment-shaped items, at most 2500 of at most 32 KB. Sending an item twice is harmless: it is a duplicate by "
-            "its messageId. An item's account is the one whose external_id is groupId, else that of the contact with this "
-            "userId or e-mail, else that of the address's domain. Reasons of a rejection: not_an_object, bad_message_id, "
-            "unknown_type, too_large, no_event, no_identity, bad_properties, bad_timestamp, too_old (89 days), "
-            "unknown_account (not stored: send it again when the account exists)."
+            "Segment-shaped items, at most 2500 of at most 32 KB. Sending an item twice is harmless: it is a "
+            "duplicate by its messageId. An item's account is the one whose external_id is groupId, else that of the "
+            "contact with this userId or e-mail, else that of the address's domain. Reasons of a rejection: "
+            "not_an_object, bad_message_id, unknown_type, too_large, no_event, no_identity, bad_properties, "
+            "bad_timestamp, too_old (89 days), unknown_account (not stored: send it again when the account exists)."
         ),
     )
     def post(self, request: Request) -> Response:

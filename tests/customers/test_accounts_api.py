@@ -204,3 +204,54 @@ def test_a_touch_moves_the_last_touch_forward(account: Account, csm: User, viewe
         log_touch(account=account, kind="call", text="", by=viewer)
     with pytest.raises(ValidationError):
         log_touch(account=account, kind="pigeon", text="", by=system_viewer())
+
+
+def test_contracts_over_rest(writer: APIClient, account: Account) -> None:
+    url = f"/api/v1/accounts/{account.pk}/"
+    body = {
+        "external_id": "s1",
+        "product": "Core",
+        "seats": 5,
+        "arr": "100.00",
+        "starts_on": "2026-01-01",
+        "renews_on": "2027-01-01",
+    }
+    made = writer.post(url + "subscriptions/", body)
+    assert made.status_code == 201
+    again = writer.post(url + "subscriptions/", {**body, "seats": 9})
+    assert (again.json()["id"], again.json()["seats"]) == (made.json()["id"], 9)
+    assert [row["seats"] for row in writer.get(url + "subscriptions/").json()] == [9]
+    moved = writer.post(
+        url + "revenue/", {"kind": "expansion", "amount": "1000", "effective_on": "2026-02-01"}
+    )
+    assert (moved.status_code, moved.json()["currency"]) == (201, "EUR")
+    assert writer.get(url).json()["arr"] == "185000.00"
+    refused = writer.post(url + "revenue/", {"kind": "churn", "amount": "1000", "effective_on": "2026-02-01"})
+    assert (refused.status_code, "amount" in refused.json()["errors"]) == (400, True)
+    assert len(writer.get(url + "revenue/").json()) == 1
+
+
+def test_another_customers_subscription_is_not_taken_over(writer: APIClient, account: Account) -> None:
+    other = Account.objects.create(name="Other")
+    body = {"external_id": "s1", "product": "Core", "arr": "100.00", "starts_on": "2026-01-01"}
+    assert writer.post(f"/api/v1/accounts/{account.pk}/subscriptions/", body).status_code == 201
+    taken = writer.post(f"/api/v1/accounts/{other.pk}/subscriptions/", body)
+    assert (taken.status_code, "external_id" in taken.json()["errors"]) == (400, True)
+    assert other.subscriptions.count() == 0
+
+
+def test_identities_and_consent_over_rest(
+    writer: APIClient, contact: Contact, api: Callable[..., APIClient]
+) -> None:
+    url = f"/api/v1/contacts/{contact.pk}/"
+    added = writer.post(url + "identities/", {"kind": "handle", "value": "@mette"})
+    assert (added.status_code, added.json()["identities"][-1]) == (201, {"kind": "handle", "value": "@mette"})
+    assert writer.post(url + "identities/", {"kind": "email", "value": "nonsense"}).status_code == 400
+    said = writer.post(url + "consent/", {"status": "granted", "source": "sign-up form"})
+    assert (said.status_code, said.json()["topic"]) == (201, "success")
+    writer.post(url + "consent/", {"status": "withdrawn", "source": "call"})
+    assert [row["status"] for row in writer.get(url + "consent/").json()] == ["withdrawn", "granted"]
+    assert consent_of(contact) == "withdrawn"
+    assert (
+        api("accounts:read").post(url + "consent/", {"status": "granted", "source": "x"}).status_code == 403
+    )
