@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -37,7 +37,9 @@ SORTS = {
     "touch": "last_touch_at",
     "tickets": "open_tickets",
 }
+#: The order without a wish: the likeliest to leave first; while no model estimates that, the worst score first.
 DEFAULT_SORT = "-churn"
+DEFAULT_SORT_UNESTIMATED = "health"
 
 VIEWS: dict[str, str | Promise] = {
     "mine": _("Mine"),
@@ -83,90 +85,90 @@ def view_counts(viewer: Viewer) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class BandSum:
-    """How many accounts are in a band and their ARR."""
+class Sums:
+    """A number of accounts and their money by currency, the currency of most accounts first; without zeros behind it."""
 
-    band: str
     accounts: int
-    arr: Decimal
+    amounts: tuple[tuple[str, Decimal], ...]
 
 
 @dataclass(frozen=True)
 class PortfolioFigures:
-    """Sums over a set of accounts; money in the currency most accounts have, others left out of the sums.
+    """Sums over a set of accounts. There are no exchange rates here: money stays in its currencies.
 
-    ``value_at_risk`` is the churn-weighted ARR (probability x ARR), None while no account has a probability.
+    ``bands`` are (band, ARR in the currency of most accounts), best band first. ``at_risk`` is the churn-weighted ARR
+    (probability x ARR) of the accounts with an estimate. ``renewing_troubled`` counts.
     """
 
-    accounts: int
-    currency: str
-    other_currencies: int
-    arr: Decimal
-    bands: tuple[BandSum, ...]
-    value_at_risk: Decimal | None
-    estimated: int
-    renewing: int
-    renewing_arr: Decimal
+    total: Sums
+    bands: tuple[tuple[str, Decimal], ...]
+    troubled: Sums
+    at_risk: Sums
+    renewing: Sums
     renewing_troubled: int
-
-    @property
-    def troubled(self) -> BandSum:
-        """At risk and watch together."""
-        rows = [row for row in self.bands if row.band in TROUBLED]
-        return BandSum("", sum(row.accounts for row in rows), sum((row.arr for row in rows), Decimal(0)))
 
 
 def portfolio_figures(accounts: QuerySet[Account]) -> PortfolioFigures:
-    """Add a set of accounts up, in two queries."""
-    groups: dict[tuple[str, str], tuple[int, Decimal]] = {
-        (currency, band): (count, arr)
-        for currency, band, count, arr in accounts.order_by()
-        .values_list("currency", "health_band")
-        .annotate(count=Count("pk"), total=Sum("arr"))
-    }
-    sizes: dict[str, int] = {}
-    for (currency, _band), (count, _arr) in groups.items():
-        sizes[currency] = sizes.get(currency, 0) + count
-    main = min(sizes, key=lambda name: (-sizes[name], name), default="EUR")
+    """Add a set of accounts up, in one query."""
     today = timezone.localdate()
     due = Q(renewal_on__gte=today, renewal_on__lte=today + timedelta(days=RENEWAL_DAYS))
-    same = Q(currency=main)
-    sums = accounts.order_by().aggregate(
-        at_risk=Sum("value_at_risk", filter=same),
-        estimated=Count("pk", filter=~Q(value_at_risk=None)),
-        renewing=Count("pk", filter=due),
-        renewing_total=Sum("arr", filter=due & same),
-        renewing_troubled=Count("pk", filter=due & Q(health_band__in=TROUBLED)),
+    rows = list(
+        accounts.order_by()
+        .values("currency", "health_band")
+        .annotate(
+            n=Count("pk"),
+            total=Sum("arr"),
+            estimated=Count("value_at_risk"),
+            weighted=Sum("value_at_risk"),
+            due=Count("pk", filter=due),
+            due_total=Sum("arr", filter=due),
+        )
     )
-    order = [*(band for band, _floor in BAND_FLOORS), Account.Band.UNKNOWN]
-    bands = []
-    for band in order:
-        count = sum(n for (_currency, name), (n, _arr) in groups.items() if name == band)
-        bands.append(BandSum(str(band), count, groups.get((main, band), (0, Decimal(0)))[1]))
+    sizes: dict[str, int] = {}
+    for row in rows:
+        sizes[row["currency"]] = sizes.get(row["currency"], 0) + row["n"]
+    currencies = sorted(sizes, key=lambda name: (-sizes[name], name)) or ["EUR"]
+
+    def sums(count: str, money: str, chosen: Collection[Mapping[str, Any]]) -> Sums:
+        amounts = [
+            (name, sum((row[money] or Decimal(0) for row in chosen if row["currency"] == name), Decimal(0)))
+            for name in currencies
+        ]
+        number = sum(row[count] for row in chosen)
+        return Sums(number, tuple(amounts[:1] + [pair for pair in amounts[1:] if pair[1]]))
+
+    troubled = [row for row in rows if row["health_band"] in TROUBLED]
+    order = [*(str(band) for band, _floor in BAND_FLOORS), str(Account.Band.UNKNOWN)]
+    main = [row for row in rows if row["currency"] == currencies[0]]
     return PortfolioFigures(
-        accounts=sum(sizes.values()),
-        currency=main,
-        other_currencies=sum(sizes.values()) - sizes.get(main, 0),
-        arr=sum((row.arr for row in bands), Decimal(0)),
-        bands=tuple(bands),
-        value_at_risk=sums["at_risk"],
-        estimated=sums["estimated"],
-        renewing=sums["renewing"],
-        renewing_arr=sums["renewing_total"] or Decimal(0),
-        renewing_troubled=sums["renewing_troubled"],
+        total=sums("n", "total", rows),
+        bands=tuple(
+            (band, sum((row["total"] for row in main if row["health_band"] == band), Decimal(0)))
+            for band in order
+        ),
+        troubled=sums("n", "total", troubled),
+        at_risk=sums("estimated", "weighted", rows),
+        renewing=sums("due", "due_total", rows),
+        renewing_troubled=sum(row["due"] for row in troubled),
     )
 
 
 def today_queue(accounts: QuerySet[Account]) -> QuerySet[Account]:
-    """Return the accounts that need somebody now, the most churn-weighted ARR first.
+    """Return the accounts that need somebody now, the most churn-weighted ARR first, then the most ARR.
 
     Those are in trouble (at risk, watch), fell by five points or more in 30 days, or renew within 30 days.
     """
     today = timezone.localdate()
     soon = Q(renewal_on__gte=today, renewal_on__lte=today + timedelta(days=30))
-    return accounts.filter(
-        Q(health_band__in=TROUBLED) | Q(health_delta_30__lte=-5) | soon, value_at_risk__gt=0
-    ).order_by("-value_at_risk", "pk")
+    return accounts.filter(Q(health_band__in=TROUBLED) | Q(health_delta_30__lte=-5) | soon).order_by(
+        F("value_at_risk").desc(nulls_last=True), "-arr", "pk"
+    )
+
+
+def default_sort(viewer: Viewer) -> str:
+    """Return the order of the table without a wish."""
+    estimated = Account.objects.visible_to(viewer).exclude(churn_probability=None).exists()
+    return DEFAULT_SORT if estimated else DEFAULT_SORT_UNESTIMATED
 
 
 @dataclass(frozen=True)

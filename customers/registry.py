@@ -2,7 +2,7 @@
 of what its timeline tells about."""
 
 from collections.abc import Collection, Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from django.utils.functional import Promise
 
@@ -75,14 +75,18 @@ def reasons_for(viewer: Viewer, accounts: Collection[Account]) -> dict[int, str]
 
 
 class TimelineSubject(Part):
-    """Names what events of a timeline are about, in ``<app>/timeline_subjects.py``; the key is the subject's kind.
+    """What events of a timeline are about, in ``<app>/timeline_subjects.py``; the key is the subject's kind.
 
     Events about a subject of a kind that has a part are shown only to those who may see the subject.
     """
 
     def names(self, viewer: Viewer, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
-        """Return (name, address) by id of those the viewer may see, with one query."""
+        """Return (name, address) by id of those the viewer may see, with one query; both may be empty."""
         raise NotImplementedError
+
+    def detail(self, verb: str, data: Mapping[str, Any]) -> str | None:
+        """Return a second line from the event's detail; None leaves out an event that another one tells already."""
+        return ""
 
 
 timeline_subjects: Registry[TimelineSubject] = Registry(TimelineSubject, "timeline_subjects")

@@ -17,7 +17,6 @@ from core.events import event_types
 from core.models import Event
 from customers.models import Account, Contact
 from customers.registry import timeline_subjects
-from customers.services.log_touch import TouchKind
 from people.models import User
 from people.viewer import Viewer
 
@@ -25,10 +24,10 @@ PAGE_SIZE = 40
 
 _ICONS = {"tickets": "mail", "health": "activity", "success": "target", "customers": "building-community"}
 _TOUCH_ICONS = {
-    TouchKind.CALL: "phone",
-    TouchKind.MEETING: "users",
-    TouchKind.EMAIL: "mail",
-    TouchKind.NOTE: "file-text",
+    "call": "phone",
+    "meeting": "users",
+    "email": "mail",
+    "note": "file-text",
 }
 _APP_LABELS: dict[str, str | Promise] = {
     "tickets": gettext_lazy("Tickets"),
@@ -78,8 +77,9 @@ def account_timeline(
 ) -> Timeline:
     """Return events of an account, those that happened last first, in a fixed number of queries.
 
-    Events of a kind the viewer may not look at, and about tickets hidden from them, are left out; so a page may hold fewer
-    than ``size``. ``after`` is the ``next_cursor`` of the page before; an unreadable one starts anew.
+    Events of a kind the viewer may not look at, about what is hidden from them, and those another event tells already are
+    left out; so a page may hold fewer than ``size``. ``after`` is the ``next_cursor`` of the page before; an unreadable one
+    starts anew.
     """
     verbs = [verb for verb in _shown_verbs(viewer) if app in ("", _app(verb))]
     events = Event.objects.filter(account_id=account.pk, verb__in=verbs).select_related("detail")
@@ -126,7 +126,11 @@ def _about(event: Event) -> tuple[str, int]:
 
 def _items(viewer: Viewer, events: Collection[Event]) -> list[TimelineItem]:
     about = _names_of(viewer, events)
-    rows = [event for event in events if _about(event) in about or _about(event)[0] not in timeline_subjects]
+    visible = [
+        event for event in events if _about(event) in about or _about(event)[0] not in timeline_subjects
+    ]
+    details = {event.pk: _detail(event) for event in visible}
+    rows = [event for event in visible if details[event.pk] is not None]
     staff = {event.actor_id or 0 for event in rows if event.actor_kind == "staff"}
     writers = {event.actor_id or 0 for event in rows if event.actor_kind == "contact"}
     names: dict[tuple[str, int | None], str] = {}
@@ -142,7 +146,7 @@ def _items(viewer: Viewer, events: Collection[Event]) -> list[TimelineItem]:
             actor=names.get((event.actor_kind, event.actor_id)) or _stranger(event.actor_kind),
             sentence=sentences.get(event.verb, event.verb),
             about=about.get(_about(event), ("", ""))[0],
-            detail=_detail(event),
+            detail=details[event.pk] or "",
             url=about.get(_about(event), ("", ""))[1],
         )
         for event in rows
@@ -163,30 +167,14 @@ def _data(event: Event) -> dict[str, Any]:
 
 def _icon(event: Event) -> str:
     kind = str(_data(event).get("kind", "")) if event.verb == "customers.touch_logged" else ""
-    return _TOUCH_ICONS.get(kind, "") or _ICONS.get(_app(event.verb), "activity")  # type: ignore[call-overload]
+    return _TOUCH_ICONS.get(kind, "") or _ICONS.get(_app(event.verb), "activity")
 
 
-def _detail(event: Event) -> str:
-    """A second line from the details everybody understands: words written down, names, fields that changed."""
+def _detail(event: Event) -> str | None:
+    """A second line: what the part of the subject makes of the detail, else the words written into it."""
+    kind, _subject_id = _about(event)
     data = _data(event)
-    changed = data.get("changed")
-    if isinstance(changed, dict):
-        return ", ".join(_change(name, pair) for name, pair in list(changed.items())[:4])
-    for name in ("text", "reason", "note", "name", "subject", "product", "value"):
-        value = data.get(name)
-        if isinstance(value, str) and value:
-            return value[:160]
-    return ""
-
-
-def _change(name: str, pair: Any) -> str:
-    """One changed field of an account or a contact in words."""
-    label = name.removesuffix("_id").replace("_", " ")
-    for model in (Account, Contact):
-        if any(field.name == name.removesuffix("_id") for field in model._meta.fields):
-            label = str(getattr(model._meta.get_field(name.removesuffix("_id")), "verbose_name", label))
-            break
-    if name.endswith("_id") or not isinstance(pair, list) or len(pair) != 2:
-        return label
-    old, new = (value if value not in (None, "") else "–" for value in pair)
-    return f"{label}: {old} → {new}"
+    if kind in timeline_subjects:
+        return timeline_subjects.get(kind).detail(event.verb, data)
+    words = (data.get(name) for name in ("reason", "note", "title", "subject", "text"))
+    return next((word[:300] for word in words if isinstance(word, str) and word), "")

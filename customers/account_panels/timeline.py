@@ -9,6 +9,7 @@ from customers.timeline import account_timeline
 from people.viewer import Viewer
 
 SHOWN = 8
+READ = 60
 
 
 class LatestEvents(AccountPanel):
@@ -22,10 +23,15 @@ class LatestEvents(AccountPanel):
     lazy = False
 
     def context(self, viewer: Viewer, account: Account) -> dict[str, object]:
-        """Return the newest items and where the rest is."""
-        timeline = account_timeline(viewer, account, size=SHOWN)
+        """Return the newest items, one of each run about the same ticket or person, and where the rest is."""
+        items = account_timeline(viewer, account, size=READ).items
+        stories = [
+            item
+            for place, item in enumerate(items)
+            if not (place and item.url and item.url == items[place - 1].url)
+        ]
         url = reverse("account-tab", args=[account.pk, "timeline"])
-        return {"timeline": timeline, "more_text": gettext("Everything"), "more_url": url}
+        return {"items_list": stories[:SHOWN], "more_text": gettext("Everything"), "more_url": url}
 
 
 class TimelineTab(AccountPanel):

@@ -9,17 +9,21 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
-from core.formatting import band_tone, money
+from core.formatting import band_tone, money, plain
 from customers.models import Account
 from customers.pages.forms import possible_csms
 from customers.portfolio import (
-    DEFAULT_SORT,
     FILTERS,
     RENEWAL_DAYS,
     SORTS,
+    TROUBLED,
     VIEWS,
+    PortfolioFigures,
+    Sums,
+    default_sort,
     portfolio_accounts,
     portfolio_figures,
     portfolio_page,
@@ -68,7 +72,7 @@ def portfolio_export(request: StaffRequest) -> HttpResponse:
     """Hand out the accounts of the view as CSV, at most EXPORTED of them, in the order shown."""
     state = _state(request)
     found = portfolio_page(
-        portfolio_accounts(request.viewer, state["view"], state), sort=state["sort"], size=EXPORTED
+        portfolio_accounts(request.viewer, state["view"], state), sort=state["order"], size=EXPORTED
     )
     name = f"customers-{timezone.localdate():%Y-%m-%d}.csv"
     response = HttpResponse(
@@ -113,13 +117,17 @@ def _state(request: StaffRequest) -> dict[str, str]:
         view = "mine" if request.viewer.role == Role.CSM else "all"
     sort = request.GET.get("sort", "")
     state = {name: request.GET.get(name, "").strip()[:100] for name in FILTERS}
-    return {**state, "view": view, "sort": sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT}
+    known = sort.removeprefix("-") in SORTS
+    return {
+        **state,
+        "view": view,
+        "sort": sort if known else "",
+        "order": sort if known else default_sort(request.viewer),
+    }
 
 
 def _url(name: str, state: dict[str, str], **changes: str) -> str:
-    kept = {key: value for key, value in {**state, **changes}.items() if value}
-    if kept.get("sort") == DEFAULT_SORT:
-        del kept["sort"]
+    kept = {key: value for key, value in {**state, **changes}.items() if value and key != "order"}
     return f"{reverse(name)}?{urlencode(kept)}"
 
 
@@ -132,8 +140,9 @@ def _overview(request: StaffRequest) -> dict[str, Any]:
     waiting = queue.count() if len(shown) == IN_TODAY else len(shown)
     return {
         "figures": figures,
+        "strip": _strip(figures),
         "band_parts": [
-            (float(row.arr), band_tone(row.band), Account.Band(row.band).label) for row in figures.bands
+            (float(amount), band_tone(band), Account.Band(band).label) for band, amount in figures.bands
         ],
         "today": _today_items(request, shown),
         "today_count": waiting,
@@ -142,9 +151,32 @@ def _overview(request: StaffRequest) -> dict[str, Any]:
     }
 
 
+def _strip(figures: PortfolioFigures) -> dict[str, dict[str, str]]:
+    """The figures as the strip writes them; amounts in further currencies come after the first."""
+
+    def told(sums: Sums, note: str) -> dict[str, str]:
+        (currency, amount), *others = sums.amounts
+        rest = ", ".join(money(value, name) for name, value in others)
+        count = ngettext("%(n)s account", "%(n)s accounts", sums.accounts) % {"n": plain(sums.accounts)}
+        more = _("and %(amounts)s") % {"amounts": rest} if rest else ""
+        return {"value": money(amount, currency), "small": count, "more": more, "note": more or note}
+
+    troubled = ngettext("%(n)s of them in trouble", "%(n)s of them in trouble", figures.renewing_troubled)
+    return {
+        "total": told(figures.total, ""),
+        "troubled": told(figures.troubled, _("score below 65")),
+        "at_risk": told(figures.at_risk, _("churn probability × ARR")),
+        "renewing": told(figures.renewing, troubled % {"n": plain(figures.renewing_troubled)}),
+    }
+
+
 def _today_items(request: StaffRequest, accounts: list[Account]) -> list[dict[str, Any]]:
     reasons = reasons_for(request.viewer, accounts)
-    largest = max((account.value_at_risk or 0 for account in accounts), default=0)
+    values = {
+        account.pk: account.arr if account.value_at_risk is None else account.value_at_risk
+        for account in accounts
+    }
+    largest = max(values.values(), default=0)
     may_edit = request.viewer.can("customers.edit")
     items = []
     for rank, account in enumerate(accounts, start=1):
@@ -158,8 +190,9 @@ def _today_items(request: StaffRequest, accounts: list[Account]) -> list[dict[st
                 "url": reverse("account", args=[account.pk]),
                 "name": account.name,
                 "reason": reasons.get(account.pk) or plain_reason(account),
-                "value_text": money(account.value_at_risk, account.currency),
-                "share": float((account.value_at_risk or 0) / largest) if largest else 0.0,
+                "value_text": money(values[account.pk], account.currency),
+                "value_title": _("ARR") if account.value_at_risk is None else _("Churn probability × ARR"),
+                "share": float(values[account.pk] / largest) if largest else 0.0,
                 "action_label": action[1] if may_edit else "",
                 "action_url": reverse(action[0], args=[account.pk]) if may_edit else "",
             }
@@ -172,7 +205,7 @@ def plain_reason(account: Account) -> str:
     words = []
     if account.health_delta_30 is not None and account.health_delta_30 <= -5:
         words.append(_("score fell by %(points)d in 30 days") % {"points": round(-account.health_delta_30)})
-    elif account.health_band in (Account.Band.AT_RISK, Account.Band.WATCH):
+    elif account.health_band in TROUBLED:
         words.append(_("score %(score)d") % {"score": round(account.health_score or 0)})
     days = -1 if account.renewal_on is None else (account.renewal_on - timezone.localdate()).days
     if 0 <= days <= RENEWAL_DAYS:
@@ -184,7 +217,7 @@ def plain_reason(account: Account) -> str:
 def _table(request: StaffRequest) -> dict[str, Any]:
     state = _state(request)
     accounts = portfolio_accounts(request.viewer, state["view"], state)
-    found = portfolio_page(accounts, sort=state["sort"], after=request.GET.get("after", ""))
+    found = portfolio_page(accounts, sort=state["order"], after=request.GET.get("after", ""))
     counts = view_counts(request.viewer)
     seen = request.GET.get("seen", "")
     shown = len(found.accounts) + (int(seen) if seen.isascii() and seen.isdigit() else 0)
@@ -197,7 +230,7 @@ def _table(request: StaffRequest) -> dict[str, Any]:
         "total": accounts.count() if filtered else counts[state["view"]],
         "shown": shown,
         "next_url": next_url,
-        "sort": state["sort"],
+        "sort": state["order"],
         "state": state,
         "tabs": [
             {

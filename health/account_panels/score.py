@@ -8,6 +8,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from core.charts import Annotation, Point
 from core.formatting import band_label
+from customers.milestones import milestones
 from customers.models import Account
 from customers.registry import AccountPanel
 from health.models import HealthSnapshot
@@ -25,6 +26,7 @@ from health.services.score_accounts import COMPARED_DAYS
 from people.viewer import Viewer
 
 SHOWN_NOTES = 5
+APART_DAYS = 14
 SHOWN_STEPS = 5
 
 
@@ -45,10 +47,15 @@ class ScoreOverview(AccountPanel):
             return {"snapshot": None, "docs_url": reverse("api-docs")}
         history = score_history(account, viewer, until=snapshot.as_of)
         notes = [
-            Annotation(day, band_label(band))
+            Annotation(day, gettext("Moved to %(band)s") % {"band": band_label(band)})
             for day, band in band_changes(history)
             if band != Account.Band.UNKNOWN
         ]
+        notes += (
+            [Annotation(day, text) for day, text in milestones(account, viewer, since=history[0][0])]
+            if history
+            else []
+        )
         return {
             "snapshot": snapshot,
             "known": snapshot.band != Account.Band.UNKNOWN,
@@ -58,7 +65,7 @@ class ScoreOverview(AccountPanel):
             "signals_count": len(snapshot.parts),
             "signals_url": reverse("account-tab", args=[account.pk, "health"]),
             "points": [Point(day, score) for day, score, _band in history],
-            "notes": notes[-SHOWN_NOTES:],
+            "notes": latest_apart(notes),
             "history_heads": [gettext("Day"), gettext("Score")],
             "history_rows": [
                 (date_format(day, "j M Y"), round(score)) for day, score, _band in history[::-4][::-1]
@@ -89,6 +96,15 @@ class HealthTab(AccountPanel):
             "groups": [group for group in groups if group["lines"]],
             "caps": cap_lines(snapshot) if snapshot else [],
         }
+
+
+def latest_apart(notes: list[Annotation]) -> list[Annotation]:
+    """Return the newest notes in order of time, with room between their numbers on the chart."""
+    kept: list[Annotation] = []
+    for note in sorted(notes, key=lambda note: note.on, reverse=True):
+        if len(kept) < SHOWN_NOTES and all((other.on - note.on).days >= APART_DAYS for other in kept):
+            kept.append(note)
+    return kept[::-1]
 
 
 def waterfall_of(snapshot: HealthSnapshot) -> dict[str, object]:

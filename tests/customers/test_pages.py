@@ -125,10 +125,36 @@ def test_filters_narrow_rows_and_figures(login: Login, lead_user: User, account:
     make_accounts(2, health_band=Account.Band.AT_RISK)
     response = login(lead_user).get("/customers/?band=at_risk")
     assert len(response.context["rows"]) == 2
-    assert response.context["figures"].accounts == 2
+    assert response.context["figures"].total.accounts == 2
     assert response.context["total"] == 2
     found = login(lead_user).get("/customers/?search=halden")
     assert [row["name"] for row in found.context["rows"]] == ["Halden Logistics"]
+
+
+def test_money_stays_in_its_currencies(login: Login, lead_user: User) -> None:
+    """No sum mixes euros and dollars."""
+    make_accounts(3)
+    make_accounts(1, currency="USD", arr=Decimal(500))
+    figures = login(lead_user).get("/customers/").context["figures"]
+    assert figures.total.amounts == (("EUR", Decimal(6000)), ("USD", Decimal(500)))
+    assert figures.at_risk.amounts == (("EUR", Decimal(1200)), ("USD", Decimal(200)))
+
+
+def test_without_a_churn_model_the_queue_and_table_still_have_an_order(login: Login, lead_user: User) -> None:
+    """By ARR and by score."""
+    make_accounts(3, churn_probability=None, churn_low=None, churn_high=None, value_at_risk=None)
+    response = login(lead_user).get("/customers/")
+    assert [item["name"] for item in response.context["today"]] == [
+        "Customer 002",
+        "Customer 001",
+        "Customer 000",
+    ]
+    assert [row["name"] for row in response.context["rows"]] == [
+        "Customer 000",
+        "Customer 001",
+        "Customer 002",
+    ]
+    assert "no churn model in service" in response.content.decode()
 
 
 def test_export_disarms_formulas(login: Login, lead_user: User) -> None:

@@ -1,0 +1,86 @@
+"""How accounts and contacts are told about on timelines."""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+
+from core.formatting import MISSING, money
+from customers.models import Account, Contact, RevenueMovement
+from customers.registry import TimelineSubject
+from people.viewer import Viewer
+
+SHOWN_CHANGES = 4
+
+
+class AccountSubject(TimelineSubject):
+    """The account itself; its page need not name it."""
+
+    key = "account"
+
+    def names(self, viewer: Viewer, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
+        """Return no name for those the viewer may see."""
+        visible = Account.objects.visible_to(viewer).filter(pk__in=ids)
+        return dict.fromkeys(visible.values_list("pk", flat=True), ("", ""))
+
+    def detail(self, verb: str, data: Mapping[str, Any]) -> str | None:
+        """Say what was said, what changed, by how much."""
+        if verb == "customers.revenue_moved":
+            return _movement(data)
+        return str(data.get("text") or data.get("product") or "")[:300] or changes_told(Account, data)
+
+
+class ContactSubject(TimelineSubject):
+    """A person."""
+
+    key = "contact"
+
+    def names(self, viewer: Viewer, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
+        """Return the people the viewer may see."""
+        people = Contact.objects.visible_to(viewer).filter(pk__in=ids).prefetch_related("identities")
+        return {contact.pk: (str(contact), reverse("contact", args=[contact.pk])) for contact in people}
+
+    def detail(self, verb: str, data: Mapping[str, Any]) -> str | None:
+        """Say what changed, or which address is new."""
+        return str(data.get("value") or data.get("status") or "") or changes_told(Contact, data)
+
+
+def changes_told(model: type[Account] | type[Contact], data: Mapping[str, Any]) -> str:
+    """Say the first changed fields of an event's detail with old and new value."""
+    changed = data.get("changed")
+    if not isinstance(changed, dict):
+        return ""
+    return ", ".join(_change(model, name, pair) for name, pair in list(changed.items())[:SHOWN_CHANGES])
+
+
+def _change(model: type[Account] | type[Contact], name: str, pair: Any) -> str:
+    fields = {field.name: field for field in model._meta.fields}
+    field = fields.get(name.removesuffix("_id"))
+    label = str(field.verbose_name) if field is not None else name
+    if name.endswith("_id") or not isinstance(pair, list) or len(pair) != 2:
+        return label
+    choices = {str(value): str(text) for value, text in getattr(field, "flatchoices", ())}
+    old, new = (choices.get(str(value)) or _value(value) for value in pair)
+    return f"{label}: {old} → {new}"
+
+
+def _value(value: Any) -> str:
+    """A stored value as people write it: moments as days, nothing as a dash."""
+    if value in (None, ""):
+        return MISSING
+    moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
+    return date_format(timezone.localtime(moment), "j M Y") if moment and moment.tzinfo else str(value)
+
+
+def _movement(data: Mapping[str, Any]) -> str:
+    kinds = {str(value): str(label) for value, label in RevenueMovement.Kind.choices}
+    try:
+        amount = Decimal(str(data.get("amount")))
+    except InvalidOperation:
+        return kinds.get(str(data.get("kind")), "")
+    sign = "+" if amount > 0 else ""
+    return f"{kinds.get(str(data.get('kind')), '')} {sign}{money(amount, str(data.get('currency', 'EUR')), full=True)}"
