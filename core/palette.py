@@ -62,7 +62,7 @@ def search_everything(viewer: Any, query: str, *, limit: int = 5) -> list[Palett
 
     Records need SHORTEST_QUERY characters (or a number); an empty query shows all pages.
     """
-    query = query.strip()[:200]
+    query = query.replace("\x00", "").strip()[:200]
     groups = []
     if len(query) >= SHORTEST_QUERY or query.isdigit():
         for source in sorted(palette_sources, key=lambda part: (part.order, part.key)):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
@@ -106,14 +107,30 @@ def verify_events(*, most_problems: int = 20) -> Verification:
         if len(result.problems) >= most_problems:
             return result
     result.unsealed = Event.objects.filter(position__seq__gte=expected_first).count()
+    for problem in chain(_rows_without_their_other_half(), _changed_details(result)):
+        result.problems.append(problem)
+        if len(result.problems) >= most_problems:
+            break
+    return result
+
+
+def _rows_without_their_other_half() -> Iterator[str]:
+    """Yield the events without a place or a detail: whoever records an event writes all three rows."""
+    for event_id in Event.objects.filter(position=None).order_by("pk").values_list("pk", flat=True):
+        yield f"event {event_id}: it was slipped in, it has no place in the order"
+    for event_id in Event.objects.filter(detail=None).order_by("pk").values_list("pk", flat=True):
+        yield f"event {event_id}: its detail was removed"
+
+
+def _changed_details(result: Verification) -> Iterator[str]:
+    """Yield the details that do not match their digest, and count the erased ones on ``result``."""
     for detail in EventDetail.objects.select_related("event").order_by("pk").iterator(chunk_size=1000):
         if detail.erased_at is not None:
             result.erased_details += 1
+            if detail.data is not None:
+                yield f"event {detail.event_id}: its erased detail holds something"
         elif detail_digest(detail.data or {}, detail.salt) != detail.event.detail_digest:
-            result.problems.append(f"event {detail.event_id}: its detail was changed")
-            if len(result.problems) >= most_problems:
-                break
-    return result
+            yield f"event {detail.event_id}: its detail was changed"
 
 
 def _rows_in(first_seq: int, last_seq: int) -> int:

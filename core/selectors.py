@@ -76,10 +76,10 @@ def event_rows(wanted: EventFilter) -> QuerySet[Event]:
     if wanted.actor:
         kind, _colon, number = wanted.actor.partition(":")
         rows = rows.filter(actor_kind=kind)
-        if number.isdigit():
+        if number.isdecimal():
             rows = rows.filter(actor_id=int(number))
     kind, _colon, number = wanted.subject.partition(":")
-    if number.isdigit():
+    if number.isdecimal():
         by_column = {"ticket": "ticket_id", "account": "account_id"}.get(kind)
         named = {by_column: int(number)} if by_column else {"subject_kind": kind, "subject_id": int(number)}
         rows = rows.filter(**named)

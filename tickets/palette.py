@@ -24,7 +24,7 @@ class TicketSource(PaletteSource):
         found = Ticket.objects.visible_to(viewer).select_related("account", "status")
         tickets = []
         number = query.lstrip("#")
-        if number.isdigit() and len(number) < 18:
+        if number.isdecimal() and len(number) < 18:
             tickets = list(found.filter(number=int(number)))
         tickets += list(found.filter(reference=query.upper())[:1]) if len(query) == 10 else []
         known = [ticket.pk for ticket in tickets]

@@ -125,7 +125,7 @@ def _condition(key: str, viewer: Viewer, now: datetime) -> Q:
         "open": Q(status__category__in=Status.ACTIVE),
         "resolved": Q(status__category="resolved"),
     }
-    if key.startswith("team-") and key[5:].isdigit():
+    if key.startswith("team-") and key[5:].isdecimal():
         return ours & Q(team_id=int(key[5:]))
     if key not in rules:
         raise LookupError(f"no view {key!r}")
@@ -272,7 +272,7 @@ def row_of(ticket: Ticket) -> TicketRow:
 
 
 def _number(value: str) -> int:
-    if not value.isdigit():
+    if not value.isdecimal():
         raise ValueError(f"{value!r} is no id")
     return int(value)
 

@@ -54,7 +54,10 @@ def _answer(
             response = method(*args, **kwargs)
             if 200 <= response.status_code < 300:
                 body = json.loads(json.dumps(response.data, default=str))
-                IdempotencyRecord.objects.filter(pk=claimed.pk).update(status=response.status_code, body=body)
+                mine = IdempotencyRecord.objects.filter(pk=claimed.pk, status=None)
+                if not mine.update(status=response.status_code, body=body):
+                    # This took longer than a claim lives and the request was repeated: one of the two may have effects.
+                    raise Conflict("Another request with this Idempotency-Key has overtaken this one.")
     except BaseException:
         IdempotencyRecord.objects.filter(pk=claimed.pk, status=None).delete()
         raise

@@ -21,7 +21,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     if is_partial(request):
         return render(request, "core/_notification_menu.html", {"rows": rows[:IN_MENU], "unread": unread})
     before = request.GET.get("before", "")
-    if before.isdigit():
+    if before.isdecimal():
         rows = rows.filter(pk__lt=int(before))
     shown = list(rows[: SHOWN + 1])
     next_url = f"?before={shown[SHOWN - 1].pk}" if len(shown) > SHOWN else ""

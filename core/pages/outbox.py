@@ -39,7 +39,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
     ]
     rows = outbox_rows(state, kind)
     before = request.GET.get("before", "")
-    if before.isdigit():
+    if before.isdecimal():
         rows = rows.filter(pk__lt=int(before))
     page_rows = list(rows[: SHOWN + 1])
     context = {

@@ -5,12 +5,13 @@ stored, so that it can be sent again under the same ``messageId`` once the accou
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -27,6 +28,8 @@ FUTURE = timedelta(minutes=10)
 OLDEST = timedelta(days=89)
 SOURCE = "api"
 KINDS = ("track", "identify", "group")
+# NUL as JSON writes it: PostgreSQL stores it neither as text nor as JSON.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True)
@@ -77,23 +80,35 @@ def ingest_usage(
     now = received_at or timezone.now()
     skew = now - sent_at if sent_at is not None else timedelta(0)
     read = [_read(item, now, skew) for item in items]
-    parsed = [entry for entry in read if isinstance(entry, _Item)]
+    for _attempt in range(2):
+        try:
+            with transaction.atomic():
+                return _take(read, by, now)
+        except IntegrityError:
+            # Another batch added the same person at the same moment: now it can be found.
+            continue
     with transaction.atomic():
-        known = set(
-            UsageEvent.objects.filter(
-                source=SOURCE, message_id__in={item.message_id for item in parsed}
-            ).values_list("message_id", flat=True)
-        )
-        fresh: dict[str, _Item] = {}
-        for item in parsed:
-            if item.message_id not in known:
-                fresh.setdefault(item.message_id, item)
-        places = _find_places(fresh.values())
-        for item in fresh.values():
-            _place(item, places)
-        placed = {key: item for key, item in fresh.items() if item.account_id is not None}
-        _learn_people(placed.values(), places, by)
-        _store(placed.values(), now)
+        return _take(read, by, now)
+
+
+def _take(read: "Sequence[_Item | Verdict]", by: Viewer, now: datetime) -> list[Verdict]:
+    """Place and store what has not been taken before, in the caller's transaction."""
+    parsed = [entry for entry in read if isinstance(entry, _Item)]
+    known = set(
+        UsageEvent.objects.filter(
+            source=SOURCE, message_id__in={item.message_id for item in parsed}
+        ).values_list("message_id", flat=True)
+    )
+    fresh: dict[str, _Item] = {}
+    for item in parsed:
+        if item.message_id not in known:
+            fresh.setdefault(item.message_id, item)
+    places = _find_places(fresh.values())
+    for item in fresh.values():
+        _place(item, places)
+    placed = {key: item for key, item in fresh.items() if item.account_id is not None}
+    _learn_people(placed.values(), places, by)
+    _store(placed.values(), now)
     return [_verdict(entry, known, fresh, placed) for entry in read]
 
 
@@ -115,14 +130,17 @@ def _read(item: Any, now: datetime, skew: timedelta) -> "_Item | Verdict":
         return Verdict("", "rejected", "not_an_object")
     message_id = item.get("messageId")
     if not isinstance(message_id, str) or not 0 < len(message_id) <= MAX_TEXT:
-        return Verdict(str(message_id or "")[:MAX_TEXT], "rejected", "bad_message_id")
+        return Verdict(_writable(str(message_id or ""))[:MAX_TEXT], "rejected", "bad_message_id")
     reason = _fault(item)
     if reason:
-        return Verdict(message_id, "rejected", reason)
+        return Verdict(_writable(message_id), "rejected", reason)
     moment = _moment(item.get("timestamp"), now - skew)
     if moment is None:
         return Verdict(message_id, "rejected", "bad_timestamp")
-    occurred_at = moment + skew
+    try:
+        occurred_at = moment + skew
+    except OverflowError:
+        return Verdict(message_id, "rejected", "bad_timestamp")
     if occurred_at > now + FUTURE:
         occurred_at = now
     if occurred_at < now - OLDEST:
@@ -151,7 +169,10 @@ def _fault(item: dict[str, Any]) -> str:
     """Name what is wrong with an item's fields; empty when nothing is."""
     if item.get("type") not in KINDS:
         return "unknown_type"
-    if len(json.dumps(item, ensure_ascii=False).encode()) > MAX_ITEM_BYTES:
+    text = json.dumps(item, ensure_ascii=False)
+    if _writable(text) != text or _NUL.search(text):
+        return "bad_text"
+    if len(text.encode()) > MAX_ITEM_BYTES:
         return "too_large"
     if item["type"] == "track" and not str(item.get("event") or "").strip():
         return "no_event"
@@ -160,6 +181,11 @@ def _fault(item: dict[str, Any]) -> str:
     if not all(isinstance(item.get(name) or {}, dict) for name in ("properties", "traits")):
         return "bad_properties"
     return ""
+
+
+def _writable(text: str) -> str:
+    """Replace what is no Unicode text (a lone surrogate, which JSON can spell) by question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -227,11 +253,14 @@ def _learn_people(items: Iterable[_Item], places: _Places, by: Viewer) -> None:
                 for contact in created
             ],
         )
+        # Conflicts are not ignored here: they would leave a contact without its address.
+        ContactIdentity.objects.bulk_create(
+            [
+                ContactIdentity(contact=places.contacts["email", email], kind="email", value=email)
+                for email in unknown
+            ]
+        )
     rows = [
-        ContactIdentity(contact=places.contacts["email", email], kind="email", value=email)
-        for email in unknown
-    ]
-    rows += [
         ContactIdentity(contact=places.contacts["email", email], kind="user", value=item.user_key)
         for email, item in identified.items()
         if item.user_key and item.user_key != email and ("user", item.user_key) not in places.contacts

@@ -6,7 +6,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.events import CONTACTS_MERGED, CONTACTS_UNMERGED
-from customers.models import Contact, ContactIdentity, ContactMerge
+from customers.models import ConsentEvent, Contact, ContactIdentity, ContactMerge
+from customers.services.record_consent import record_consent
 from people.viewer import Viewer
 
 
@@ -14,6 +15,7 @@ from people.viewer import Viewer
 def merge_contacts(*, source: Contact, target: Contact, by: Viewer) -> ContactMerge:
     """Let ``target`` take over ``source``: its addresses move, its rows stay and point to the target.
 
+    Where the source has unsubscribed or complained, so has the target from now on, also when the merge is taken back.
     Both must be unmerged, so that pointers never form a circle. Raises ValidationError.
     """
     by.require("customers.edit")
@@ -30,6 +32,7 @@ def merge_contacts(*, source: Contact, target: Contact, by: Viewer) -> ContactMe
     merge = ContactMerge.objects.create(
         source=source, target=target, identity_ids=moved, merged_at=timezone.now()
     )
+    _carry_refusals(source, target, by)
     CONTACTS_MERGED.record(
         by=by,
         subject_id=target.pk,
@@ -37,6 +40,24 @@ def merge_contacts(*, source: Contact, target: Contact, by: Viewer) -> ContactMe
         detail={"source": source.pk, "target": target.pk},
     )
     return merge
+
+
+def _carry_refusals(source: Contact, target: Contact, by: Viewer) -> None:
+    """Repeat the source's last word on the target, channel by channel and topic by topic, where that word is no."""
+    last: dict[tuple[str, str], str] = {}
+    for event in ConsentEvent.objects.filter(contact=source).order_by("pk"):
+        last[event.channel, event.topic] = event.status
+    for (channel, topic), status in last.items():
+        if status in (ConsentEvent.Status.WITHDRAWN, ConsentEvent.Status.COMPLAINED):
+            record_consent(
+                contact=target,
+                status=status,
+                source="merge",
+                basis=f"contact:{source.pk}",
+                channel=channel,
+                topic=topic,
+                by=by,
+            )
 
 
 @transaction.atomic

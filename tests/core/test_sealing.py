@@ -46,6 +46,15 @@ def test_an_untouched_log_verifies() -> None:
             "detail was changed",
         ),
         ("UPDATE core_eventblock SET hash = '0'", "an event was changed"),
+        (
+            "DELETE FROM core_eventdetail WHERE event_id = (SELECT min(id) FROM core_event)",
+            "detail was removed",
+        ),
+        (
+            "UPDATE core_eventdetail SET erased_at = CURRENT_TIMESTAMP "
+            "WHERE event_id = (SELECT min(id) FROM core_event)",
+            "erased detail holds something",
+        ),
     ],
 )
 def test_a_change_is_found(statement: str, problem: str) -> None:
@@ -82,3 +91,12 @@ def test_the_command_says_so(capsys: Any) -> None:
     sql("UPDATE core_event SET verb = 'test.other' WHERE subject_id = 2")
     with pytest.raises(CommandError):
         call_command("verify_events")
+
+
+def test_an_event_without_a_place_is_found() -> None:
+    with transaction.atomic():
+        slipped_in = HAPPENED.record(by=SYSTEM, subject_id=9)
+    EventPosition.objects.filter(pk=slipped_in.pk).delete()
+    assert verify_events().problems == [
+        f"event {slipped_in.pk}: it was slipped in, it has no place in the order"
+    ]

@@ -1,5 +1,6 @@
 """Product usage over REST: verdicts, identity, clock correction, roll-ups."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from customers.models import (
     UsageDailyRevision,
     UsageEvent,
 )
+from customers.services import ingest_usage as ingest_module
 from customers.services.ingest_usage import ingest_usage
 from customers.tasks import roll_up_usage
 from people.viewer import system_viewer
@@ -82,6 +84,49 @@ def test_items_are_judged_one_by_one(backend: APIClient, tenant: Account) -> Non
     again = backend.post(URL, {"batch": [good]})
     assert again.json()["items"][0]["status"] == "duplicate"
     assert UsageEvent.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"event": "a\ud800b"}, "bad_text"),
+        ({"messageId": "m\ud800"}, "bad_text"),
+        ({"userId": "u\x001"}, "bad_text"),
+        ({"properties": {"a": ["\x00"]}}, "bad_text"),
+        ({"timestamp": "9999-12-31T23:59:59Z"}, "bad_timestamp"),
+    ],
+)
+def test_an_item_that_cannot_be_stored_does_not_fail_the_others(
+    backend: APIClient, tenant: Account, fields: dict[str, Any], reason: str
+) -> None:
+    sent_at = (timezone.now() - timedelta(days=1)).isoformat()
+    batch = [{**track("bad"), **fields}, track("good", event="a\\u0000b")]
+    answer = backend.post(
+        URL, json.dumps({"batch": batch, "sentAt": sent_at}), content_type="application/json"
+    )
+    assert [(row["status"], row["reason"]) for row in answer.json()["items"]] == [
+        ("rejected", reason),
+        ("accepted", ""),
+    ]
+
+
+def test_a_person_whom_two_batches_name_at_once_is_one_contact(
+    tenant: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = ingest_module._find_places
+
+    def meanwhile(items: Any) -> Any:
+        found = looked(items)
+        monkeypatch.setattr(ingest_module, "_find_places", looked)
+        other = Contact.objects.create(account=tenant)
+        ContactIdentity.objects.create(contact=other, kind="email", value="ida@halden.example")
+        return found
+
+    monkeypatch.setattr(ingest_module, "_find_places", meanwhile)
+    item = track("i", type="identify", traits={"email": "ida@halden.example", "name": "Ida"})
+    assert [row.status for row in ingest_usage(items=[item], by=system_viewer("test"))] == ["accepted"]
+    assert Contact.objects.filter(identities=None).count() == 0
+    assert ContactIdentity.objects.filter(kind="email", value="ida@halden.example").count() == 1
 
 
 def test_a_rejected_item_may_come_again_when_its_account_exists(backend: APIClient, db: None) -> None:

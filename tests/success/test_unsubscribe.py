@@ -8,6 +8,8 @@ from django.utils import timezone
 
 from core.models import Event
 from customers.models import Account, ConsentEvent, Contact
+from customers.services.merge_contacts import merge_contacts
+from people.models import User
 from success.gate_facts import consent_status
 from success.models import Outreach
 from success.services.withdraw_consent import token_in_subject, withdraw_by_token
@@ -98,3 +100,20 @@ def test_an_unsubscribe_mail_that_became_a_ticket_is_heeded(
     assert answer.status_code == 201, answer.content
     pump()
     assert consent_status(outreach.contact, "email", "success") == "withdrawn"
+
+
+def test_the_link_speaks_for_whoever_took_the_recipient_over(
+    outreach: Outreach, account: Account, csm: User
+) -> None:
+    other = Contact.objects.create(account=account, name="Mette H.")
+    merge_contacts(source=outreach.contact, target=other, by=csm.as_viewer())
+    assert withdraw_by_token(token=token_for(outreach), source="test")
+    assert consent_status(other, "email", "success") == "withdrawn"
+
+
+def test_a_merge_does_not_forget_who_said_no(outreach: Outreach, account: Account, csm: User) -> None:
+    other = Contact.objects.create(account=account, name="Mette H.")
+    ConsentEvent.objects.create(contact=other, status="granted", source="contract", at=timezone.now())
+    assert withdraw_by_token(token=token_for(outreach), source="test")
+    merge_contacts(source=outreach.contact, target=other, by=csm.as_viewer())
+    assert consent_status(other, "email", "success") == "withdrawn"

@@ -9,11 +9,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from core.models import Event
+from core.models import Event, IdempotencyRecord
 from ml.models import Feedback
 from people.models import Team, User
 from tickets.models import Category, Inbox, Message, Ticket
 from tickets.services.change_status import change_status
+from tickets.services.create_ticket import create_ticket
 from tickets.services.receive_message import Received
 
 Api = Callable[..., APIClient]
@@ -82,6 +83,20 @@ def test_idempotency_key_makes_one_ticket(rest: APIClient) -> None:
     assert (first.status_code, again.status_code, other.status_code) == (201, 201, 409)
     assert first.data["id"] == again.data["id"]
     assert Ticket.objects.count() == 1
+
+
+def test_a_request_that_outlives_its_claim_has_no_effects(
+    rest: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a minute the claim is given to whoever repeats the request; then the first must not count as well."""
+
+    def slow(**values: Any) -> Received:
+        IdempotencyRecord.objects.get().delete()
+        return create_ticket(**values)
+
+    monkeypatch.setattr("tickets.api.views.create_ticket", slow)
+    answer = rest.post("/api/v1/tickets/", NEW, headers={"Idempotency-Key": "k1"})
+    assert (answer.status_code, Ticket.objects.count()) == (409, 0)
 
 
 def test_external_id_makes_one_ticket(rest: APIClient) -> None:
@@ -239,3 +254,16 @@ def test_outsider_sees_a_private_ticket_through_no_door(
     assert outsider.get("/api/v1/tickets/").json()["results"] == []
     assert [row["id"] for row in insider.get("/api/v1/tickets/").json()["results"]] == [ticket.pk]
     assert Message.objects.count() == 1
+
+
+def test_an_external_id_of_a_private_ticket_shows_nothing_of_it(
+    ticket: Ticket, write: Write, private_team: Team, agent: User, login: Callable[[User], Client]
+) -> None:
+    secret = write(sender="ceo@halden.example", external_id="<secret@halden.example>").ticket
+    Ticket.objects.filter(pk=secret.pk).update(team=private_team, assignee=None)
+    channel = secret.messages.get().channel
+    body = {"kind": "inbound", "body": "x", "channel": channel, "external_id": "<secret@halden.example>"}
+    answer = login(agent).post(
+        f"/api/v1/tickets/{ticket.pk}/messages/", body, content_type="application/json"
+    )
+    assert answer.status_code == 404

@@ -167,6 +167,17 @@ def test_policy_of_the_tier_wins_and_its_calendar_counts(
     assert other.sla_policy == policy
 
 
+def test_a_promise_that_the_calendar_cannot_hold_keeps_nobody_out(write: Callable[..., Received]) -> None:
+    calendar = Calendar.objects.create(name="A minute", timezone="UTC", windows={"0": [["09:00", "09:01"]]})
+    gold = SLAPolicy.objects.create(name="Gold", position=1, tiers=["enterprise"], calendar=calendar)
+    SLATarget.objects.create(
+        policy=gold, priority="normal", first_response_seconds=600, resolution_seconds=720_000
+    )
+    ticket = write().ticket
+    assert ticket.sla_policy == gold
+    assert ticket.next_due_at is None
+
+
 def test_waiting_pauses_the_solution_and_resolving_meets_it(
     policy: SLAPolicy, ticket: Ticket, viewer: Viewer
 ) -> None:

@@ -29,7 +29,7 @@ class ByIdOrName(serializers.Field[models.Model | None, int | str | None, Any, A
         if isinstance(data, bool) or not isinstance(data, int | str):
             raise serializers.ValidationError(_("Give an id or a name."))
         rows = self.model._default_manager.all()
-        wanted = {"pk": int(data)} if str(data).isdigit() else {f"{self.name}__iexact": str(data).strip()}
+        wanted = {"pk": int(data)} if str(data).isdecimal() else {f"{self.name}__iexact": str(data).strip()}
         row = rows.filter(**wanted).first()
         if row is None:
             raise serializers.ValidationError(_("There is no %s here.") % f"“{data}”")

@@ -156,7 +156,8 @@ class TicketMessages(APIView):
         wanted = _read(serializers.TicketMessageIn, request)
         viewer = viewer_of(request)
         message, new = _add_message(ticket_of(viewer, pk), wanted, viewer)
-        shown = messages_of(message.ticket).get(pk=message.pk)
+        # An external_id may be known from a ticket that this viewer does not see.
+        shown = messages_of(ticket_of(viewer, message.ticket_id)).get(pk=message.pk)
         code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
         return Response(serializers.TicketMessageOut(shown).data, status=code)
 

@@ -141,7 +141,7 @@ def _filter_words(name: str, value: str) -> str:
         "team": Team,
         "category": Category,
     }
-    if name in models and value.isdigit():
+    if name in models and value.isdecimal():
         return str(models[name]._default_manager.filter(pk=int(value)).first() or value)
     return value
 

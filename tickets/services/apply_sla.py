@@ -1,16 +1,19 @@
 """Find the promise that holds for a ticket and write its deadlines."""
 
+import logging
 from datetime import datetime
 
 from django.db import transaction
 
-from core.calendars import OpeningHours
+from core.calendars import CalendarError, OpeningHours
 from core.models import Event
 from people.viewer import Viewer
 from tickets.events import STATUS_CHANGED
 from tickets.models import SLAPolicy, Status, Ticket
 from tickets.sla import Clock, Promise, StatusChange, run_clock
 from tickets.ticket_rows import lock_ticket, save_ticket
+
+logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -43,11 +46,18 @@ def set_deadlines(ticket: Ticket) -> None:
 
 
 def ticket_clock(ticket: Ticket) -> Clock | None:
-    """Return the clock of a ticket, or None when nothing is promised for its priority."""
+    """Return the clock of a ticket, or None when nothing is promised for its priority, or nothing that can be kept.
+
+    A calendar that does not hold the promised hours must not keep customers' messages out.
+    """
     promise = promise_for(ticket)
     if promise is None:
         return None
-    return run_clock(opened_at=ticket.created_at, changes=_status_changes(ticket), promise=promise)
+    try:
+        return run_clock(opened_at=ticket.created_at, changes=_status_changes(ticket), promise=promise)
+    except CalendarError as error:
+        logger.warning("SLA policy %s cannot be kept: %s", ticket.sla_policy_id, error)
+        return None
 
 
 def promise_for(ticket: Ticket) -> Promise | None:
