@@ -38,6 +38,8 @@ PAIR = Rule("pair", 5, timedelta(minutes=5), timedelta(hours=1), timedelta(hours
 ADDRESS = Rule("address", 50, timedelta(minutes=5), timedelta(hours=1), timedelta(hours=2))
 PERSON = Rule("person", 40, timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=2))
 
+LINK = Rule("link", 20, timedelta(minutes=5), timedelta(hours=1), timedelta(hours=1))
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -70,21 +72,24 @@ def count_attempt(attempt: Attempt) -> tuple[int, datetime | None]:
 
     Returns how many tries are left before a pause and the pause that begins should this one fail.
     """
-    now = timezone.now()
     left, until = PAIR.free, None
     with transaction.atomic():
         for rule, key in attempt.counters():
-            LoginPause.objects.get_or_create(key=key, defaults={"last_failure_at": now})
-            row = LoginPause.objects.select_for_update().get(key=key)
-            row.failures = row.failures + 1 if now - row.last_failure_at < rule.forget_after else 1
-            row.last_failure_at = now
-            pause = rule.pause(row.failures)
-            row.paused_until = now + pause if pause else None
-            row.save()
+            row = _count(rule, key)
             left = min(left, max(0, rule.free - row.failures))
             if row.paused_until is not None:
                 until = max(until or row.paused_until, row.paused_until)
     return left, until
+
+
+def may_ask_for_link(address: str) -> bool:
+    """Count a request for a password link; False while this network address has asked too often."""
+    key = _key("link", address)
+    if LoginPause.objects.filter(key=key, paused_until__gt=timezone.now()).exists():
+        return False
+    with transaction.atomic():
+        _count(LINK, key)
+    return True
 
 
 def forgive_attempt(attempt: Attempt) -> None:
@@ -105,6 +110,19 @@ def forget_old_pauses() -> int:
     """Delete counters that no rule looks at any more; returns how many."""
     longest = max(rule.forget_after for rule in (PAIR, ADDRESS, PERSON))
     return LoginPause.objects.filter(last_failure_at__lt=timezone.now() - longest).delete()[0]
+
+
+def _count(rule: Rule, key: str) -> LoginPause:
+    """Add one to a counter, in the caller's transaction, and set the pause it has earned."""
+    now = timezone.now()
+    LoginPause.objects.get_or_create(key=key, defaults={"last_failure_at": now})
+    row = LoginPause.objects.select_for_update().get(key=key)
+    row.failures = row.failures + 1 if now - row.last_failure_at < rule.forget_after else 1
+    row.last_failure_at = now
+    pause = rule.pause(row.failures)
+    row.paused_until = now + pause if pause else None
+    row.save()
+    return row
 
 
 def _key(*parts: str) -> str:

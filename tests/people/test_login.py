@@ -205,6 +205,12 @@ def test_a_flood_of_requests_is_one_mail(agent: User, client: Client) -> None:
     assert len(mail.outbox) == 1
 
 
+def test_an_address_that_asks_too_often_is_answered_and_ignored(client: Client, db: None) -> None:
+    for number in range(30):
+        assert client.post("/password/", {"email": f"person{number}@desk.example"}).status_code == 200
+    assert Event.objects.filter(verb="people.password_link_requested").count() == 20
+
+
 @pytest.mark.parametrize("token", ["", "null", "None", "x:y:z", "MQ:1aaaaa:bbbb"])
 def test_made_up_tokens_open_nothing(agent: User, client: Client, token: str) -> None:
     assert user_of_token(token, "reset") is None
