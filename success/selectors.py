@@ -17,11 +17,11 @@ from success.models import CTA, Enrolment, Outreach, Playbook, SendDecision, Ste
 
 @dataclass(frozen=True)
 class CockpitFigures:
-    """The strip above the tasks. ``at_risk`` is the value at risk of the accounts with open tasks, per currency mixed in."""
+    """The strip above the tasks. ``at_risk`` is the value at risk of the accounts with open tasks: (currency, amount)."""
 
     open: int
     overdue: int
-    at_risk: Decimal
+    at_risk: list[tuple[str, Decimal]]
     sent_week: int
     withheld_week: int
     waiting: int
@@ -42,6 +42,8 @@ def cockpit_figures(viewer: Viewer, *, owner_id: int | None, today: date) -> Coc
     ctas = open_ctas(viewer, owner_id=owner_id).order_by()
     totals = ctas.aggregate(open=Count("pk"), overdue=Count("pk", filter=Q(due_on__lt=today)))
     accounts = Account.objects.filter(pk__in=ctas.values("account_id"))
+    totals_by = accounts.values("currency").annotate(total=Sum("value_at_risk")).order_by("-total")
+    by_currency = totals_by.values_list("currency", "total")
     mails = Outreach.objects.visible_to(viewer)
     if owner_id is not None:
         mails = mails.filter(account__csm_id=owner_id)
@@ -54,7 +56,7 @@ def cockpit_figures(viewer: Viewer, *, owner_id: int | None, today: date) -> Coc
     return CockpitFigures(
         open=totals["open"],
         overdue=totals["overdue"],
-        at_risk=accounts.aggregate(total=Sum("value_at_risk"))["total"] or Decimal(0),
+        at_risk=[(currency, total) for currency, total in by_currency if total],
         sent_week=counts["sent"],
         withheld_week=counts["withheld"],
         waiting=counts["waiting"],

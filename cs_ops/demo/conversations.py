@@ -16,14 +16,12 @@ CATEGORY_TOPIC = {topic.category: topic for topic in TOPICS}
 
 @dataclass
 class Line:
-    """One message: ``kind`` inbound, outbound or note; ``seconds`` of waiting since the line before it.
-
-    ``waits_on_us`` says whose time that was: ours counts in business hours, the customer's in its own days.
-    """
+    """One message: ``kind`` inbound, outbound or note. ``quotes``: it carries the mail it answers; ``at`` is given later."""
 
     kind: str
     text: str
     quotes: bool = False
+    is_thanks: bool = False
     at: datetime | None = None
 
 
@@ -151,9 +149,8 @@ def _go_on(
         more = _fill(moods.PROGRESS[int(progress[turn])], slots)
         talk.lines.append(Line("outbound", f"{greeting}\n\n{again} {more}"))
     if rng.random() < 0.55:
-        talk.lines.append(
-            Line("inbound", _signed(_one(moods.CLOSINGS[talk.mood], slots, rng), first, rng), quotes=True)
-        )
+        thanks = _signed(_one(moods.CLOSINGS[talk.mood], slots, rng), first, rng)
+        talk.lines.append(Line("inbound", thanks, quotes=True, is_thanks=True))
     end = f"{greeting}\n\n{_fill(issue.solved, slots)} {_one(moods.RESOLVED, slots, rng)}"
     talk.lines.append(Line("outbound", end))
 

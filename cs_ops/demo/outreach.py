@@ -91,9 +91,27 @@ def add_outreach(seed: int, customers: Customers, playbook: Playbook, now: datet
             at,
             now,
         )
+    past.ctas += _renewal_tasks(accounts, now)
     with transaction.atomic():
         _write(past)
     return len(past.enrolments)
+
+
+def _renewal_tasks(accounts: dict[int, Account], now: datetime) -> Iterator[CTA]:
+    """Yield the tasks that CSMs have set themselves for renewals of the next two months: an offer three weeks before."""
+    for account in accounts.values():
+        days = (account.renewal_on - now.date()).days if account.renewal_on else 999
+        if account.churned_on is None and account.csm is not None and 0 < days <= 60:
+            yield CTA(
+                kind=CTA.Kind.LIFECYCLE,
+                account=account,
+                title="Prepare the renewal offer",
+                reason=f"Renewal on {account.renewal_on:%d %b}, in {days} days",
+                reason_key=f"renewal:{account.renewal_on}",
+                owner=account.csm,
+                due_on=business_days_after(now.date() + timedelta(days=max(0, days - 21)), 0),
+                created_at=now - timedelta(days=75 - days),
+            )
 
 
 def _falls(accounts: dict[int, Account]) -> Iterator[Fall]:
@@ -179,7 +197,7 @@ def _task(
         due_on=due,
         created_at=at,
     )
-    if age < timedelta(days=21) and (red or rng.random() < 0.5):
+    if age < timedelta(days=30) and (red or rng.random() < 0.5):
         return cta
     gone = account.churned_on is not None
     outcome = str(rng.choice(list(OUTCOMES), p=[0.05, 0.05, 0.75, 0.15] if gone else [0.5, 0.2, 0.05, 0.25]))

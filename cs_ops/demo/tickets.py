@@ -42,6 +42,7 @@ OPEN_SHARE = 140 / 3000
 OPEN_DAYS = 11.0  # the longer ago, the rarer: exp(-age / 11 working days)
 STUCK = 0.09
 FRESH_DAYS = 1.5
+LATE_SECONDS = 54_000  # nobody leaves a broken promise lying for much longer than this much business time
 ROLE_WEIGHT = {"sponsor": 0.3, "buyer": 0.4, "champion": 2.0, "admin": 2.2, "user": 1.4}
 HOURS_OF_DAY = np.array(
     [1, 1, 1, 1, 1, 1, 3, 10, 30, 44, 46, 40, 26, 36, 42, 40, 32, 20, 10, 6, 5, 4, 2, 1], dtype=float
@@ -281,12 +282,16 @@ class TicketWorld:
         if used < case.promise.first_response_seconds:
             odds = {"new": 0.6, "open": 0.3, "waiting": 0.1}
         elif used < 0.8 * case.promise.resolution_seconds:
-            odds = {"new": 0.05, "open": 0.6, "waiting": 0.28, "on_hold": 0.07}
+            odds = {"new": 0.04, "open": 0.72, "waiting": 0.2, "on_hold": 0.04}
+        elif used < case.promise.resolution_seconds + LATE_SECONDS:
+            odds = {"open": 0.45, "waiting": 0.4, "on_hold": 0.15}
         else:
-            odds = {"open": 0.16, "waiting": 0.58, "on_hold": 0.26}
+            odds = {"waiting": 0.7, "on_hold": 0.3}
         state = str(rng.choice(list(odds), p=np.array(list(odds.values())) / sum(odds.values())))
         self._time(lines, case, rng)
         del lines[-1]  # the solution
+        if lines[-1].is_thanks:
+            del lines[-1]
         if state == "new":
             del lines[1:]
         elif state == "open" and rng.random() < 0.75:
