@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 
-from core.formatting import MISSING, money
+from core.formatting import MISSING, money, plain
 from customers.models import Account, Contact, RevenueMovement
 from customers.registry import TimelineSubject
 from people.viewer import Viewer
@@ -82,5 +82,6 @@ def _movement(data: Mapping[str, Any]) -> str:
         amount = Decimal(str(data.get("amount")))
     except InvalidOperation:
         return kinds.get(str(data.get("kind")), "")
-    sign = "+" if amount > 0 else ""
-    return f"{kinds.get(str(data.get('kind')), '')} {sign}{money(amount, str(data.get('currency', 'EUR')), full=True)}"
+    currency = str(data.get("currency") or "")
+    shown = money(amount, currency, full=True) if currency else plain(amount)
+    return f"{kinds.get(str(data.get('kind')), '')} {'+' if amount > 0 else ''}{shown}".strip()

@@ -154,7 +154,7 @@ def _head(request: StaffRequest, found: Account) -> dict[str, Any]:
     renewal, left = "–", ""
     if found.renewal_on is not None:
         days = (found.renewal_on - timezone.localdate()).days
-        renewal = date_format(found.renewal_on, "j M" if abs(days) < 300 else "j M Y")
+        renewal = date_format(found.renewal_on, "j M" if abs(days) < 366 else "j M Y")
         left = _("%(days)s d") % {"days": plain(days)}
     return {
         "account": found,

@@ -62,7 +62,13 @@ def record_revenue_movement(
         by=by,
         subject_id=account.pk,
         account_id=account.pk,
-        detail={"kind": kind, "amount": amount, "effective_on": effective_on, "notice_on": notice_on},
+        detail={
+            "kind": kind,
+            "amount": amount,
+            "currency": account.currency,
+            "effective_on": effective_on,
+            "notice_on": notice_on,
+        },
     )
     return movement
 

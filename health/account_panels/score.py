@@ -1,6 +1,6 @@
 """Why the score is what it is: the waterfall of 30 days on the overview, every signal on a tab."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -27,6 +27,7 @@ from people.viewer import Viewer
 
 SHOWN_NOTES = 5
 APART_DAYS = 14
+LASTING_DAYS = 28
 SHOWN_STEPS = 5
 
 
@@ -48,8 +49,7 @@ class ScoreOverview(AccountPanel):
         history = score_history(account, viewer, until=snapshot.as_of)
         notes = [
             Annotation(day, gettext("Moved to %(band)s") % {"band": band_label(band)})
-            for day, band in band_changes(history)
-            if band != Account.Band.UNKNOWN
+            for day, band in lasting_bands(band_changes(history))
         ]
         notes += (
             [Annotation(day, text) for day, text in milestones(account, viewer, since=history[0][0])]
@@ -96,6 +96,16 @@ class HealthTab(AccountPanel):
             "groups": [group for group in groups if group["lines"]],
             "caps": cap_lines(snapshot) if snapshot else [],
         }
+
+
+def lasting_bands(changes: list[tuple[date, str]]) -> list[tuple[date, str]]:
+    """Return the changes to a known band that held for LASTING_DAYS or still hold; a score near a limit comes and goes."""
+    kept: list[tuple[date, str]] = []
+    for place, (day, band) in enumerate(changes):
+        lasted = place + 1 == len(changes) or (changes[place + 1][0] - day).days >= LASTING_DAYS
+        if lasted and band != Account.Band.UNKNOWN and (not kept or kept[-1][1] != band):
+            kept.append((day, band))
+    return kept
 
 
 def latest_apart(notes: list[Annotation]) -> list[Annotation]:
