@@ -276,6 +276,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 # --- Models ---------------------------------------------------------------------------------------------------------
 ENCODER_MODEL = env.str("ENCODER_MODEL", default="")
 SENTIMENT_MODEL = env.str("SENTIMENT_MODEL", default="")
+SENTIMENT_LABELS = env.dict("SENTIMENT_LABELS", default={})  # LABEL_0=negative,LABEL_1=positive
 ML_THREADS = env.int("ML_THREADS", default=1)
 
 # --- REST -----------------------------------------------------------------------------------------------------------
