@@ -41,14 +41,14 @@ def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Acc
         today = timezone.now().date()
         until = today + timedelta(days=min(_number("renewal", wanted["renewal"]), 3650))
         accounts = accounts.filter(renewal_on__gte=today, renewal_on__lte=until)
-    words = wanted.get("search", "").strip()
+    words = wanted.get("search", "").replace("\x00", "").strip()
     if words:
         accounts = accounts.filter(Q(name__icontains=words) | Q(domain__icontains=words))
     return accounts
 
 
 def _number(name: str, value: str) -> int:
-    if not value.isascii() or not value.isdigit():
+    if not value.isascii() or not value.isdigit() or len(value) > 18:
         raise ValidationError({name: f"{value!r} is not a number"})
     return int(value)
 

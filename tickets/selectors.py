@@ -125,7 +125,7 @@ def _condition(key: str, viewer: Viewer, now: datetime) -> Q:
         "open": Q(status__category__in=Status.ACTIVE),
         "resolved": Q(status__category="resolved"),
     }
-    if key.startswith("team-") and key[5:].isdecimal():
+    if key.startswith("team-") and key[5:].isdecimal() and len(key) < 24:
         return ours & Q(team_id=int(key[5:]))
     if key not in rules:
         raise LookupError(f"no view {key!r}")
@@ -272,14 +272,18 @@ def row_of(ticket: Ticket) -> TicketRow:
 
 
 def _number(value: str) -> int:
-    if not value.isdecimal():
+    # A number that no column holds would fail in the database driver.
+    if not value.isdecimal() or len(value) > 18:
         raise ValueError(f"{value!r} is no id")
     return int(value)
 
 
 def _moment(value: str) -> datetime:
     moment = datetime.fromisoformat(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(f"{value!r} is out of range") from error
 
 
 FILTERS: dict[str, Any] = {
@@ -307,6 +311,8 @@ def filter_tickets(tickets: QuerySet[Ticket], filters: Mapping[str, str]) -> Que
             refused[name] = gettext("There is no such filter.")
             continue
         try:
+            if "\x00" in value:
+                raise ValueError("PostgreSQL knows no text with NUL")
             tickets = tickets.filter(FILTERS[name](value))
         except ValueError:
             refused[name] = gettext("This value cannot be used.")

@@ -105,10 +105,13 @@ class ContactList(APIView):
         contacts = Contact.objects.visible_to(viewer_of(request)).prefetch_related("identities")
         account = request.query_params.get("account", "")
         if account:
-            contacts = contacts.filter(account_id=int(account) if account.isdecimal() else 0)
+            contacts = contacts.filter(
+                account_id=int(account) if account.isdecimal() and len(account) < 19 else 0
+            )
         if request.query_params.get("email"):
             contacts = contacts.filter(
-                identities__kind="email", identities__value=request.query_params["email"].strip().lower()
+                identities__kind="email",
+                identities__value=request.query_params["email"].replace("\x00", "").strip().lower(),
             )
         pages = KeysetPagination()
         rows = pages.paginate_queryset(contacts, request, view=self)
@@ -277,7 +280,7 @@ class UsageBatch(APIView):
             "Segment-shaped items, at most 2500 of at most 32 KB. Sending an item twice is harmless: it is a "
             "duplicate by its messageId. An item's account is the one whose external_id is groupId, else that of the "
             "contact with this userId or e-mail, else that of the address's domain. Reasons of a rejection: "
-            "not_an_object, bad_message_id, unknown_type, too_large, no_event, no_identity, bad_properties, "
+            "not_an_object, bad_message_id, unknown_type, bad_text, too_large, no_event, no_identity, bad_properties, "
             "bad_timestamp, too_old (89 days), unknown_account (not stored: send it again when the account exists)."
         ),
     )

@@ -12,11 +12,15 @@ from tickets.models import Ticket
 
 
 class UnsubscribeMail(Subscriber):
-    """Withdraws consent when a new ticket's subject is "unsubscribe TOKEN" with a token that we signed."""
+    """Withdraws consent when a new ticket's subject is "unsubscribe TOKEN" with a token that we signed.
+
+    Not replayable: an old no must not undo what the contact has agreed to since.
+    """
 
     key = "success.unsubscribe_mail"
     label = _("Unsubscribe by mail")
     verbs = frozenset({"tickets.created"})
+    replayable = False
 
     def apply(self, events: Sequence[Event], prepared: Any) -> None:
         """Read the subjects; everything else is left to the people who answer tickets."""

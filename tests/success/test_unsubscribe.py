@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from core.models import Event
+from core.services.dead_letters import NotReplayableError, replay_subscriber
 from customers.models import Account, ConsentEvent, Contact
 from customers.services.merge_contacts import merge_contacts
 from people.models import User
@@ -117,3 +118,8 @@ def test_a_merge_does_not_forget_who_said_no(outreach: Outreach, account: Accoun
     assert withdraw_by_token(token=token_for(outreach), source="test")
     merge_contacts(source=outreach.contact, target=other, by=csm.as_viewer())
     assert consent_status(other, "email", "success") == "withdrawn"
+
+
+def test_mails_to_unsubscribe_are_not_heeded_twice(admin: User) -> None:
+    with pytest.raises(NotReplayableError):
+        replay_subscriber(key="success.unsubscribe_mail", from_seq=0, by=admin.as_viewer())

@@ -208,6 +208,22 @@ def test_list_filters_are_an_allow_list(
     assert set(refused.data["errors"]) == {"team", "password", "updated_since"}
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"team={10**30}",
+        "team=²",
+        "status=%00",
+        "updated_since=9999-12-31T23:59:59-14:00",
+        f"account={10**19}",
+    ],
+)
+def test_a_filter_that_no_database_understands_is_refused(rest: APIClient, query: str) -> None:
+    answer = rest.get(f"/api/v1/tickets/?{query}")
+    assert answer.status_code == 400
+    assert set(answer.json()["errors"]) == {query.partition("=")[0]}
+
+
 def test_pages_hold_each_ticket_once(rest: APIClient, write: Write) -> None:
     wanted = [write(str(index)).ticket.pk for index in range(7)]
     found: list[int] = []

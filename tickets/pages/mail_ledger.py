@@ -25,7 +25,9 @@ def mail_ledger(request: StaffRequest) -> HttpResponse:
     inbox = request.GET.get("inbox", "")
     before = request.GET.get("before", "")
     counts = mail_counts(request.viewer)
-    rows = mails(request.viewer, state=state, inbox_id=int(inbox) if inbox.isdecimal() else None)
+    rows = mails(
+        request.viewer, state=state, inbox_id=int(inbox) if inbox.isdecimal() and len(inbox) < 19 else None
+    )
     if before.isdecimal():
         rows = rows.filter(pk__lt=int(before))
     shown = list(rows[: SHOWN + 1])
