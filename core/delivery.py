@@ -139,6 +139,9 @@ def _apply(subscriber: Subscriber, position: SubscriberPosition, events: Sequenc
     prepared = subscriber.prepare(ready) if ready else None
     with transaction.atomic():
         _move(position, seq_of(events[-1]))
+        if open_streams(subscriber.key, {event.stream for event in events}) != blocked:
+            # A retry has freed a stream, or dropped a letter, since we looked: nobody would come back for what waits.
+            raise Overtaken
         if ready:
             subscriber.apply(ready, prepared)
         DeadLetter.objects.bulk_create(

@@ -36,6 +36,7 @@ def retry_stream(*, letter: DeadLetter, by: Actor) -> int:
         try:
             prepared = subscriber.prepare([event])
             with transaction.atomic():
+                _hold_positions(letter.subscriber)
                 taken = DeadLetter.objects.filter(pk=head.pk, state__in=OPEN).update(
                     state=DeadLetter.State.DONE
                 )
@@ -56,11 +57,18 @@ def retry_stream(*, letter: DeadLetter, by: Actor) -> int:
     return applied
 
 
+def _hold_positions(subscriber: str) -> None:
+    """Let delivery neither pass an event by nor queue one behind a letter until this transaction is over."""
+    positions = SubscriberPosition.objects.filter(subscriber=subscriber).order_by("pk")
+    list(positions.select_for_update().values_list("pk", flat=True))
+
+
 @transaction.atomic
 def drop_letter(*, letter: DeadLetter, reason: str, by: Actor) -> None:
     """Give one parked event up, with a reason; the events behind it stay and can be retried."""
     if not reason.strip():
         raise ValueError("a reason is required")
+    _hold_positions(letter.subscriber)
     DeadLetter.objects.filter(pk=letter.pk, state__in=OPEN).update(
         state=DeadLetter.State.DROPPED, reason=reason.strip()
     )

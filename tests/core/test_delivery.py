@@ -123,6 +123,28 @@ def test_later_events_of_a_parked_stream_wait_behind_it_and_a_retry_takes_them_i
     assert seen()[-1] == 9
 
 
+def test_nothing_waits_behind_a_letter_that_a_retry_has_closed_meanwhile(recorder: Recorder) -> None:
+    Recorder.poison = {2}
+    happen(2, ticket_id=7)
+    for _ in range(MAX_ATTEMPTS):
+        pump("events")
+        let_retries_be_due()
+    letter = DeadLetter.objects.get(state="parked")
+    Recorder.poison = set()
+
+    def retry() -> None:
+        Recorder.during_prepare.clear()
+        assert retry_stream(letter=letter, by=SYSTEM) == 1
+
+    Recorder.during_prepare.append(retry)
+    happen(3, ticket_id=7)
+    happen(4, ticket_id=8)
+    pump("events")
+    pump("events")
+    assert seen() == [2, 3, 4]
+    assert not DeadLetter.objects.filter(state="waiting").exists()
+
+
 def test_dropping_needs_a_reason_and_frees_the_stream(recorder: Recorder) -> None:
     Recorder.poison = {2}
     happen(2, 3, ticket_id=7)
