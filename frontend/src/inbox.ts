@@ -185,6 +185,50 @@ function noteNewest(thread: HTMLElement): void {
   field.addEventListener("input", readOn, { once: true });
 }
 
+// --- one's own acts ----------------------------------------------------------------------------------------------------
+
+interface Sent {
+  xhr: XMLHttpRequest;
+  target: HTMLElement;
+  requestConfig: { verb: string; path: string };
+}
+
+const swapped = new WeakSet<XMLHttpRequest>();
+
+/** An act shows in list and counts at once, whether the feed has told of it yet or not. */
+function showOwnAct(path: string): void {
+  const id = /^\/inbox\/(\d+)\/(?!read\/)/.exec(path)?.[1];
+  if (!id || !list()) return;
+  touched.add(id);
+  schedule();
+  const views = document.getElementById("views");
+  if (views) htmx.trigger(views, "live", {});
+}
+
+/**
+ * Who is quick acts again before the first answer has replaced the part. The second answer then has no place to go to, and htmx
+ * drops it: the part that is there now reads itself again, and what the server said is said.
+ */
+function recover({ xhr, target }: Sent): void {
+  if (swapped.has(xhr) || target.isConnected || !target.id) return;
+  const current = document.getElementById(target.id);
+  if (current) htmx.trigger(current, "live", {});
+  const said = JSON.parse(xhr.getResponseHeader("HX-Trigger") ?? "{}") as Record<string, unknown>;
+  for (const [name, detail] of Object.entries(said)) document.body.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => swapped.add((event as CustomEvent<Sent>).detail.xhr));
+document.addEventListener("htmx:beforeSend", (event) => {
+  const sent = (event as CustomEvent<Sent>).detail;
+  if (sent.requestConfig.verb !== "post") return;
+  sent.xhr.addEventListener("load", () => {
+    window.setTimeout(() => {
+      recover(sent);
+      if (sent.xhr.status < 300) showOwnAct(sent.requestConfig.path);
+    });
+  });
+});
+
 // --- small things ------------------------------------------------------------------------------------------------------
 
 document.addEventListener("keydown", (event) => {

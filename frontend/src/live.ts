@@ -131,6 +131,7 @@ function connect(): void {
   }
   source.addEventListener("hello", () => {
     heardOnce = true;
+    document.documentElement.dataset.live = "on"; // the page hears of every change from here on
     setOffline(false);
   });
   source.addEventListener("reset", () => {
@@ -145,6 +146,7 @@ function connect(): void {
   });
   source.onopen = () => setOffline(false);
   source.onerror = () => {
+    delete document.documentElement.dataset.live;
     // CLOSED means the server answered but refused (restart, session, no feed here): try again ourselves, and speak of
     // a lost connection only when there was one
     const refused = source?.readyState === EventSource.CLOSED;

@@ -25,9 +25,9 @@ from tickets.pages.conversations import (
     thread_parts,
 )
 from tickets.pages.inbox import list_parts, person
-from tickets.pages.lists import ListState, list_state, row_parts, shows_assignee
+from tickets.pages.lists import ListState, list_state
 from tickets.registry import panels, panels_for
-from tickets.selectors import assignable_people, ids_in_view, next_in_list, row_of, ticket_of
+from tickets.selectors import assignable_people, next_in_list, ticket_of
 from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
@@ -99,12 +99,8 @@ def _conversation(
     *,
     draft: Draft | None = None,
     with_context: bool = False,
-    changed: Ticket | None = None,
 ) -> HttpResponse:
-    """The conversation for htmx; ``changed`` is the ticket whose row goes along."""
     parts = _conversation_parts(request, ticket, state, draft) | {"with_context": with_context}
-    if changed is not None:
-        parts |= _own_row(request, changed, state)
     status = 422 if draft is not None and (draft.error or draft.warning) else 200
     return render(request, "tickets/_conversation_answer.html", parts, status=status)
 
@@ -113,26 +109,12 @@ def _conversation(
 @require_GET
 def head(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """Header and prediction as they are now."""
-    found = visible_ticket(request, ticket_id)
-    state = list_state(request, request.viewer, found)
-    return render(request, "tickets/_head.html", head_parts(found, request.viewer, state))
+    return _head(request, visible_ticket(request, ticket_id))
 
 
 def _head(request: StaffRequest, ticket: Ticket) -> HttpResponse:
-    """The header after an act, with the ticket's row: the person need not wait for the live feed to see it."""
     state = list_state(request, request.viewer, ticket)
-    parts = head_parts(ticket, request.viewer, state) | _own_row(request, ticket, state)
-    return render(request, "tickets/_head_answer.html", parts)
-
-
-def _own_row(request: StaffRequest, ticket: Ticket, state: ListState) -> dict[str, Any]:
-    """Variables of the ticket's row out of band."""
-    try:
-        stays = ids_in_view(request.viewer, [ticket.pk], view=state.view, filters=state.filters)
-    except (LookupError, ValidationError):
-        stays = []
-    row = row_parts(row_of(ticket), state, gone=not stays)
-    return {"changed_rows": [row], "show_assignee": shows_assignee(state), "oob": True}
+    return render(request, "tickets/_head.html", head_parts(ticket, request.viewer, state))
 
 
 @page("tickets.view")
@@ -192,8 +174,7 @@ def messages(request: StaffRequest, ticket_id: int) -> HttpResponse:
     else:
         if not is_partial(request):
             return redirect(state.ticket_url(found.pk))
-        again = visible_ticket(request, ticket_id)
-        return with_toast(_conversation(request, again, state, changed=again), done)
+        return with_toast(_conversation(request, visible_ticket(request, ticket_id), state), done)
     again = visible_ticket(request, ticket_id)
     if is_partial(request):
         return _conversation(request, again, state, draft=draft)
@@ -284,15 +265,12 @@ def resolve_next(request: StaffRequest, ticket_id: int) -> HttpResponse:
         change_status(ticket=found, status="resolved", by=request.viewer)
     except ValidationError as error:
         return refused(error)
-    again = visible_ticket(request, ticket_id)
     if following is None:
-        parts = {"state": state, "is_end": True, **_own_row(request, again, state)}
+        parts = {"state": state, "is_end": True, "oob": True}
         response = render(request, "tickets/_nothing_open.html", parts)
         response["HX-Push-Url"] = state.url
     else:
-        response = _conversation(
-            request, visible_ticket(request, following), state, with_context=True, changed=again
-        )
+        response = _conversation(request, visible_ticket(request, following), state, with_context=True)
         response["HX-Push-Url"] = state.ticket_url(following)
     undo = f"{reverse('inbox-status', args=[found.pk])}?to={back}"
     return with_toast(response, _("#%d is resolved") % found.number, undo_url=undo)
