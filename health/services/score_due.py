@@ -1,7 +1,9 @@
 """The list of accounts to score again: mark them, score those that are marked."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 
+from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
 
@@ -9,6 +11,8 @@ from customers.models import Account
 from health.models import ScoreDue
 from health.services.score_accounts import score_accounts
 from people.viewer import Viewer
+
+logger = logging.getLogger(__name__)
 
 BATCH = 200
 
@@ -26,13 +30,30 @@ def mark_score_due(*, account_ids: Iterable[int], reason: str) -> None:
 
 
 def score_due_accounts(*, by: Viewer) -> int:
-    """Score the 200 accounts that wait longest; returns how many were on the list. A mark set meanwhile stays."""
+    """Score the 200 accounts that wait longest; returns how many were on the list. A mark set meanwhile stays.
+
+    An account that cannot be scored is logged and leaves the list: it holds nobody else up and is tried again with its
+    next change and by the nightly run.
+    """
     marks = list(ScoreDue.objects.order_by("marked_at")[:BATCH])
     if not marks:
         return 0
-    score_accounts(account_ids=[mark.account_id for mark in marks], by=by)
+    _score([mark.account_id for mark in marks], by)
     seen = Q(pk__in=[])
     for mark in marks:
         seen |= Q(account_id=mark.account_id, marked_at=mark.marked_at)
     ScoreDue.objects.filter(seen).delete()
     return len(marks)
+
+
+def _score(account_ids: Sequence[int], by: Viewer) -> None:
+    """Score the accounts together; when that fails, one by one."""
+    try:
+        score_accounts(account_ids=account_ids, by=by)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("%s accounts cannot be scored together", len(account_ids))
+        if len(account_ids) > 1:
+            for account_id in account_ids:
+                _score([account_id], by)

@@ -26,6 +26,7 @@ from health.models import CohortDay, HealthSnapshot, ScoreDue
 from health.registry import signals
 from health.selectors import change_lines
 from health.services.score_accounts import score_accounts
+from health.services.score_due import mark_score_due
 from health.services.score_history import score_history
 from health.tasks import score_due_accounts
 from people.models import User
@@ -350,3 +351,21 @@ def test_every_signal_describes_itself(known: Account, world: World) -> None:
     assert set(described) == {signal.key for signal in signals}
     assert all(described.values())
     assert all(signal.missing_reason() for signal in signals)
+
+
+def test_an_account_that_cannot_be_scored_holds_nobody_up(
+    known: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Account.objects.create(name="Broken")
+    for account in (known, broken):
+        mark_score_due(account_ids=[account.pk], reason="test")
+
+    def fragile(*, account_ids: list[int], by: Viewer) -> int:
+        if broken.pk in account_ids:
+            raise ValueError("nobody foresaw this")
+        return score_accounts(account_ids=account_ids, by=by)
+
+    monkeypatch.setattr("health.services.score_due.score_accounts", fragile)
+    score_due_accounts()
+    assert HealthSnapshot.objects.get().account == known
+    assert not ScoreDue.objects.exists()
