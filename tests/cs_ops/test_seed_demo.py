@@ -1,11 +1,12 @@
 """The demo world: the same every time, consistent with the product's own rules, never in an installation that is in use."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
+import numpy as np
 import pytest
 import time_machine as clock
 from django.conf import settings
@@ -19,8 +20,10 @@ from core.sealing import verify_events
 from cs_ops.demo.latent import WEEKS, live
 from cs_ops.demo.names import company_names
 from customers.models import Account, Contact, RevenueMovement, UsageDaily
+from ml.encoders import ModelUnavailable
+from ml.models import Prediction
 from people.models import User
-from success.models import Playbook
+from success.models import CTA, Enrolment, Outreach, Playbook
 from tickets.models import Message, Ticket, TicketNumber
 from tickets.services.apply_sla import next_due, ticket_clock
 
@@ -170,7 +173,78 @@ def test_unhappy_accounts_leave_more_often() -> None:
 
 
 def test_company_names_stay_different_in_a_large_world() -> None:
-    import numpy as np
-
     names = company_names(6000, np.random.default_rng(3))
     assert len(set(names)) == 6000
+
+
+class EvenModel:
+    """Stands for the transformer: unhappy words are negative, thanks positive, the rest neutral."""
+
+    version = "test-model"
+
+    def probabilities(self, texts: Sequence[str]) -> Any:
+        rows = []
+        for text in texts:
+            unhappy = any(
+                word in text
+                for word in ("unacceptable", "fed up", "disappoint", "furious", "disaster", "Again")
+            )
+            rows.append(
+                (0.8, 0.15, 0.05) if unhappy else (0.05, 0.15, 0.8) if "hank" in text else (0.1, 0.8, 0.1)
+            )
+        return np.array(rows)
+
+
+@pytest.fixture
+def scored_world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A small world with everything the product's own models add, the models themselves replaced."""
+
+    def no_encoder() -> None:
+        raise ModelUnavailable("not in this test")
+
+    def no_training(*_: object, **__: object) -> None:
+        """Nothing."""
+
+    monkeypatch.setattr("ml.sentiment.scorer.sentiment_model", EvenModel)
+    monkeypatch.setattr("tickets.routing.sentence_encoder", no_encoder)
+    monkeypatch.setattr("cs_ops.demo.scores.call_command", no_training)
+    with clock.travel(NOW, tick=False):
+        call_command(
+            "seed_demo", "--accounts", "20", "--tickets", "150", stdout=StringIO(), stderr=StringIO()
+        )
+        yield
+
+
+def test_the_models_see_the_whole_world(scored_world: None) -> None:
+    inbound = Message.objects.filter(kind="inbound")
+    assert not inbound.filter(sentiment_label="").exists()
+    assert Prediction.objects.filter(task="sentiment").count() == inbound.count()
+    assert not Ticket.objects.filter(sentiment_label="").exists()
+    assert not Ticket.objects.filter(routing_state="pending").exists()
+    assert not Ticket.objects.active().exclude(pk__in=routed_tickets()).exists()
+    for account in Account.objects.filter(churned_on=None, customer_since__lt="2025-12-01"):
+        assert account.health_score is not None
+        assert account.health_snapshots.count() > 8
+    assert pump("events") + pump("ml") == 0
+    assert verify_events().ok
+
+
+def routed_tickets() -> set[int]:
+    return set(Prediction.objects.filter(task="routing").values_list("subject_id", flat=True))
+
+
+def test_the_playbook_has_a_past_that_the_gate_explains(scored_world: None) -> None:
+    assert Enrolment.objects.exists()
+    for enrolment in Enrolment.objects.all():
+        assert Event.objects.filter(verb="success.account_enrolled", subject_id=enrolment.pk).count() == 1
+        assert enrolment.runs.count() == (0 if enrolment.state == "control" else 2)
+    verdicts = {"sent": "send", "withheld": "withhold"}
+    mails = Outreach.objects.exclude(state="planned")
+    assert mails.exists()
+    for mail in mails:
+        decisions = list(mail.decisions.order_by("pk"))
+        assert decisions[-1].verdict == verdicts[mail.state]
+        assert {one.verdict for one in decisions[:-1]} <= {"defer"}
+        assert (mail.sent_at is not None) == (mail.state == "sent")
+    assert not CTA.objects.filter(closed_at=None).exclude(outcome="").exists()
+    assert not CTA.objects.exclude(closed_at=None).filter(outcome="").exists()

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core.events import EventType, event_type
 from core.models import Event, Notification, Outbound
 from core.outbox import send_due, senders
-from customers.models import Account, ConsentEvent, Contact
+from customers.models import Account, ConsentEvent, Contact, ContactIdentity
 from health.models import HealthSnapshot
 from people.events import INSTALLATION_READY
 from people.models import User
@@ -467,3 +468,27 @@ def test_a_new_installation_gets_its_first_playbook(admin: User, pump: Callable[
         INSTALLATION_READY.record(by=SYSTEM, subject_id=admin.pk)
     pump()
     assert Playbook.objects.get().is_active
+
+
+@pytest.mark.parametrize("path", ["/success/?owner=all", "/success/outreach/", "/success/playbooks/{pk}/"])
+def test_the_number_of_queries_does_not_grow_with_the_rows(
+    path: str,
+    playbook: Playbook,
+    lead_user: User,
+    csm: User,
+    login: Callable[[User], Client],
+    office_hours: Any,
+) -> None:
+    browser = login(lead_user)
+    counts = []
+    for number in range(1, 9):
+        account = Account.objects.create(name=f"Account {number}", csm=csm)
+        person = Contact.objects.create(account=account, name=f"Person {number}", role="champion")
+        ContactIdentity.objects.create(contact=person, kind="email", value=f"p{number}@a.example")
+        enrol_account(playbook=playbook, account=account, by=SYSTEM, reason="test")
+        run_due_steps()
+        send_due()
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.get(path.format(pk=playbook.pk)).status_code == 200
+        counts.append(len(queries))
+    assert len(set(counts[1:])) == 1, counts
