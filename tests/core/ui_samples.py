@@ -86,6 +86,7 @@ PREDICTION = {
     "accept_url": "/inbox/11/accept/",
     "accepted": False,
     "change_template": "",
+    "target": "",
 }
 COMPOSER = {
     "reply_url": "/inbox/11/reply/",

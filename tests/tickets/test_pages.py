@@ -573,6 +573,7 @@ def test_html_is_shown_only_when_asked_and_only_in_its_frame(browser: Client, wr
     assert "Show as HTML" in plain
     shown = page(browser, "inbox-message", ticket.pk, message.pk, form="html")
     assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in shown
+    assert "Load remote images" in shown
     frame = browser.get(reverse("inbox-frame", args=[ticket.pk, message.pk]))
     html = frame.content.decode()
     for gone in (

@@ -26,6 +26,7 @@ from tickets.pages.conversations import (
 )
 from tickets.pages.inbox import list_parts, person
 from tickets.pages.lists import ListState, list_state
+from tickets.pages.message_html import has_remote_images
 from tickets.registry import panels, panels_for
 from tickets.selectors import assignable_people, next_in_list, ticket_of
 from tickets.services.add_note import add_note
@@ -139,6 +140,9 @@ def message(request: StaffRequest, ticket_id: int, message_id: int) -> HttpRespo
     for item in conversation(found, request.viewer):
         if isinstance(item, MessageItem) and item.id == message_id:
             parts = message_parts(item, found, request.viewer, state, form=form if item.has_html else "text")
+            if parts["frame_url"]:
+                html = Message.objects.values_list("body_html", flat=True).get(pk=message_id)
+                parts["has_remote_images"] = has_remote_images(html)
             return render(request, "ui/message.html", {"message": parts, "ticket": found})
     raise Http404(_("There is no such message."))
 
