@@ -54,14 +54,6 @@ class Contact(models.Model):
         """The first e-mail address, empty when there is none. Prefetch ``identities`` in lists."""
         return next((identity.value for identity in self.identities.all() if identity.kind == "email"), "")
 
-    @property
-    def initials(self) -> str:
-        """Up to two letters for the avatar."""
-        words = [word for word in (self.name or self.email).replace("@", " ").split() if word]
-        return (
-            "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
-        )
-
 
 class ContactIdentity(models.Model):
     """An address or handle; each belongs to one contact. Values are normalised (addresses in lower case)."""

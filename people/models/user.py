@@ -75,14 +75,6 @@ class User(AbstractBaseUser):
         if self.role == Role.INTEGRATION:
             raise ValidationError({"role": _("The integration role belongs to API keys.")})
 
-    @property
-    def initials(self) -> str:
-        """Up to two letters for the avatar."""
-        words = [word for word in self.name.split() if word]
-        return (
-            "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
-        )
-
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What every session of the person carries: a new password, role or epoch ends the sessions made before."""
         value = f"{self.password}|{self.role}|{self.is_active}|{self.session_epoch}"
