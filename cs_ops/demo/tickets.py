@@ -282,7 +282,7 @@ class TicketWorld:
         if used < case.promise.first_response_seconds:
             odds = {"new": 0.6, "open": 0.3, "waiting": 0.1}
         elif used < 0.8 * case.promise.resolution_seconds:
-            odds = {"new": 0.04, "open": 0.72, "waiting": 0.2, "on_hold": 0.04}
+            odds = {"open": 0.76, "waiting": 0.2, "on_hold": 0.04}
         elif used < case.promise.resolution_seconds + LATE_SECONDS:
             odds = {"open": 0.45, "waiting": 0.4, "on_hold": 0.15}
         else:

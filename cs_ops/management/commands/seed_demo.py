@@ -35,8 +35,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["accounts"] < 1 or (options["tickets"] or 0) < 0:
             raise CommandError("--accounts must be at least 1 and --tickets at least 0")
-        if User.objects.exists() and not options["force"]:
-            raise CommandError("This installation is in use. The demo world needs an empty one (or --force).")
+        if User.objects.exists():
+            raise CommandError("This installation is in use. The demo world needs an empty one.")
         started = time.perf_counter()
         result = build_world(
             accounts=options["accounts"],
