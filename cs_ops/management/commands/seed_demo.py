@@ -27,9 +27,6 @@ class Command(BaseCommand):
             action="store_true",
             help="leave out what needs the language model: sentiment, routing, health",
         )
-        parser.add_argument(
-            "--force", action="store_true", help="add the world although people are there already"
-        )
         parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
     def handle(self, *args: Any, **options: Any) -> None:
