@@ -42,6 +42,7 @@ app.conf.beat_schedule = {
     "close-resolved-tickets": _every("tickets.close_resolved_tickets", 600, queue="batch"),
     "assign-waiting-tickets": _every("tickets.assign_waiting_tickets", 30, queue="events"),
     "roll-up-usage": _every("customers.roll_up_usage", 30, queue="batch"),
+    "end-accounts": _every("customers.end_accounts", 3600, queue="batch"),
     "score-accounts": _every("health.score_due_accounts", 20, queue="batch"),
     "run-playbooks": _every("success.run_due_steps", 30, queue="batch"),
     "forget-old-logins": _every("people.forget_old_logins", 3600, queue="batch"),

@@ -4,6 +4,7 @@ import time
 
 from celery import shared_task
 
+from customers.services.end_accounts import end_accounts
 from customers.services.roll_up_usage import forget_old_usage
 from customers.services.roll_up_usage import roll_up_usage as roll_up
 from people.viewer import system_viewer
@@ -19,3 +20,9 @@ def roll_up_usage() -> None:
         if time.monotonic() > deadline:
             return
     forget_old_usage()
+
+
+@shared_task(name="customers.end_accounts")
+def end_churned_accounts() -> None:
+    """End the accounts whose announced churn has become effective."""
+    end_accounts(by=system_viewer("task"))

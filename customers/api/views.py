@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -140,13 +141,14 @@ class ContactDetail(APIView):
 
     @extend_schema(request=serializers.ContactIn(partial=True), responses=serializers.ContactOut)
     def patch(self, request: Request, pk: int) -> Response:
-        """Change a contact; an ``email`` it does not have yet is added."""
+        """Change a contact, all of it or nothing; an ``email`` it does not have yet is added."""
         wanted = serializers.ContactIn(data=request.data, partial=True)
         wanted.is_valid(raise_exception=True)
         email, values = _contact_values(wanted.validated_data)
-        contact = update_contact(contact=_contact(request, pk), values=values, by=viewer_of(request))
-        if email:
-            add_identity(contact=contact, kind="email", value=email, by=viewer_of(request))
+        with transaction.atomic():
+            contact = update_contact(contact=_contact(request, pk), values=values, by=viewer_of(request))
+            if email:
+                add_identity(contact=contact, kind="email", value=email, by=viewer_of(request))
         return Response(serializers.ContactOut(_contact(request, pk)).data)
 
 

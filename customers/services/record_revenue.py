@@ -31,7 +31,8 @@ def record_revenue_movement(
     """Append a movement and move the account's ARR by it.
 
     ``amount`` is signed in the account's currency: negative for contraction and churn, else positive. A churn that is
-    effective ends the account (``churned_on``, stage churned). Raises ValidationError naming the field.
+    effective ends the account (``churned_on``, stage churned); one announced for later does so on its day
+    (``end_accounts``). Raises ValidationError naming the field.
     """
     by.require("customers.edit")
     if (amount < 0) != (kind in _LOSSES):

@@ -1,16 +1,18 @@
 """Accounts and contacts over REST, and the services behind them."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from core.models import Event
 from customers.models import Account, ConsentEvent, Contact, ContactIdentity, RevenueMovement
 from customers.selectors import consent_of
+from customers.services.end_accounts import end_accounts
 from customers.services.log_touch import log_touch
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.record_consent import record_consent
@@ -255,3 +257,33 @@ def test_identities_and_consent_over_rest(
     assert (
         api("accounts:read").post(url + "consent/", {"status": "granted", "source": "x"}).status_code == 403
     )
+
+
+def test_an_announced_churn_ends_the_account_on_its_day(account: Account, csm: User) -> None:
+    by, day = system_viewer("test"), timezone.now().date() + timedelta(days=30)
+    record_revenue_movement(
+        account=account, kind="churn", amount=Decimal(-100), effective_on=day, by=csm.as_viewer()
+    )
+    account.refresh_from_db()
+    before = account.lifecycle
+    assert end_accounts(by=by) == 0
+    on_the_day = datetime.combine(day, time(1), UTC)
+    assert end_accounts(by=by, now=on_the_day) == 1
+    account.refresh_from_db()
+    assert (account.churned_on, account.lifecycle) == (day, "churned")
+    told = Event.objects.get(verb="customers.account_changed").detail.data
+    assert told == {"changed": {"churned_on": [None, day.isoformat()], "lifecycle": [before, "churned"]}}
+    record_revenue_movement(
+        account=account, kind="reactivation", amount=Decimal(100), effective_on=day, by=csm.as_viewer()
+    )
+    assert end_accounts(by=by, now=on_the_day) == 0
+
+
+def test_a_change_with_somebody_elses_address_changes_nothing(
+    writer: APIClient, account: Account, contact: Contact
+) -> None:
+    other = Contact.objects.create(account=account, name="Ola")
+    answer = writer.patch(f"/api/v1/contacts/{other.pk}/", {"name": "Olav", "email": contact.email})
+    assert answer.status_code == 400
+    other.refresh_from_db()
+    assert other.name == "Ola"
