@@ -81,6 +81,7 @@ class TicketRow:
     sla: SlaFacts
     waiting_since: datetime | None
     value_at_risk: float | None
+    currency: str
     version: int
 
 
@@ -267,6 +268,7 @@ def row_of(ticket: Ticket) -> TicketRow:
         sla=sla_of(ticket),
         waiting_since=ticket.waiting_since,
         value_at_risk=None if at_risk is None else float(at_risk),
+        currency=account.currency if account else "",
         version=ticket.version,
     )
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.formatting import money
 from people.roles import Role
 from people.viewer import Viewer
 from tickets.models import Status, Ticket
@@ -125,7 +126,7 @@ def row_parts(
         "unread": row.unread,
         "selected": row.id == selected,
         "gone": gone,
-        "tag": _where_it_went(row) if gone else _tag(row),
+        "tag": _where_it_went(row) if gone else _tag(row, state),
         "sentiment": row.sentiment,
         "sla_state": row.sla.state,
         "sla_due_at": row.sla.due_at,
@@ -134,8 +135,10 @@ def row_parts(
     }
 
 
-def _tag(row: TicketRow) -> str:
-    """What the ticket is about, or how far routing has come."""
+def _tag(row: TicketRow, state: ListState) -> str:
+    """What the ticket is about, or how far routing has come; what it is ordered by, where that shows nowhere else."""
+    if state.sort == "value" and row.value_at_risk:
+        return money(row.value_at_risk, row.currency)
     if row.routing_state == Ticket.Routing.PENDING:
         return _("routing …")
     if row.routing_state == Ticket.Routing.TRIAGE:
