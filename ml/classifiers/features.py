@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+SIDES = ("word", "char")
 MAX_CHARACTERS = 20_000
 MANY_ROWS = 3_000
 WORD_FEATURES = 60_000
@@ -35,40 +39,39 @@ def prepare(text: str) -> str:
     return _SPACES.sub(" ", text[:MAX_CHARACTERS]).strip().lower()
 
 
-def build_vectorizers(prepared: Sequence[str]) -> dict[str, Any]:
-    """TF-IDF vectorizers fitted on prepared texts: words and word pairs, and 2 to 5 characters within words.
-
-    A side that finds no feature at all (empty texts, only digits and signs) is left out; when both are, one that
-    knows the single token "text" keeps the shape valid.
-    """
+def _vectorizer(name: str, **options: Any) -> Any:
+    """An unfitted TF-IDF vectorizer: "word" = words and word pairs, "char" = 2 to 5 characters within words."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    rare = 2 if len(prepared) > MANY_ROWS else 1
-    candidates = {
-        "word": TfidfVectorizer(
-            lowercase=False,
-            ngram_range=(1, 2),
-            token_pattern=_WORD,
-            min_df=rare,
-            max_features=WORD_FEATURES,
-            sublinear_tf=True,
-        ),
-        "char": TfidfVectorizer(
-            lowercase=False,
-            analyzer="char_wb",
-            ngram_range=(2, 5),
-            min_df=rare,
-            max_features=CHAR_FEATURES,
-            sublinear_tf=True,
-        ),
-    }
+    if name == "word":
+        options |= {"ngram_range": (1, 2), "token_pattern": _WORD, "max_features": WORD_FEATURES}
+    else:
+        options |= {"ngram_range": (2, 5), "analyzer": "char_wb", "max_features": CHAR_FEATURES}
+    return TfidfVectorizer(lowercase=False, sublinear_tf=True, **options)
+
+
+def build_vectorizers(prepared: Sequence[str]) -> dict[str, Any]:
+    """Vectorizers "word" and "char" fitted on prepared texts.
+
+    A side that finds no feature at all (empty texts, only signs) gets the single feature "text", to keep its shape valid.
+    """
     fitted = {}
-    for name, vectorizer in candidates.items():
+    for name in SIDES:
         try:
-            fitted[name] = vectorizer.fit(prepared)
+            fitted[name] = _vectorizer(name, min_df=2 if len(prepared) > MANY_ROWS else 1).fit(prepared)
         except ValueError:  # "empty vocabulary"
-            fitted[name] = TfidfVectorizer(vocabulary=["text"], lowercase=False).fit(["text"])
+            fitted[name] = restore_vectorizer(name, ["text"], np.ones(1))
     return fitted
+
+
+def restore_vectorizer(name: str, terms: Sequence[str], idf: npt.NDArray[np.float64]) -> Any:
+    """The fitted vectorizer whose features are ``terms`` in this order with these inverse document frequencies.
+
+    Plain lists load far faster than a dump of the vectorizer, and cannot carry code.
+    """
+    vectorizer = _vectorizer(name, vocabulary=list(terms))
+    vectorizer.idf_ = idf
+    return vectorizer
 
 
 def readable_terms(ranked: Iterable[tuple[str, float]], limit: int) -> list[tuple[str, float]]:

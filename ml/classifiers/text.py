@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.artefacts import Artefact, ArtefactRefused
-from ml.classifiers.features import build_vectorizers, prepare, readable_terms
+from ml.classifiers.features import SIDES, build_vectorizers, prepare, readable_terms, restore_vectorizer
 from ml.classifiers.folds import assign_folds
 from ml.classifiers.neighbours import Neighbourhood
 from ml.classifiers.prediction import Reason, TextEncoder, TextPrediction, best_classes
 from ml.metrics import Floats, classification_figures, fit_temperature, log_softmax
 from ml.threads import single_thread
 
-KIND = "text-classifier/1"
+KIND = "text-classifier/2"
 MIX_STEPS = 11
 CALIBRATION_ROWS = 5_000
 REASONS = 5
@@ -208,7 +208,7 @@ class TextClassifier:
 
     def to_artefact(self) -> Artefact:
         """The trained model as estimators, arrays and metadata, for ``ml.artefacts.write_artefact``."""
-        estimators = {f"{name}_ngrams": vectorizer for name, vectorizer in self._vectorizers.items()}
+        estimators = {}
         if self._ngram is not None:
             estimators["ngram_model"] = self._ngram
         if self._vector is not None:
@@ -219,8 +219,13 @@ class TextClassifier:
             "mix": asdict(self.mix),
             "thresholds": asdict(self.thresholds),
             "encoder": self._encoder.digest if self._encoder else "",
+            "terms": {
+                name: side.get_feature_names_out().tolist() for name, side in self._vectorizers.items()
+            },
         }
-        arrays = {} if self._neighbours is None else {"neighbours": self._neighbours.vectors}
+        arrays = {f"{name}_idf": side.idf_ for name, side in self._vectorizers.items()}
+        if self._neighbours is not None:
+            arrays["neighbours"] = self._neighbours.vectors
         return Artefact(
             metadata={
                 "model": decisive,
@@ -244,8 +249,11 @@ class TextClassifier:
         loaded.mix = Mix(**model["mix"])
         loaded.thresholds = Thresholds(**model["thresholds"])
         loaded.out_of_fold = artefact.metadata.get("out_of_fold", {})
-        names = [name for name in ("word", "char") if f"{name}_ngrams" in artefact.estimators]
-        loaded._vectorizers = {name: artefact.estimators[f"{name}_ngrams"] for name in names}
+        loaded._vectorizers = {
+            name: restore_vectorizer(name, model["terms"][name], artefact.arrays[f"{name}_idf"])
+            for name in SIDES
+            if name in model["terms"]
+        }
         loaded._ngram = artefact.estimators.get("ngram_model")
         loaded._vector = artefact.estimators.get("vector_model")
         if loaded._ngram is not None:
