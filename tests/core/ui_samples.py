@@ -401,6 +401,7 @@ SAMPLES: list[Sample] = [
             "action_label": "Plan call",
             "action_url": "/x/",
             "snooze_url": "/y/",
+            "value_title": "",
         },
     ),
     include(
