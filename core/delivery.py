@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Mod
@@ -113,10 +114,10 @@ def _take(subscriber: Subscriber, position: SubscriberPosition, events: Sequence
         # The database, not the event, is in trouble: nothing counts as an attempt, the next nudge tries again.
         logger.warning("database trouble in subscriber %s", subscriber.key, exc_info=True)
         return 0
-    except NotReady as error:
+    except (NotReady, SoftTimeLimitExceeded) as error:
         logger.warning("subscriber %s is not ready: %s", subscriber.key, error)
         SubscriberPosition.objects.filter(pk=position.pk, seq=position.seq).update(
-            retry_at=timezone.now() + NOT_READY_PAUSE, last_error=str(error)
+            retry_at=timezone.now() + NOT_READY_PAUSE, last_error=str(error) or type(error).__name__
         )
         return 0
     except Exception as error:  # noqa: BLE001 - whatever a subscriber raises must be recorded, never lost

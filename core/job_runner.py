@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from core import nudge
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=90)
 MAX_ATTEMPTS = 3
+MAX_KILLS = 6
 OPEN = (Job.State.QUEUED, Job.State.RUNNING)
 
 
@@ -136,16 +137,34 @@ def _claim(queue: str) -> Job | None:
     due = Q(not_before=None) | Q(not_before__lte=now)
     for job in Job.objects.filter(free, due, queue=queue, state__in=OPEN).order_by("pk")[:5]:
         token = secrets.token_hex(16)
+        if job.attempts >= MAX_KILLS:
+            _give_up(job)
+            continue
         claimed = Job.objects.filter(free, pk=job.pk, state__in=OPEN).update(
             leased_until=now + LEASE,
             lease_token=token,
             state=Job.State.RUNNING,
             started_at=job.started_at or now,
+            # A lease that ran out means that the worker died in the slice: that counts, too.
+            attempts=F("attempts") + (1 if job.leased_until is not None else 0),
         )
         if claimed:
             job.refresh_from_db()
             return job
     return None
+
+
+def _give_up(job: Job) -> None:
+    """Fail a job whose workers keep dying in the same slice."""
+    with transaction.atomic():
+        failed = Job.objects.filter(pk=job.pk, state__in=OPEN).update(
+            state=Job.State.FAILED,
+            error="the worker died in the same slice again and again",
+            finished_at=timezone.now(),
+            leased_until=None,
+        )
+        if failed:
+            JOB_ENDED.record(by=SYSTEM, subject_id=job.pk, detail={"kind": job.kind, "state": "failed"})
 
 
 def _run_slice(job: Job) -> bool:

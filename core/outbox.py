@@ -26,6 +26,8 @@ from core.registry import Label, Part, Registry
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
+# Longer than the hard time limit of a task: while a worker may still be sending, nobody takes the row from it.
+SENDING_LEASE = timedelta(seconds=100)
 RETRY_SECONDS = (5, 60, 300, 1800, 7200, 18000, 36000)
 
 
@@ -182,7 +184,7 @@ def _handle(outbound: Outbound) -> None:
         return
     try:
         prepared = sender.prepare(outbound)
-        if not _advance(outbound, state=Outbound.State.SENDING, attempts=F("attempts") + 1):
+        if not _begin(outbound):
             return
         outbound.attempts += 1
         provider_id = sender.send(outbound, prepared)
@@ -198,6 +200,16 @@ def _handle(outbound: Outbound) -> None:
         _retry_later(outbound, sender, error)
     else:
         _settle(outbound, sender, Outbound.State.SENT, provider_id=provider_id)
+
+
+def _begin(outbound: Outbound) -> bool:
+    """Commit that the first byte is about to leave; returns False when the row is not ours any more."""
+    return _advance(
+        outbound,
+        state=Outbound.State.SENDING,
+        attempts=F("attempts") + 1,
+        leased_until=timezone.now() + SENDING_LEASE,
+    )
 
 
 def _recover(outbound: Outbound, sender: Sender) -> None:

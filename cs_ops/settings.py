@@ -4,6 +4,7 @@ The embedded default is SQLite and Celery's filesystem transport under ``var/``;
 file with ``DATABASE_URL`` and ``CELERY_BROKER_URL`` set (docs/operations/production.md).
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -41,11 +42,14 @@ def _secret_key() -> str:
     if key := str(env.str("SECRET_KEY", default="")):
         return key
     path = VAR_DIR / "secret_key"
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    if not path.exists():
+        # Written beside and linked, so that of several first processes none reads a half-written key.
+        draft = path.with_name(f"secret_key.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
     return path.read_text().strip()
 
 

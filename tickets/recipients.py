@@ -35,7 +35,8 @@ def recipients_of_answer(ticket: Ticket) -> Recipients:
     """Compute To and Cc of the next answer.
 
     To is who wrote last (the requester when nobody did, or when the writer is unverified), Cc everybody else on that
-    message and the requester; our own addresses are left out. Empty when the requester has no address.
+    message (nobody of an unverified writer's) and the requester; our own addresses are left out. Empty when the
+    requester has no address.
     """
     answered = (
         ticket.messages.filter(kind=Message.Kind.INBOUND, is_automatic=False)
@@ -44,8 +45,12 @@ def recipients_of_answer(ticket: Ticket) -> Recipients:
         .first()
     )
     writer = ticket.contact
-    if answered is not None and answered.contact is not None and answered.contact.is_verified:
-        writer = answered.contact
+    if answered is not None and answered.contact is not None:
+        if answered.contact.is_verified:
+            writer = answered.contact
+        else:
+            # Whom a stranger put into Cc must not receive what we write to the customer.
+            answered = None
     to = [Recipient(one.email, one.name) for one in (writer, ticket.contact) if one.email][:1]
     others = [] if answered is None else mailboxes(answered.recipients)
     if writer.pk != ticket.contact_id and ticket.contact.email:

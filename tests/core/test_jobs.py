@@ -9,6 +9,7 @@ from django.utils import timezone
 from core.actors import SYSTEM
 from core.job_runner import (
     MAX_ATTEMPTS,
+    MAX_KILLS,
     JobHandler,
     Slice,
     cancel_job,
@@ -77,6 +78,19 @@ def test_a_killed_worker_loses_one_slice_only() -> None:
     job.refresh_from_db()
     assert job.state == "done"
     assert Counting.counted == [0, 1, 2, 2, 3, 4, 5]
+
+
+def test_a_job_that_kills_its_workers_ends() -> None:
+    job = start_job(kind="test.count", key="a", by=SYSTEM, params={"to": 6})
+    Counting.die_at = 3
+    for _ in range(MAX_KILLS + 1):
+        with pytest.raises(SystemExit):
+            run_jobs("batch")
+        Job.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    assert run_jobs("batch") == 0
+    job.refresh_from_db()
+    assert (job.state, job.leased_until) == ("failed", None)
+    assert "died" in job.error
 
 
 def test_a_failing_job_is_visible_and_can_be_retried() -> None:
