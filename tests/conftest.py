@@ -69,7 +69,9 @@ def lead_user(db: None) -> User:
 @pytest.fixture
 def team(db: None) -> Team:
     """A team that routing may choose."""
-    return Team.objects.create(name="Billing", description="Invoices, charges, refunds, payment methods and plans.")
+    return Team.objects.create(
+        name="Billing", description="Invoices, charges, refunds, payment methods and plans."
+    )
 
 
 @pytest.fixture
