@@ -110,9 +110,11 @@ def money(value: Number | None, currency: str = "EUR", *, full: bool = False) ->
 
 
 def percent(fraction: Number | None, digits: int = 0) -> str:
-    """Return a fraction 0..1 as a percentage with a no-break space: 0.18 → "18 %"."""
+    """Return a fraction 0..1 as a percentage with a no-break space: 0.18 → "18 %"; what would round to nothing is "<1 %"."""
     if fraction is None or fraction == "" or (isinstance(fraction, float) and math.isnan(fraction)):
         return MISSING
+    if digits == 0 and 0 < fraction < Decimal("0.005"):
+        return "<1\u00a0%"
     return f"{plain(Decimal(str(fraction)) * 100, digits)}\u00a0%"
 
 

@@ -276,7 +276,7 @@ def sparkline(
 
 @register.inclusion_tag("ui/interval_dot.html")
 def interval_dot(
-    value: float | None, low: float | None = None, high: float | None = None, *, maximum: float = 0.45
+    value: float | None, low: float | None = None, high: float | None = None, *, maximum: float = 1.0
 ) -> Context:
     """A probability as a dot on its interval, all on one scale from 0 to ``maximum`` (fractions 0..1)."""
 
