@@ -16,8 +16,8 @@ from people.models import ApiKey, Team, TeamMembership, User
 from people.models.api_key import digest_of
 from people.roles import Role
 from people.viewer import Viewer
-from tickets.models import Inbox
 from tests.network import no_network
+from tickets.models import Inbox
 
 __all__ = ["no_network"]
 
@@ -43,7 +43,7 @@ def _plain_settings(settings: Any, tmp_path: Any) -> None:
 @pytest.fixture(autouse=True)
 def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nudges go nowhere: tests deliver with ``pump``; delivery never depends on a nudge."""
-    monkeypatch.setattr("core.nudge.send", lambda *args, **kwargs: None)
+    monkeypatch.setattr("core.nudge.send", lambda *_args, **_kwargs: None)
 
 
 def make_user(role: str, name: str, **fields: Any) -> User:

@@ -33,7 +33,9 @@ DELIVERY_RETRIED = EventType(
 )
 INBOX_SAVED = EventType("tickets.inbox_saved", subject="inbox", sentence=_("saved an inbox"))
 CATEGORY_SAVED = EventType("tickets.category_saved", subject="category", sentence=_("saved a category"))
-SLA_POLICY_SAVED = EventType("tickets.sla_policy_saved", subject="sla_policy", sentence=_("saved an SLA policy"))
+SLA_POLICY_SAVED = EventType(
+    "tickets.sla_policy_saved", subject="sla_policy", sentence=_("saved an SLA policy")
+)
 SLA_POLICY_DELETED = EventType(
     "tickets.sla_policy_deleted", subject="sla_policy", sentence=_("deleted an SLA policy")
 )
