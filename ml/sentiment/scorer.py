@@ -81,6 +81,7 @@ class AdapterModel:
             {"weight": tensors["head.weight"].float(), "bias": tensors["head.bias"].float()}
         )
         self._temperature = float(settings["temperature"])
+        self.weights = weights
         self.version = f"minilm-adapter/{sha256_of(weights)[:12]}"
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:

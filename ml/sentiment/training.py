@@ -72,6 +72,14 @@ class AdapterTrainer:
         self.parameters["head.bias"] = head.bias
         self.head = head
 
+    def start_from(self, adapter: Path) -> None:
+        """Begin with the parameters of an adapter file instead of at the frozen encoder."""
+        torch = prepare_torch()
+        stored = lora.load(adapter)
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(stored[name].float())
+
     def logits(self, tokens: dict[str, Any], positions: list[int], training: bool) -> Any:
         """Class logits ``(len(positions), 3)`` in float32."""
         torch = prepare_torch()

@@ -153,6 +153,23 @@ def test_sentiment_adapts_to_own_labels(
     assert figures["accuracy"] >= 0.5
 
 
+def test_many_own_labels_train_the_adapter_further(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A domain whose words mean the opposite is learned."""
+    monkeypatch.setattr("ml.sentiment.adapting.FINE_TUNED_FROM", 40)
+    odd = [[f"this ride was sick, number {n}", "positive"] for n in range(150)]
+    odd += [[f"this ride was tame, number {n}", "negative"] for n in range(150)]
+    test = write(tmp_path / "b.csv", ["text", "label"], [["that was sick", 1], ["that was tame", 0]])
+    path = write(
+        tmp_path / "a.csv", ["text", "label"], [[text, int(label == "positive")] for text, label in odd]
+    )
+    sentiment(test, train=path)
+    captured = capsys.readouterr()
+    assert last_json(captured.out)["accuracy"] == 1.0
+    assert "minilm-adapter/" in captured.err
+
+
 def test_a_word_that_is_no_sentiment_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match='"meh" is no sentiment'):
         sentiment(write(tmp_path / "a.csv", ["text", "label"], [["a", "meh"], ["b", "positive"]]))
