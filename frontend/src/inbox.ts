@@ -223,9 +223,10 @@ document.addEventListener("htmx:beforeSend", (event) => {
   if (sent.requestConfig.verb !== "post") return;
   sent.xhr.addEventListener("load", () => {
     window.setTimeout(() => {
-      recover(sent);
       if (sent.xhr.status < 300) showOwnAct(sent.requestConfig.path);
     });
+    // A part that has just been swapped in hears events only after htmx has settled it.
+    window.setTimeout(() => recover(sent), htmx.config.defaultSettleDelay + 30);
   });
 });
 
