@@ -1,6 +1,6 @@
 """Slowing down whoever guesses passwords, without locking out the person whose password is guessed.
 
-Three counters (docs/decisions/0010): a person from one address; one address over all persons; a person from anywhere.
+Three counters (docs/decisions/0009): a person from one address; one address over all persons; a person from anywhere.
 The last one never holds up a browser that the person has used before, so a stranger cannot lock anybody out for long.
 """
 

@@ -135,7 +135,7 @@ def _start_session(request: HttpRequest, user: User, *, remember: bool, target: 
 
 
 def knows_device(request: HttpRequest, email: str) -> bool:
-    """Whether this browser has logged in as this person before (docs/decisions/0010)."""
+    """Whether this browser has logged in as this person before (docs/decisions/0009)."""
     try:
         known = signing.loads(
             request.COOKIES.get(DEVICE_COOKIE, ""), salt="people.device", max_age=DEVICE_SECONDS
