@@ -265,7 +265,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
         def disturb(number: int) -> None:
             time.sleep(options.pause)
-            if number and number % every == 0 and killed["main"] + killed["ml"] < options.kills:
+            if (number + 1) % every == 0 and killed["main"] + killed["ml"] < options.kills:
                 name = chooser.choice(["main", "ml"])
                 installation.kill(name)
                 installation.start(name)
