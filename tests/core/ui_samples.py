@@ -47,7 +47,7 @@ def ticket_row(**changes: Any) -> dict[str, Any]:
         "tag": "SSO",
         "sentiment": "angry",
         "sla_state": "running",
-        "sla_due_at": datetime.now(UTC) + timedelta(minutes=14, seconds=30),
+        "sla_due_at": datetime.now(UTC) + timedelta(days=14, hours=12),
         "sla_seconds": 7200,
         "assignee": "Priya Raman",
     } | changes
@@ -265,7 +265,7 @@ SAMPLES: list[Sample] = [
     ),
     include(
         "ticket_row",
-        ["Mette Aas", "Halden Logistics", "SSO", "14m", "Unread", 'aria-current="true"'],
+        ["Mette Aas", "Halden Logistics", "SSO", "14d", "Unread", 'aria-current="true"'],
         row=ticket_row(),
         show_assignee=True,
     ),

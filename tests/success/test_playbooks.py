@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from core.events import EventType, event_type
 from core.models import Event, Notification, Outbound
-from core.outbox import send_due, senders
+from core.outbox import SENDING_LEASE, send_due, senders
 from customers.models import Account, ConsentEvent, Contact, ContactIdentity
 from health.models import HealthSnapshot
 from people.events import INSTALLATION_READY
@@ -146,7 +146,7 @@ def test_a_kill_within_a_step_leaves_nothing_and_the_step_runs_once_later(
     assert (StepRun.objects.count(), CTA.objects.count(), Outreach.objects.count()) == (1, 1, 0)
     assert run_due_steps() == 0  # its lease still holds
     monkeypatch.setattr(type(step), "run", original)
-    office_hours.shift(timedelta(seconds=61))
+    office_hours.shift(SENDING_LEASE + timedelta(seconds=1))
     assert run_due_steps() == 1
     enrolment.refresh_from_db()
     assert enrolment.state == "done"
@@ -177,7 +177,7 @@ def test_a_kill_between_gate_and_mail_server_sends_once(
     with pytest.raises(KeyboardInterrupt):
         send_due()
     monkeypatch.setattr(sender, "send", original)
-    office_hours.shift(timedelta(seconds=61))
+    office_hours.shift(SENDING_LEASE + timedelta(seconds=1))
     send_due()
     assert Outreach.objects.get().state == "sent"
     assert SendDecision.objects.count() == 1
