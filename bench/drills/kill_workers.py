@@ -116,6 +116,12 @@ class Installation:
             command, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
         )
 
+    def revive(self) -> None:
+        """Start programs again that have ended by themselves, as the product's supervisor does."""
+        for name, process in list(self.processes.items()):
+            if process.poll() is not None:
+                self.start(name)
+
     def kill(self, name: str) -> None:
         """Kill a program and its children with -9."""
         process = self.processes.pop(name)
@@ -265,6 +271,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
         def disturb(number: int) -> None:
             time.sleep(options.pause)
+            installation.revive()
             if (number + 1) % every == 0 and killed["main"] + killed["ml"] < options.kills:
                 name = chooser.choice(["main", "ml"])
                 installation.kill(name)
@@ -280,6 +287,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         posted = time.monotonic()
 
         def drained() -> bool:
+            installation.revive()
             counts = json.loads(installation.manage("shell", "-v0", "-c", COUNT))
             return bool(
                 counts["routing_predictions"] >= options.tickets
