@@ -19,7 +19,14 @@ def put_first_rows(**_: Any) -> None:
     present = set(Status.objects.values_list("key", flat=True))
     Status.objects.bulk_create(
         [
-            Status(key=key, name=name, category=category, customer_label=label, position=position)
+            Status(
+                key=key,
+                name=name,
+                category=category,
+                customer_label=label,
+                pauses_sla=category in {"waiting", "on_hold"},
+                position=position,
+            )
             for position, (key, name, category, label) in enumerate(STATUSES)
             if key not in present
         ],

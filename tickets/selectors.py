@@ -116,15 +116,15 @@ DEFAULT_VIEW = "mine"
 
 def _condition(key: str, viewer: Viewer, now: datetime) -> Q:
     """The rule of a built-in view; raises LookupError for an unknown key."""
-    ours = Q(status__category__in=("new", "open", "on_hold"))
+    ours = Q(status_category__in=("new", "open", "on_hold"))
     rules = {
         "mine": ours & Q(assignee_id=viewer.user_id or 0),
         "unassigned": ours & Q(assignee=None),
         "triage": ours & Q(routing_state=Ticket.Routing.TRIAGE),
         "breaching": ours & Q(next_due_at__lt=now + SOON),
-        "waiting": Q(status__category="waiting"),
-        "open": Q(status__category__in=Status.ACTIVE),
-        "resolved": Q(status__category="resolved"),
+        "waiting": Q(status_category="waiting"),
+        "open": Q(status_category__in=Status.ACTIVE),
+        "resolved": Q(status_category="resolved"),
     }
     if key.startswith("team-") and key[5:].isdecimal() and len(key) < 24:
         return ours & Q(team_id=int(key[5:]))
@@ -290,7 +290,7 @@ def _moment(value: str) -> datetime:
 
 FILTERS: dict[str, Any] = {
     "status": lambda value: Q(status_id=value),
-    "status_category": lambda value: Q(status__category=value),
+    "status_category": lambda value: Q(status_category=value),
     "priority": lambda value: Q(priority=value),
     "channel": lambda value: Q(channel=value),
     "sentiment": lambda value: Q(sentiment_label=value),

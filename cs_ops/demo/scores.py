@@ -130,7 +130,7 @@ def route_recent(now: datetime) -> None:
     from tickets.routing import suggest_routing, ticket_texts
     from tickets.services.route_ticket import route_ticket
 
-    recent = Q(created_at__gte=now - timedelta(days=ROUTED_DAYS)) | Q(status__category__in=Status.ACTIVE)
+    recent = Q(created_at__gte=now - timedelta(days=ROUTED_DAYS)) | Q(status_category__in=Status.ACTIVE)
     tickets = list(Ticket.objects.filter(recent).select_related("category").order_by("pk"))
     corrections: list[Feedback] = []
     for start in range(0, len(tickets), BATCH):

@@ -356,6 +356,9 @@ class TicketWorld:
             case.changes.append((ticket.last_message_at + timedelta(minutes=6), status, "on_hold", ""))
             status = "on_hold"
         ticket.status = self.statuses[status]
+        ticket.status_category = ticket.status.category
+        ticket.inbound_count = sum(line.kind == "inbound" for line in case.talk.lines)
+        ticket.outbound_count = sum(line.kind == "outbound" for line in case.talk.lines)
         ticket.last_message_preview = preview(last_text)
         ticket.unread = ticket.last_message_inbound and status in ("new", "open")
         ticket.version = 1 + len(case.messages) + len(case.changes)

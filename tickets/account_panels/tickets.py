@@ -26,8 +26,8 @@ class TicketsTab(AccountPanel):
     def context(self, viewer: Viewer, account: Account) -> dict[str, object]:
         """Return open tickets and the newest of the others, in a fixed number of queries."""
         tickets = tickets_of_account(viewer, account.pk)
-        is_open = tickets.filter(status__category__in=Status.ACTIVE)
-        rest = tickets.exclude(status__category__in=Status.ACTIVE)
+        is_open = tickets.filter(status_category__in=Status.ACTIVE)
+        rest = tickets.exclude(status_category__in=Status.ACTIVE)
         closed = list(rest[: SHOWN + 1])
         return {
             "open_rows": [(ticket, row_of(ticket)) for ticket in is_open[:SHOWN]],

@@ -1,14 +1,17 @@
 """Tables of tickets."""
 
+from tickets.models.fields import CustomField, Tag, TicketType
 from tickets.models.inbox import Category, Inbox
 from tickets.models.mail import MailLedger, MessageAlias
 from tickets.models.message import Attachment, Message
 from tickets.models.sla import SLAPolicy, SLATarget
-from tickets.models.ticket import Status, Ticket, TicketNumber
+from tickets.models.ticket import FieldValue, Status, Ticket, TicketNumber, TicketTag
 
 __all__ = [
     "Attachment",
     "Category",
+    "CustomField",
+    "FieldValue",
     "Inbox",
     "MailLedger",
     "Message",
@@ -16,6 +19,9 @@ __all__ = [
     "SLAPolicy",
     "SLATarget",
     "Status",
+    "Tag",
     "Ticket",
     "TicketNumber",
+    "TicketTag",
+    "TicketType",
 ]

@@ -1,22 +1,29 @@
 """Tickets: a case of a customer, with everything a list row needs on the row itself."""
 
 import secrets
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Account, Contact
 from people.models import Team
 from people.viewer import Viewer
+from tickets.models.fields import CustomField, Tag, TicketType
 from tickets.models.inbox import Category, Inbox
 from tickets.models.sla import SLAPolicy
 
+# Where rows without a deadline stand in the order of deadlines.
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+
 
 class Status(models.Model):
-    """A status with its category (what the clocks go by) and the label customers see."""
+    """A status with its category and the label customers see. The category of a status never changes: rows of tickets
+    carry a copy of it. ``pauses_sla`` says that time in it is credited back."""
 
     class Category(models.TextChoices):
         """What a status means."""
@@ -31,10 +38,12 @@ class Status(models.Model):
     ACTIVE: ClassVar = (Category.NEW, Category.OPEN, Category.WAITING, Category.ON_HOLD)
 
     key = models.CharField(max_length=24, primary_key=True)
-    name = models.CharField(max_length=60)
-    category = models.CharField(max_length=12, choices=Category.choices)
-    customer_label = models.CharField(max_length=60)
-    position = models.PositiveSmallIntegerField(default=0)
+    name = models.CharField(_("name"), max_length=60)
+    category = models.CharField(_("category"), max_length=12, choices=Category.choices)
+    customer_label = models.CharField(_("label for customers"), max_length=60)
+    pauses_sla = models.BooleanField(_("pauses the SLA clock"), default=False)
+    position = models.PositiveSmallIntegerField(_("order"), default=0)
+    is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
         ordering: ClassVar = ["position"]
@@ -71,13 +80,16 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
 
     def active(self) -> "TicketQuerySet":
         """Return tickets that are neither resolved nor closed."""
-        return self.filter(status__category__in=Status.ACTIVE)
+        return self.filter(status_category__in=Status.ACTIVE)
 
 
 def new_reference() -> str:
     """Return a random reference for customers: numbers are internal and must not be guessable."""
     alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
     return "".join(secrets.choice(alphabet) for _ in range(10))
+
+
+_LIVING = Q(status_category__in=[str(category) for category in Status.ACTIVE])
 
 
 class Ticket(models.Model):
@@ -106,7 +118,10 @@ class Ticket(models.Model):
     channel = models.CharField(max_length=32)
     account = models.ForeignKey(Account, models.SET_NULL, null=True, related_name="tickets")
     contact = models.ForeignKey(Contact, models.PROTECT, related_name="tickets")
+    type = models.ForeignKey(TicketType, models.SET_NULL, null=True, related_name="+")
     status = models.ForeignKey(Status, models.PROTECT, default="new", related_name="+")
+    # Copy of the status's category, so that lists and counters need no join and the index can leave closed ones out.
+    status_category = models.CharField(max_length=12, choices=Status.Category.choices, default="new")
     priority = models.CharField(max_length=8, choices=Priority.choices, default=Priority.NORMAL)
     priority_rank = models.PositiveSmallIntegerField(default=1)
     category = models.ForeignKey(Category, models.SET_NULL, null=True, related_name="+")
@@ -115,6 +130,13 @@ class Ticket(models.Model):
     assigned_reason = models.CharField(max_length=120, blank=True)
     routing_state = models.CharField(max_length=8, choices=Routing.choices, default=Routing.PENDING)
     language = models.CharField(max_length=16, blank=True)
+    tags = models.ManyToManyField(Tag, through="TicketTag", related_name="+")
+    snoozed_until = models.DateTimeField(null=True)
+    snoozed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="merged_tickets")
+    escalation_level = models.PositiveSmallIntegerField(default=0)
+    # Copy of the account's; lists order by it.
+    value_at_risk = models.FloatField(default=0.0)
     follow_up_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="follow_ups")
     version = models.PositiveIntegerField(default=1)
 
@@ -126,6 +148,10 @@ class Ticket(models.Model):
     waiting_since = models.DateTimeField(null=True)
     unread = models.BooleanField(default=True)
     first_responded_at = models.DateTimeField(null=True)
+    inbound_count = models.PositiveIntegerField(default=0)
+    outbound_count = models.PositiveIntegerField(default=0)
+    reopen_count = models.PositiveIntegerField(default=0)
+    satisfaction = models.PositiveSmallIntegerField(null=True)
     resolved_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
 
@@ -135,21 +161,76 @@ class Ticket(models.Model):
 
     sla_policy = models.ForeignKey(SLAPolicy, models.SET_NULL, null=True, related_name="+")
     first_response_due_at = models.DateTimeField(null=True)
+    next_response_due_at = models.DateTimeField(null=True)
     resolution_due_at = models.DateTimeField(null=True)
     next_due_at = models.DateTimeField(null=True)
+    due_order = models.GeneratedField(
+        expression=Coalesce("next_due_at", Value(NEVER)), output_field=models.DateTimeField(), db_persist=True
+    )
     first_response_breached_at = models.DateTimeField(null=True)
+    next_response_breached_at = models.DateTimeField(null=True)
     resolution_breached_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager["Ticket"]] = models.Manager.from_queryset(TicketQuerySet)()
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["status", "-last_message_at", "-id"], name="ticket_status_recent"),
-            models.Index(fields=["assignee", "status", "next_due_at"], name="ticket_assignee_due"),
-            models.Index(fields=["team", "status", "next_due_at"], name="ticket_team_due"),
-            models.Index(fields=["next_due_at"], condition=Q(next_due_at__isnull=False), name="ticket_due"),
+            # One per order of the lists, over what is not over yet; what is over is read by its own dates.
+            models.Index(fields=["due_order", "id"], condition=_LIVING, name="ticket_living_due"),
+            models.Index(fields=["-last_message_at", "-id"], condition=_LIVING, name="ticket_living_recent"),
+            models.Index(fields=["created_at", "id"], condition=_LIVING, name="ticket_living_age"),
+            models.Index(fields=["waiting_since", "id"], condition=_LIVING, name="ticket_living_waiting"),
+            models.Index(fields=["-value_at_risk", "-id"], condition=_LIVING, name="ticket_living_value"),
+            models.Index(
+                fields=["assignee", "due_order", "id"], condition=_LIVING, name="ticket_living_mine"
+            ),
+            models.Index(fields=["team", "due_order", "id"], condition=_LIVING, name="ticket_living_team"),
+            models.Index(
+                fields=["status_category", "-last_message_at", "-id"], name="ticket_category_recent"
+            ),
+            models.Index(fields=["status_category", "due_order", "id"], name="ticket_category_due"),
             models.Index(fields=["account", "-created_at"], name="ticket_account"),
+            models.Index(
+                fields=["snoozed_until"], condition=Q(snoozed_until__isnull=False), name="ticket_snoozed"
+            ),
+            models.Index(fields=["-updated_at", "-id"], name="ticket_updated"),
         ]
 
     def __str__(self) -> str:
         return f"#{self.number} {self.subject}"
+
+
+class TicketTag(models.Model):
+    """A tag on a ticket."""
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="ticket_tags")
+    tag = models.ForeignKey(Tag, models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tag", "ticket"], name="one_tag_per_ticket")]
+
+
+class FieldValue(models.Model):
+    """What a custom field holds on a ticket; a multiple choice has one row per chosen value.
+
+    Exactly one value column is used, by the field's kind: ``text`` for text, choices and references (the id as text).
+    """
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="field_values")
+    field = models.ForeignKey(CustomField, models.CASCADE, related_name="+")
+    text = models.CharField(max_length=500, blank=True)
+    number = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    date = models.DateField(null=True)
+    boolean = models.BooleanField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["ticket", "field", "text"], name="one_value_per_field")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["field", "text", "ticket"], name="field_value_text"),
+            models.Index(
+                fields=["field", "number"], condition=Q(number__isnull=False), name="field_value_number"
+            ),
+            models.Index(fields=["field", "date"], condition=Q(date__isnull=False), name="field_value_date"),
+        ]

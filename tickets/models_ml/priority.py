@@ -19,7 +19,7 @@ class PriorityTask(TextTask):
 
     def examples(self) -> tuple[Sequence[str], Sequence[str]]:
         """Texts and priorities of the newest 20,000 resolved tickets."""
-        done = Ticket.objects.filter(status__category__in=("resolved", "closed")).order_by("-pk")[:MOST_ROWS]
+        done = Ticket.objects.filter(status_category__in=("resolved", "closed")).order_by("-pk")[:MOST_ROWS]
         texts: list[str] = []
         labels: list[str] = []
         for chunk in in_chunks(list(done)[::-1]):

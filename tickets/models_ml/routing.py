@@ -25,7 +25,7 @@ class RoutingTask(TextTask):
         """Texts and category names of the newest 20,000 tickets whose category somebody chose, confirmed or let stand."""
         names = dict(Category.objects.filter(is_active=True).values_list("pk", "name"))
         said = _last_words()
-        done = Q(status__category__in=("resolved", "closed")) | Q(routing_state=Ticket.Routing.MANUAL)
+        done = Q(status_category__in=("resolved", "closed")) | Q(routing_state=Ticket.Routing.MANUAL)
         tickets = Ticket.objects.filter(Q(category__in=names) & done | Q(pk__in=said)).order_by("-pk")[
             :MOST_ROWS
         ]

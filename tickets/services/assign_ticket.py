@@ -106,7 +106,7 @@ def available_members(team: Team) -> list[Candidate]:
 def open_tickets_of(user_ids: Sequence[int]) -> dict[int, int]:
     """Return how many tickets in a loading status each person has; people without any are missing."""
     rows = (
-        Ticket.objects.filter(assignee_id__in=user_ids, status__category__in=LOADING)
+        Ticket.objects.filter(assignee_id__in=user_ids, status_category__in=LOADING)
         .values("assignee_id")
         .annotate(load=Count("pk"))
         .order_by()

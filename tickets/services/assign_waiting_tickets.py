@@ -22,7 +22,7 @@ def assign_waiting_tickets(*, limit: int = 200) -> int:
         team__strategy="balanced",
         team__is_active=True,
         routing_state__in=SETTLED,
-        status__category__in=LOADING,
+        status_category__in=LOADING,
     )
     assigned = 0
     for team in Team.objects.filter(pk__in=waiting.values("team_id")):

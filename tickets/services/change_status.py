@@ -1,5 +1,6 @@
 """Change the status of a ticket."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -15,6 +16,8 @@ from tickets.models import Status, Ticket
 from tickets.services.apply_sla import set_deadlines
 from tickets.services.mark_sla_breaches import stamp_breaches
 from tickets.ticket_rows import lock_ticket, save_ticket
+
+_OVER: frozenset[str] = frozenset({Status.Category.RESOLVED, Status.Category.CLOSED})
 
 
 @transaction.atomic
@@ -56,11 +59,12 @@ def move_to(
     if before.category in Status.ACTIVE:
         stamp_breaches(ticket, now)
     ticket.status = status
-    ticket.resolved_at = _since(
-        status, {Status.Category.RESOLVED, Status.Category.CLOSED}, ticket.resolved_at, now
-    )
+    ticket.status_category = status.category
+    if before.category in _OVER and status.category not in _OVER:
+        ticket.reopen_count += 1
+    ticket.resolved_at = _since(status, _OVER, ticket.resolved_at, now)
     ticket.closed_at = _since(status, {Status.Category.CLOSED}, ticket.closed_at, now)
-    if status.category in {Status.Category.RESOLVED, Status.Category.CLOSED}:
+    if status.category in _OVER:
         ticket.waiting_since = None
         ticket.unread = False
     STATUS_CHANGED.record(
@@ -81,7 +85,9 @@ def move_to(
     set_deadlines(ticket)
 
 
-def _since(status: Status, categories: set[str], present: datetime | None, now: datetime) -> datetime | None:
+def _since(
+    status: Status, categories: Collection[str], present: datetime | None, now: datetime
+) -> datetime | None:
     """Keep the first moment of a stay in ``categories``; None outside."""
     if status.category not in categories:
         return None

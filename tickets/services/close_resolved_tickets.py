@@ -15,7 +15,7 @@ from tickets.ticket_rows import lock_ticket, save_ticket
 def close_resolved_tickets(*, limit: int = 200) -> int:
     """Close tickets that no answer of the customer can reopen any more; returns how many."""
     before = timezone.now() - timedelta(days=reopen_days())
-    over = Ticket.objects.filter(status__category=Status.Category.RESOLVED, resolved_at__lt=before).order_by(
+    over = Ticket.objects.filter(status_category=Status.Category.RESOLVED, resolved_at__lt=before).order_by(
         "pk"
     )
     return sum(_close(ticket_id) for ticket_id in list(over.values_list("pk", flat=True)[:limit]))

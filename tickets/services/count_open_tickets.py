@@ -13,7 +13,7 @@ from tickets.models import Status, Ticket
 @transaction.atomic
 def count_open_tickets(*, account_ids: Collection[int]) -> None:
     """Count the open tickets of these accounts again and write what differs."""
-    rows = Ticket.objects.filter(account_id__in=account_ids, status__category__in=Status.ACTIVE)
+    rows = Ticket.objects.filter(account_id__in=account_ids, status_category__in=Status.ACTIVE)
     counted = dict(
         rows.values("account_id").annotate(n=Count("pk")).order_by().values_list("account_id", "n")
     )

@@ -28,7 +28,7 @@ def mark_sla_breaches(*, now: datetime | None = None) -> int:
 def _late(moment: datetime) -> QuerySet[Ticket]:
     unanswered = Q(first_response_due_at__lt=moment, first_responded_at=None, first_response_breached_at=None)
     unsolved = Q(resolution_due_at__lt=moment, resolution_breached_at=None)
-    return Ticket.objects.filter(unanswered | unsolved, status__category__in=Status.ACTIVE)
+    return Ticket.objects.filter(unanswered | unsolved, status_category__in=Status.ACTIVE)
 
 
 @transaction.atomic

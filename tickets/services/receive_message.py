@@ -177,7 +177,8 @@ def _open_ticket(
         body=preview(storable(incoming.text), incoming.folds),
     )
     ticket.waiting_since = None if incoming.is_automatic else now
-    ticket.save(update_fields=["waiting_since"])
+    ticket.inbound_count = 1
+    ticket.save(update_fields=["waiting_since", "inbound_count"])
     return ticket
 
 
@@ -205,6 +206,7 @@ def start_ticket(
         account=contact.account,
         contact=contact,
         status=Status.objects.get(pk="new"),
+        value_at_risk=0.0 if contact.account is None else float(contact.account.value_at_risk or 0),
         priority=Ticket.Priority.NORMAL,
         priority_rank=RANKS[Ticket.Priority.NORMAL],
         team=team if team is not None and team.is_private else None,
@@ -282,6 +284,7 @@ def add_files(message: Message, files: Sequence[IncomingFile]) -> None:
 
 def _note_arrival(ticket: Ticket, message: Message, contact: Contact, actor: Actor, now: datetime) -> None:
     """Bring the list columns of a ticket up to date with a message that joined it, and reopen it when due."""
+    ticket.inbound_count += 1
     if now >= ticket.last_message_at:
         ticket.last_message_at = now
         ticket.last_message_preview = preview(message.body_text, message.quote_offsets)

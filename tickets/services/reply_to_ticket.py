@@ -140,6 +140,7 @@ def _refuse_when_overtaken(ticket: Ticket, seen_message_id: int | None, by: View
 
 def _note_answer(ticket: Ticket, text: str, now: datetime) -> None:
     """Bring the list columns and the stamp of the first answer up to date."""
+    ticket.outbound_count += 1
     ticket.last_message_at = now
     ticket.last_message_preview = preview(text)
     ticket.last_message_inbound = False

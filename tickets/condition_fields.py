@@ -1,0 +1,652 @@
+"""The fields of tickets that conditions can ask about: the built-in ones, and every custom field as ``field:<key>``."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef, Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from customers.models import Account
+from people.models import Team, User
+from tickets.models import (
+    Category,
+    CustomField,
+    FieldValue,
+    Inbox,
+    Status,
+    Tag,
+    Ticket,
+    TicketTag,
+    TicketType,
+)
+
+Label = str | Promise
+Options = Callable[[], list[tuple[str, str]]]
+
+NONE = "none"
+ME = "me"
+LONGEST_TEXT = 200
+LONGEST_SPAN = 10 * 365 * 86_400
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks, and when."""
+
+    me: int | None
+    now: datetime
+
+
+class ConditionField:
+    """A field: what can be asked of it (``operators``: stored word → word for people), in the database and of a row.
+
+    ``timed`` are the operators whose answer changes as time passes. Values are stored as ``clean`` returns them.
+    """
+
+    operators: ClassVar[Mapping[str, Label]] = {}
+    timed: ClassVar[frozenset[str]] = frozenset()
+    kind: ClassVar[str] = ""
+
+    def __init__(self, key: str, label: Label) -> None:
+        self.key = key
+        self.label = label
+
+    def clean(self, operator: str, value: object) -> Any:
+        """Return the value as it is stored; raises ValidationError."""
+        raise NotImplementedError
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause for the database."""
+        raise NotImplementedError
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge a loaded ticket."""
+        raise NotImplementedError
+
+    def words(self, operator: str, value: Any) -> str:
+        """Return the clause in words."""
+        return f"{self.label} {self.operators[operator]} {value}".strip()
+
+    def options(self) -> list[tuple[str, str]]:
+        """Return the values to choose from, empty when any can be typed."""
+        return []
+
+    def refuse(self, sentence: str) -> ValidationError:
+        """Return the error for a value that cannot be used."""
+        return ValidationError(f"{self.label}: {sentence}")
+
+
+_ONE_OF: Mapping[str, Label] = {"in": gettext_lazy("is"), "not_in": gettext_lazy("is not")}
+
+
+class ChoiceField(ConditionField):
+    """A column with one of several values. ``nullable`` ones know "none", people know "me"."""
+
+    kind = "choice"
+    operators = _ONE_OF
+
+    def __init__(
+        self,
+        key: str,
+        label: Label,
+        column: str,
+        options: Options,
+        *,
+        empty: object = None,
+        nullable: bool = False,
+    ) -> None:
+        super().__init__(key, label)
+        self.column = column
+        self._options = options
+        self.nullable = nullable
+        self.is_id = column.endswith("_id")
+        self.empty = empty
+
+    def options(self) -> list[tuple[str, str]]:
+        """Return the values with their names."""
+        return ([(NONE, _("none"))] if self.nullable else []) + self._options()
+
+    def clean(self, operator: str, value: object) -> list[str]:
+        """Return a list of known values."""
+        chosen = [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
+        unknown = set(chosen) - {key for key, _name in self.options()}
+        if unknown or not chosen or value is None:
+            raise self.refuse(
+                _("choose from the list (%s is not on it).") % ", ".join(sorted(unknown) or ["–"])
+            )
+        return list(dict.fromkeys(chosen))
+
+    def _wanted(self, value: Collection[str], asked: Asked) -> tuple[list[Any], bool]:
+        """The column values asked for, and whether an empty column is among them."""
+        wanted: list[Any] = []
+        for one in value:
+            if one == ME:
+                wanted += [] if asked.me is None else [asked.me]
+            elif one != NONE:
+                wanted.append(int(one) if self.is_id and one.isdecimal() else one)
+        return wanted, NONE in value
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause; NULL is no value, so "is not" holds for it unless "none" is named."""
+        wanted, with_empty = self._wanted(value, asked)
+        found = Q(**{f"{self.column}__in": wanted})
+        if self.nullable:
+            empty = (
+                Q(**{f"{self.column}__isnull": True})
+                if self.empty is None
+                else Q(**{self.column: self.empty})
+            )
+            found = found | empty if with_empty else found & ~empty
+        return found if operator == "in" else ~found
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge the row."""
+        wanted, with_empty = self._wanted(value, asked)
+        present = _read(ticket, self.column)
+        found = with_empty if self.nullable and present == self.empty else present in wanted
+        return found is (operator == "in")
+
+    def words(self, operator: str, value: Any) -> str:
+        """Return "priority is high or urgent"."""
+        names = dict(self.options())
+        listed = _(" or ").join(str(names.get(one, one)) for one in value)
+        return f"{self.label} {self.operators[operator]} {listed}"
+
+
+class TagField(ConditionField):
+    """The tags of a ticket, by name."""
+
+    kind = "choice"
+    operators: ClassVar[Mapping[str, Label]] = {
+        "any": gettext_lazy("is one of"),
+        "all": gettext_lazy("are all of"),
+        "none": gettext_lazy("is none of"),
+    }
+
+    def options(self) -> list[tuple[str, str]]:
+        """Return the tags."""
+        return [(name, name) for name in Tag.objects.values_list("name", flat=True)]
+
+    def clean(self, operator: str, value: object) -> list[str]:
+        """Return the names; a tag need not exist any more, or yet."""
+        chosen = value if isinstance(value, list | tuple) else [value]
+        names = list(dict.fromkeys(str(one).strip().lower()[:40] for one in chosen if one))
+        if not names or any("\x00" in name for name in names):
+            raise self.refuse(_("name at least one tag."))
+        return names
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause as EXISTS, so that no row comes twice."""
+        if operator == "all":
+            joined = Q()
+            for name in value:
+                joined &= Q(self._has([name]))
+            return joined
+        found = Q(self._has(value))
+        return found if operator == "any" else ~found
+
+    @staticmethod
+    def _has(names: Collection[str]) -> Exists:
+        return Exists(TicketTag.objects.filter(ticket=OuterRef("pk"), tag__name__in=names))
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge by the tags as they are prefetched, or one query."""
+        if ticket.pk is None:
+            present: set[str] = set()
+        elif "ticket_tags" in getattr(ticket, "_prefetched_objects_cache", {}):
+            present = {row.tag.name for row in ticket.ticket_tags.all()}
+        else:
+            present = set(ticket.ticket_tags.values_list("tag__name", flat=True))
+        if operator == "all":
+            return present.issuperset(value)
+        return present.isdisjoint(value) is (operator == "none")
+
+    def words(self, operator: str, value: Any) -> str:
+        """Return "tag is one of refund, vip"."""
+        return f"{self.label} {self.operators[operator]} {', '.join(value)}"
+
+
+class TextField(ConditionField):
+    """A text column, without regard to case."""
+
+    kind = "text"
+    operators: ClassVar[Mapping[str, Label]] = {
+        "contains": gettext_lazy("contains"),
+        "lacks": gettext_lazy("does not contain"),
+    }
+
+    def __init__(self, key: str, label: Label, column: str) -> None:
+        super().__init__(key, label)
+        self.column = column
+
+    def clean(self, operator: str, value: object) -> str:
+        """Return the text."""
+        text = str(value or "").strip()
+        if not text or len(text) > LONGEST_TEXT or "\x00" in text:
+            raise self.refuse(_("give a text of at most %d characters.") % LONGEST_TEXT)
+        return text
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause."""
+        found = Q(**{f"{self.column}__icontains": value})
+        return found if operator == "contains" else ~found
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge the row."""
+        return (str(value).lower() in str(_read(ticket, self.column) or "").lower()) is (
+            operator == "contains"
+        )
+
+    def words(self, operator: str, value: Any) -> str:
+        """Return "subject contains “refund”"."""
+        return f"{self.label} {self.operators[operator]} “{value}”"
+
+
+class NumberField(ConditionField):
+    """A numeric column; an empty one is neither large nor small."""
+
+    kind = "number"
+    operators: ClassVar[Mapping[str, Label]] = {
+        "at_least": gettext_lazy("is at least"),
+        "at_most": gettext_lazy("is at most"),
+    }
+
+    def __init__(self, key: str, label: Label, column: str) -> None:
+        super().__init__(key, label)
+        self.column = column
+
+    def clean(self, operator: str, value: object) -> float:
+        """Return the number."""
+        return _number(self, value)
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause."""
+        # NOT NULL is said aloud, so that a negation has two values and not three
+        side = "gte" if operator == "at_least" else "lte"
+        return Q(**{f"{self.column}__{side}": value, f"{self.column}__isnull": False})
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge the row."""
+        present = _read(ticket, self.column)
+        if present is None:
+            return False
+        return bool(float(present) >= value if operator == "at_least" else float(present) <= value)
+
+
+class MomentField(ConditionField):
+    """A moment: how long ago (spans in seconds), before or after a date, or whether there is one."""
+
+    kind = "moment"
+    operators: ClassVar[Mapping[str, Label]] = {
+        "older_than": gettext_lazy("is longer ago than"),
+        "within_last": gettext_lazy("is within the last"),
+        "within_next": gettext_lazy("is within the next"),
+        "before": gettext_lazy("is before"),
+        "after": gettext_lazy("is on or after"),
+        "empty": gettext_lazy("is not set"),
+        "not_empty": gettext_lazy("is set"),
+    }
+    timed: ClassVar[frozenset[str]] = frozenset({"older_than", "within_last", "within_next"})
+
+    def __init__(self, key: str, label: Label, column: str) -> None:
+        super().__init__(key, label)
+        self.column = column
+
+    def clean(self, operator: str, value: object) -> int | str | None:
+        """Return seconds for spans, an ISO moment for dates, None for "is set"."""
+        if operator in {"empty", "not_empty"}:
+            return None
+        if operator in self.timed:
+            seconds = int(_number(self, value))
+            if not 0 < seconds <= LONGEST_SPAN:
+                raise self.refuse(_("give a time of at most ten years."))
+            return seconds
+        try:
+            moment = datetime.fromisoformat(str(value))
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        except (ValueError, OverflowError):
+            raise self.refuse(_("give a date like 2026-03-31.")) from None
+
+    def _range(self, operator: str, value: Any, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """The first moment in, and the first out; None is open."""
+        if operator in {"before", "after"}:
+            at = datetime.fromisoformat(value)
+            return (None, at) if operator == "before" else (at, None)
+        span = timedelta(seconds=value)
+        return {
+            "older_than": (None, now - span),
+            "within_last": (now - span, None),
+            # what is due within the hour includes what was due before
+            "within_next": (None, now + span),
+        }[operator]
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause."""
+        is_set = Q(**{f"{self.column}__isnull": False})
+        if operator in {"empty", "not_empty"}:
+            return is_set if operator == "not_empty" else ~is_set
+        first, end = self._range(operator, value, asked.now)
+        found = is_set
+        if first is not None:
+            found &= Q(**{f"{self.column}__gte": first})
+        if end is not None:
+            found &= Q(**{f"{self.column}__lt": end})
+        return found
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge the row."""
+        present = _read(ticket, self.column)
+        if operator in {"empty", "not_empty"}:
+            return (present is None) is (operator == "empty")
+        if present is None:
+            return False
+        first, end = self._range(operator, value, asked.now)
+        return (first is None or present >= first) and (end is None or present < end)
+
+    def words(self, operator: str, value: Any) -> str:
+        """Return "opened is longer ago than 3 days"."""
+        if operator in self.timed:
+            shown = span_in_words(value)
+        else:
+            shown = "" if value is None else str(value)[:10]
+        return f"{self.label} {self.operators[operator]} {shown}".strip()
+
+
+class BoolField(ConditionField):
+    """A column that is true or false; ``true_when`` turns another column into one."""
+
+    kind = "bool"
+    operators: ClassVar[Mapping[str, Label]] = {"is": gettext_lazy("is")}
+
+    def __init__(self, key: str, label: Label, true_when: Q, read: Callable[[Ticket], bool]) -> None:
+        super().__init__(key, label)
+        self.true_when = true_when
+        self.read = read
+
+    def clean(self, operator: str, value: object) -> bool:
+        """Return the boolean."""
+        return _boolean(self, value)
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause."""
+        return self.true_when if value else ~self.true_when
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge the row."""
+        return self.read(ticket) is value
+
+    def words(self, operator: str, value: Any) -> str:
+        """Return "unread is yes"."""
+        return f"{self.label} {self.operators[operator]} {_('yes') if value else _('no')}"
+
+
+class OwnField(ConditionField):
+    """A custom field; what can be asked follows its kind. A ticket without a value answers no to all but "is not" """
+
+    def __init__(self, field: CustomField) -> None:
+        super().__init__(f"field:{field.key}", field.label)
+        self.field = field
+        kinds = CustomField.Kind
+        self.kind, self.operators = {  # type: ignore[misc]
+            kinds.TEXT: ("text", TextField.operators),
+            kinds.NUMBER: ("number", NumberField.operators),
+            kinds.DATE: ("date", {"before": _("is before"), "after": _("is on or after")}),
+            kinds.BOOL: ("bool", BoolField.operators),
+        }.get(kinds(field.kind), ("choice" if field.options else "text", _ONE_OF))
+
+    def options(self) -> list[tuple[str, str]]:
+        """Return the choices of a choice."""
+        return [(str(one), str(one)) for one in self.field.options]
+
+    def clean(self, operator: str, value: object) -> Any:
+        """Return the value by the kind of the field."""
+        kinds = CustomField.Kind
+        match self.field.kind:
+            case kinds.NUMBER:
+                return _number(self, value)
+            case kinds.BOOL:
+                return _boolean(self, value)
+            case kinds.DATE:
+                try:
+                    return date.fromisoformat(str(value)[:10]).isoformat()
+                except ValueError:
+                    raise self.refuse(_("give a date like 2026-03-31.")) from None
+            case kinds.TEXT:
+                return TextField(self.key, self.label, "").clean(operator, value)
+        chosen = [str(one) for one in value] if isinstance(value, list | tuple) else [str(value or "")]
+        if not any(chosen) or any("\x00" in one for one in chosen):
+            raise self.refuse(_("choose at least one value."))
+        return chosen
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause as EXISTS over the values."""
+        lookup: dict[str, Any] = {
+            "contains": {"text__icontains": value},
+            "lacks": {"text__icontains": value},
+            "in": {"text__in": value},
+            "not_in": {"text__in": value},
+            "at_least": {"number__gte": value},
+            "at_most": {"number__lte": value},
+            "before": {"date__lt": value},
+            "after": {"date__gte": value},
+            "is": {"boolean": True},
+        }[operator]
+        found = Q(Exists(FieldValue.objects.filter(ticket=OuterRef("pk"), field=self.field, **lookup)))
+        return ~found if self._negates(operator, value) else found
+
+    @staticmethod
+    def _negates(operator: str, value: Any) -> bool:
+        return operator in {"lacks", "not_in"} or (operator == "is" and value is False)
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge by the values as they are prefetched."""
+        rows = (
+            []
+            if ticket.pk is None
+            else [row for row in ticket.field_values.all() if row.field_id == self.field.pk]
+        )
+        found = any(_meets(row, operator, value) for row in rows)
+        return found is not self._negates(operator, value)
+
+    def words(self, operator: str, value: Any) -> str:
+        """Return the clause in words."""
+        if isinstance(value, list):
+            value = _(" or ").join(value)
+        elif isinstance(value, bool):
+            value = _("yes") if value else _("no")
+        return f"{self.label} {self.operators[operator]} {value}"
+
+
+def _meets(row: FieldValue, operator: str, value: Any) -> bool:
+    """Whether one value answers yes, before any negation."""
+    match operator:
+        case "contains" | "lacks":
+            return str(value).lower() in row.text.lower()
+        case "in" | "not_in":
+            return row.text in value
+        case "at_least" | "at_most":
+            if row.number is None:
+                return False
+            return bool(float(row.number) >= value if operator == "at_least" else float(row.number) <= value)
+        case "before" | "after":
+            if row.date is None:
+                return False
+            at = date.fromisoformat(value)
+            return row.date < at if operator == "before" else row.date >= at
+        case _:
+            return row.boolean is True
+
+
+def _read(ticket: Ticket, column: str) -> Any:
+    """Follow a path of the ORM on a loaded row; None where a relation is empty."""
+    value: Any = ticket
+    for name in column.split("__"):
+        value = getattr(value, name)
+        if value is None:
+            return None
+    return value
+
+
+def _number(field: ConditionField, value: object) -> float:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or abs(number) >= Decimal(10) ** 13:
+        raise field.refuse(_("give a number."))
+    return float(number)
+
+
+def _boolean(field: ConditionField, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() in {"true", "1", "yes"}:
+        return True
+    if str(value).lower() in {"false", "0", "no"}:
+        return False
+    raise field.refuse(_("say yes or no."))
+
+
+def span_in_words(seconds: int) -> str:
+    """Return a span as "3 days", "90 minutes"."""
+    if seconds % 86_400 == 0:
+        return ngettext("%d day", "%d days", seconds // 86_400) % (seconds // 86_400)
+    if seconds % 3_600 == 0:
+        return ngettext("%d hour", "%d hours", seconds // 3_600) % (seconds // 3_600)
+    return ngettext("%d minute", "%d minutes", max(1, seconds // 60)) % max(1, seconds // 60)
+
+
+def _rows(model: Any, **filters: Any) -> Options:
+    return lambda: [(str(one.pk), str(one)) for one in model._default_manager.filter(**filters)]
+
+
+def _people() -> list[tuple[str, str]]:
+    return [(ME, _("me")), *((str(one.pk), str(one)) for one in User.objects.filter(is_active=True))]
+
+
+def _choices(choices: Any) -> Options:
+    return lambda: [(str(value), str(label)) for value, label in choices]
+
+
+def _channels() -> list[tuple[str, str]]:
+    known = {"email", "phone", "chat", "web", "api"} | set(
+        Inbox.objects.order_by().values_list("channel", flat=True).distinct()
+    )
+    return [(key, key) for key in sorted(known)]
+
+
+def _languages() -> list[tuple[str, str]]:
+    return [
+        (code, code)
+        for code in ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "da", "no", "fi", "tr", "ja")
+    ]
+
+
+_SENTIMENTS = [
+    ("negative", gettext_lazy("negative")),
+    ("neutral", gettext_lazy("neutral")),
+    ("positive", gettext_lazy("positive")),
+]
+
+_BUILT_IN: tuple[ConditionField, ...] = (
+    ChoiceField("status", gettext_lazy("status"), "status_id", _rows(Status)),
+    ChoiceField(
+        "status_category",
+        gettext_lazy("kind of status"),
+        "status_category",
+        _choices(Status.Category.choices),
+    ),
+    ChoiceField("priority", gettext_lazy("priority"), "priority", _choices(Ticket.Priority.choices)),
+    ChoiceField("type", gettext_lazy("type"), "type_id", _rows(TicketType, is_active=True), nullable=True),
+    TagField("tags", gettext_lazy("tag")),
+    ChoiceField("channel", gettext_lazy("channel"), "channel", _channels),
+    ChoiceField("inbox", gettext_lazy("inbox"), "inbox_id", _rows(Inbox), nullable=True),
+    ChoiceField("category", gettext_lazy("category"), "category_id", _rows(Category), nullable=True),
+    ChoiceField("team", gettext_lazy("team"), "team_id", _rows(Team), nullable=True),
+    ChoiceField("assignee", gettext_lazy("assignee"), "assignee_id", _people, nullable=True),
+    ChoiceField("language", gettext_lazy("language"), "language", _languages, empty="", nullable=True),
+    ChoiceField(
+        "sentiment", gettext_lazy("mood"), "sentiment_label", _choices(_SENTIMENTS), empty="", nullable=True
+    ),
+    ChoiceField("routing_state", gettext_lazy("routing"), "routing_state", _choices(Ticket.Routing.choices)),
+    ChoiceField("account", gettext_lazy("customer"), "account_id", _rows(Account), nullable=True),
+    ChoiceField(
+        "account_tier",
+        gettext_lazy("customer tier"),
+        "account__tier",
+        _choices(Account.Tier.choices),
+        nullable=True,
+    ),
+    ChoiceField(
+        "account_band",
+        gettext_lazy("health band"),
+        "account__health_band",
+        _choices(Account.Band.choices),
+        nullable=True,
+    ),
+    ChoiceField("csm", gettext_lazy("customer's CSM"), "account__csm_id", _people, nullable=True),
+    TextField("subject", gettext_lazy("subject"), "subject"),
+    TextField("contact", gettext_lazy("contact's name"), "contact__name"),
+    NumberField("value_at_risk", gettext_lazy("value at risk"), "value_at_risk"),
+    NumberField("arr", gettext_lazy("customer's ARR"), "account__arr"),
+    NumberField("escalation_level", gettext_lazy("escalation level"), "escalation_level"),
+    NumberField("inbound_count", gettext_lazy("messages of the customer"), "inbound_count"),
+    NumberField("outbound_count", gettext_lazy("answers"), "outbound_count"),
+    NumberField("reopen_count", gettext_lazy("times reopened"), "reopen_count"),
+    NumberField("satisfaction", gettext_lazy("satisfaction"), "satisfaction"),
+    MomentField("created_at", gettext_lazy("opened"), "created_at"),
+    MomentField("last_message_at", gettext_lazy("last message"), "last_message_at"),
+    MomentField("waiting_since", gettext_lazy("customer waiting since"), "waiting_since"),
+    MomentField("next_due_at", gettext_lazy("next deadline"), "next_due_at"),
+    MomentField("resolved_at", gettext_lazy("resolved"), "resolved_at"),
+    MomentField("snoozed_until", gettext_lazy("snoozed until"), "snoozed_until"),
+    BoolField("unread", gettext_lazy("unread"), Q(unread=True), lambda ticket: ticket.unread),
+    BoolField(
+        "breached",
+        gettext_lazy("a promise is broken"),
+        Q(first_response_breached_at__isnull=False)
+        | Q(next_response_breached_at__isnull=False)
+        | Q(resolution_breached_at__isnull=False),
+        lambda ticket: (
+            (
+                ticket.first_response_breached_at
+                or ticket.next_response_breached_at
+                or ticket.resolution_breached_at
+            )
+            is not None
+        ),
+    ),
+    BoolField(
+        "merged",
+        gettext_lazy("merged into another"),
+        Q(merged_into__isnull=False),
+        lambda ticket: ticket.merged_into_id is not None,
+    ),
+)
+_BUILT_IN_BY_KEY = {field.key: field for field in _BUILT_IN}
+
+
+class ConditionFields:
+    """The fields by key. A custom one is read when it is first asked for: one query each, none without them."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, ConditionField | None] = dict(_BUILT_IN_BY_KEY)
+
+    def get(self, key: str) -> ConditionField | None:
+        """Return the field with this key, None when there is none (any more)."""
+        if key not in self._found:
+            own = CustomField.objects.filter(key=key.removeprefix("field:"), is_active=True)
+            field = own.first() if key.startswith("field:") else None
+            self._found[key] = None if field is None else OwnField(field)
+        return self._found[key]
+
+
+def all_fields() -> list[ConditionField]:
+    """Return every field in the order of menus, the custom ones last. One query."""
+    return [*_BUILT_IN, *(OwnField(field) for field in CustomField.objects.filter(is_active=True))]

@@ -1,0 +1,146 @@
+"""Conditions on tickets: one language for views, SLA policies, macros, custom fields and escalation rules.
+
+A condition is JSON, either a group ``{"match": "all" | "any", "of": [condition, …]}`` or a clause
+``{"field": "priority", "is": "in", "value": ["high", "urgent"]}``; the empty object holds for every ticket. Each is read in
+two ways that agree: ``as_q`` selects tickets in the database, ``holds`` judges one that is loaded. Fields and what can
+be asked of them are ``tickets.condition_fields``.
+
+``me`` is the person whom the value "me" stands for, in "assignee is me".
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from tickets.condition_fields import Asked, ConditionFields
+from tickets.models import Ticket
+
+DEEPEST = 3
+MOST_CLAUSES = 50
+
+Condition = Mapping[str, Any]
+
+
+def check_condition(condition: object) -> dict[str, Any]:
+    """Return the condition in its plain form; raises ValidationError saying which clause is wrong and why.
+
+    Operators and values are checked against the fields that exist now.
+    """
+    if condition in (None, "", {}):
+        return {}
+    known = ConditionFields()
+    checked = _check(condition, known, depth=1)
+    if sum(1 for _clause in clauses(checked)) > MOST_CLAUSES:
+        raise ValidationError(_("A condition has at most %d parts.") % MOST_CLAUSES)
+    return checked
+
+
+def _check(condition: object, known: ConditionFields, depth: int) -> dict[str, Any]:
+    if not isinstance(condition, Mapping):
+        raise ValidationError(_("A condition is a group or a clause."))
+    if "of" in condition:
+        if condition.get("match", "all") not in {"all", "any"} or not isinstance(condition["of"], list):
+            raise ValidationError(_("A group matches “all” or “any” of a list."))
+        if depth > DEEPEST:
+            raise ValidationError(_("Groups can be nested %d deep.") % DEEPEST)
+        parts = [_check(part, known, depth + 1) for part in condition["of"]]
+        return {"match": condition.get("match", "all"), "of": parts}
+    field = known.get(str(condition.get("field", "")))
+    if field is None:
+        raise ValidationError(_("There is no field “%s”.") % condition.get("field", ""))
+    operator = str(condition.get("is", ""))
+    if operator not in field.operators:
+        raise ValidationError(
+            _("“%(field)s” cannot be asked “%(operator)s”. Choose one of: %(known)s.")
+            % {"field": field.label, "operator": operator, "known": ", ".join(field.operators)}
+        )
+    return {"field": field.key, "is": operator, "value": field.clean(operator, condition.get("value"))}
+
+
+def clauses(condition: Condition) -> Iterator[Mapping[str, Any]]:
+    """Yield every clause of a condition."""
+    if "of" in condition:
+        for part in condition["of"]:
+            yield from clauses(part)
+    elif condition:
+        yield condition
+
+
+def as_q(condition: Condition, *, me: int | None, now: datetime) -> Q:
+    """Return the condition for the database. A clause about a field that no longer exists holds for no ticket."""
+    return _q(condition, ConditionFields(), Asked(me, now))
+
+
+def _q(condition: Condition, known: ConditionFields, asked: Asked) -> Q:
+    if not condition:
+        return Q()
+    if "of" in condition:
+        parts = [_q(part, known, asked) for part in condition["of"]]
+        if not parts:
+            return Q()
+        joined = parts[0]
+        for part in parts[1:]:
+            joined = joined & part if condition["match"] == "all" else joined | part
+        return joined
+    field = known.get(condition["field"])
+    return Q(pk__in=[]) if field is None else field.q(condition["is"], condition["value"], asked)
+
+
+def holds(
+    condition: Condition,
+    ticket: Ticket,
+    *,
+    me: int | None,
+    now: datetime,
+    fields: ConditionFields | None = None,
+) -> bool:
+    """Say whether the condition holds for a loaded ticket; the same as asking the database, without a query for columns.
+
+    Tags and custom fields are read through ``ticket_tags`` and ``field_values``: prefetch them for many tickets, and hand
+    over one ``ConditionFields`` for all.
+    """
+    return _holds(condition, fields or ConditionFields(), ticket, Asked(me, now))
+
+
+def _holds(condition: Condition, known: ConditionFields, ticket: Ticket, asked: Asked) -> bool:
+    if not condition:
+        return True
+    if "of" in condition:
+        if not condition["of"]:
+            return True
+        parts = (_holds(part, known, ticket, asked) for part in condition["of"])
+        return all(parts) if condition["match"] == "all" else any(parts)
+    field = known.get(condition["field"])
+    return field is not None and field.test(condition["is"], condition["value"], ticket, asked)
+
+
+def in_words(condition: Condition) -> str:
+    """Return the condition as a sentence part: "priority is high or urgent, and tag is refund"."""
+    return _words(condition, ConditionFields(), outer=True)
+
+
+def _words(condition: Condition, known: ConditionFields, *, outer: bool) -> str:
+    if not condition:
+        return _("every ticket")
+    if "of" in condition:
+        parts = [_words(part, known, outer=False) for part in condition["of"]]
+        joined = (_(" and ") if condition["match"] == "all" else _(" or ")).join(parts)
+        return joined if outer or len(parts) < 2 else f"({joined})"
+    field = known.get(condition["field"])
+    return _("a field that is gone") if field is None else field.words(condition["is"], condition["value"])
+
+
+def depends_on_time(condition: Condition) -> bool:
+    """Say whether the passing of time alone can change what the condition holds for."""
+    known = ConditionFields()
+    asked = ((known.get(clause["field"]), clause["is"]) for clause in clauses(condition))
+    return any(field is not None and operator in field.timed for field, operator in asked)
+
+
+def asks_for_me(condition: Condition) -> bool:
+    """Say whether the condition means something else for every person."""
+    return any(isinstance(clause["value"], list) and "me" in clause["value"] for clause in clauses(condition))

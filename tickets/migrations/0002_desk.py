@@ -1,0 +1,440 @@
+import datetime
+
+import django.db.models.deletion
+import django.db.models.functions.comparison
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("customers", "0001_initial"),
+        ("people", "0001_initial"),
+        ("tickets", "0001_initial"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="ticket",
+            name="due_order",
+            field=models.GeneratedField(
+                db_persist=True,
+                expression=django.db.models.functions.comparison.Coalesce(
+                    "next_due_at", models.Value(datetime.datetime(9999, 12, 31, 0, 0, tzinfo=datetime.UTC))
+                ),
+                output_field=models.DateTimeField(),
+            ),
+        ),
+        migrations.CreateModel(
+            name="CustomField",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.SlugField(max_length=40, unique=True, verbose_name="key")),
+                ("label", models.CharField(max_length=60, verbose_name="label")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("text", "Text"),
+                            ("number", "Number"),
+                            ("choice", "Choice"),
+                            ("multi", "Several choices"),
+                            ("date", "Date"),
+                            ("bool", "Yes or no"),
+                            ("reference", "Reference"),
+                        ],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("help_text", models.CharField(blank=True, max_length=200, verbose_name="help")),
+                ("options", models.JSONField(blank=True, default=list, verbose_name="choices")),
+                (
+                    "reference",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("account", "Customer"),
+                            ("contact", "Contact"),
+                            ("user", "Colleague"),
+                            ("ticket", "Ticket"),
+                        ],
+                        max_length=10,
+                        verbose_name="refers to",
+                    ),
+                ),
+                ("condition", models.JSONField(blank=True, default=dict, verbose_name="shown when")),
+                (
+                    "required_on_resolve",
+                    models.BooleanField(default=False, verbose_name="required to resolve"),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="order")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+            ],
+            options={
+                "ordering": ["position", "pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="FieldValue",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.CharField(blank=True, max_length=500)),
+                ("number", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("date", models.DateField(null=True)),
+                ("boolean", models.BooleanField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Tag",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=40, unique=True, verbose_name="name")),
+                ("description", models.CharField(blank=True, max_length=200, verbose_name="description")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+            ],
+            options={
+                "ordering": ["name"],
+            },
+        ),
+        migrations.CreateModel(
+            name="TicketTag",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="TicketType",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, unique=True, verbose_name="name")),
+                ("description", models.CharField(blank=True, max_length=200, verbose_name="description")),
+                ("checklist", models.JSONField(blank=True, default=list, verbose_name="checklist")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="order")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+            ],
+            options={
+                "ordering": ["position", "name"],
+            },
+        ),
+        migrations.RemoveIndex(
+            model_name="ticket",
+            name="ticket_status_recent",
+        ),
+        migrations.RemoveIndex(
+            model_name="ticket",
+            name="ticket_assignee_due",
+        ),
+        migrations.RemoveIndex(
+            model_name="ticket",
+            name="ticket_team_due",
+        ),
+        migrations.RemoveIndex(
+            model_name="ticket",
+            name="ticket_due",
+        ),
+        migrations.AddField(
+            model_name="status",
+            name="is_active",
+            field=models.BooleanField(default=True, verbose_name="active"),
+        ),
+        migrations.AddField(
+            model_name="status",
+            name="pauses_sla",
+            field=models.BooleanField(default=False, verbose_name="pauses the SLA clock"),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="merged_into",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="merged_tickets",
+                to="tickets.ticket",
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="snoozed_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="escalation_level",
+            field=models.PositiveSmallIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="inbound_count",
+            field=models.PositiveIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="next_response_breached_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="next_response_due_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="outbound_count",
+            field=models.PositiveIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="reopen_count",
+            field=models.PositiveIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="satisfaction",
+            field=models.PositiveSmallIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="snoozed_until",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="status_category",
+            field=models.CharField(
+                choices=[
+                    ("new", "New"),
+                    ("open", "Open"),
+                    ("waiting", "Waiting on customer"),
+                    ("on_hold", "On hold"),
+                    ("resolved", "Resolved"),
+                    ("closed", "Closed"),
+                ],
+                default="new",
+                max_length=12,
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="value_at_risk",
+            field=models.FloatField(default=0.0),
+        ),
+        migrations.AlterField(
+            model_name="status",
+            name="category",
+            field=models.CharField(
+                choices=[
+                    ("new", "New"),
+                    ("open", "Open"),
+                    ("waiting", "Waiting on customer"),
+                    ("on_hold", "On hold"),
+                    ("resolved", "Resolved"),
+                    ("closed", "Closed"),
+                ],
+                max_length=12,
+                verbose_name="category",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="status",
+            name="customer_label",
+            field=models.CharField(max_length=60, verbose_name="label for customers"),
+        ),
+        migrations.AlterField(
+            model_name="status",
+            name="name",
+            field=models.CharField(max_length=60, verbose_name="name"),
+        ),
+        migrations.AlterField(
+            model_name="status",
+            name="position",
+            field=models.PositiveSmallIntegerField(default=0, verbose_name="order"),
+        ),
+        migrations.AddField(
+            model_name="fieldvalue",
+            name="field",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tickets.customfield"
+            ),
+        ),
+        migrations.AddField(
+            model_name="fieldvalue",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="field_values", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="tickettag",
+            name="tag",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tickets.tag"
+            ),
+        ),
+        migrations.AddField(
+            model_name="tickettag",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="ticket_tags", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="tags",
+            field=models.ManyToManyField(related_name="+", through="tickets.TicketTag", to="tickets.tag"),
+        ),
+        migrations.AddField(
+            model_name="customfield",
+            name="types",
+            field=models.ManyToManyField(
+                blank=True, related_name="+", to="tickets.tickettype", verbose_name="types"
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="type",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="tickets.tickettype",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("status_category__in", ["new", "open", "waiting", "on_hold"])),
+                fields=["due_order", "id"],
+                name="ticket_living_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("status_category__in", ["new", "open", "waiting", "on_hold"])),
+                fields=["-last_message_at", "-id"],
+                name="ticket_living_recent",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("status_category__in", ["new", "open", "waiting", "on_hold"])),
+                fields=["created_at", "id"],
+                name="ticket_living_age",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("status_category__in", ["new", "open", "waiting", "on_hold"])),
+                fields=["waiting_since", "id"],
+                name="ticket_living_waiting",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("status_category__in", ["new", "open", "waiting", "on_hold"])),
+                fields=["-value_at_risk", "-id"],
+                name="ticket_living_value",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("status_category__in", ["new", "open", "waiting", "on_hold"])),
+                fields=["assignee", "due_order", "id"],
+                name="ticket_living_mine",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("status_category__in", ["new", "open", "waiting", "on_hold"])),
+                fields=["team", "due_order", "id"],
+                name="ticket_living_team",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                fields=["status_category", "-last_message_at", "-id"], name="ticket_category_recent"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(fields=["status_category", "due_order", "id"], name="ticket_category_due"),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("snoozed_until__isnull", False)),
+                fields=["snoozed_until"],
+                name="ticket_snoozed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(fields=["-updated_at", "-id"], name="ticket_updated"),
+        ),
+        migrations.AddIndex(
+            model_name="fieldvalue",
+            index=models.Index(fields=["field", "text", "ticket"], name="field_value_text"),
+        ),
+        migrations.AddIndex(
+            model_name="fieldvalue",
+            index=models.Index(
+                condition=models.Q(("number__isnull", False)),
+                fields=["field", "number"],
+                name="field_value_number",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="fieldvalue",
+            index=models.Index(
+                condition=models.Q(("date__isnull", False)), fields=["field", "date"], name="field_value_date"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="fieldvalue",
+            constraint=models.UniqueConstraint(
+                fields=("ticket", "field", "text"), name="one_value_per_field"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="tickettag",
+            constraint=models.UniqueConstraint(fields=("tag", "ticket"), name="one_tag_per_ticket"),
+        ),
+    ]
