@@ -193,7 +193,7 @@ def test_list_filters_are_an_allow_list(
     rest: APIClient, write: Write, category: Category, account: Any
 ) -> None:
     mine, other = write().ticket, write(sender="jo@gmail.com").ticket
-    Ticket.objects.filter(pk=mine.pk).update(team=category.team, status="open")
+    Ticket.objects.filter(pk=mine.pk).update(team=category.team, status="open", status_category="open")
 
     def ids(query: str) -> list[int]:
         return [row["id"] for row in rest.get(f"/api/v1/tickets/?{query}").data["results"]]
