@@ -27,6 +27,36 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
+            name="AnswerUndo",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("changed", models.JSONField(default=dict)),
+                ("files", models.JSONField(default=list)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ChecklistItem",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.CharField(max_length=200)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                ("done_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "ordering": ["position", "pk"],
+            },
+        ),
+        migrations.CreateModel(
             name="CustomField",
             fields=[
                 (
@@ -82,6 +112,54 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Draft",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(choices=[("reply", "Reply"), ("note", "Private note")], max_length=5),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("scheduled", "Scheduled"), ("held", "On hold")],
+                        default="draft",
+                        max_length=9,
+                    ),
+                ),
+                ("body", models.TextField(blank=True)),
+                ("cc", models.JSONField(null=True)),
+                ("files", models.JSONField(default=list)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("overtaken", models.TextField(blank=True)),
+                ("status_after", models.CharField(blank=True, max_length=24)),
+                ("send_at", models.DateTimeField(null=True)),
+                ("hold_if_customer_writes", models.BooleanField(default=True)),
+                ("seen_message_id", models.BigIntegerField(null=True)),
+                (
+                    "held_because",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("customer_wrote", "The customer wrote first."),
+                            ("closed", "The ticket was closed."),
+                            ("merged", "The ticket was merged into another one."),
+                            ("refused", "It could not be sent."),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("held_detail", models.CharField(blank=True, max_length=300)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="FieldValue",
             fields=[
                 (
@@ -94,6 +172,92 @@ class Migration(migrations.Migration):
                 ("number", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
                 ("date", models.DateField(null=True)),
                 ("boolean", models.BooleanField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Macro",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("canned", "Canned reply"), ("macro", "Macro")],
+                        default="canned",
+                        max_length=8,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("folder", models.CharField(blank=True, max_length=60, verbose_name="folder")),
+                ("shortcut", models.CharField(blank=True, max_length=32, verbose_name="shortcut")),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("personal", "Only me"), ("team", "A team"), ("everyone", "Everyone")],
+                        default="personal",
+                        max_length=8,
+                        verbose_name="for",
+                    ),
+                ),
+                ("reply", models.TextField(blank=True, verbose_name="reply")),
+                ("note", models.TextField(blank=True, verbose_name="private note")),
+                ("sends", models.BooleanField(default=False, verbose_name="sends the reply")),
+                ("actions", models.JSONField(blank=True, default=list, verbose_name="actions")),
+                ("condition", models.JSONField(blank=True, default=dict, verbose_name="offered when")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="order")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("use_count", models.PositiveIntegerField(default=0)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                "ordering": ["position", "folder", "name", "pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Mention",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("start", models.PositiveIntegerField()),
+                ("length", models.PositiveSmallIntegerField()),
+            ],
+            options={
+                "ordering": ["message", "start"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Presence",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("viewing", "is looking at this"),
+                            ("replying", "is replying"),
+                            ("noting", "is writing a note"),
+                        ],
+                        default="viewing",
+                        max_length=8,
+                    ),
+                ),
+                ("seen_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
@@ -143,6 +307,24 @@ class Migration(migrations.Migration):
                 "ordering": ["position", "name"],
             },
         ),
+        migrations.CreateModel(
+            name="TimeEntry",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("minutes", models.PositiveIntegerField()),
+                ("note", models.CharField(blank=True, max_length=200)),
+                ("worked_on", models.DateField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                "ordering": ["-worked_on", "-pk"],
+            },
+        ),
         migrations.RemoveIndex(
             model_name="ticket",
             name="ticket_status_recent",
@@ -158,6 +340,11 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex(
             model_name="ticket",
             name="ticket_due",
+        ),
+        migrations.AddField(
+            model_name="message",
+            name="leaves_at",
+            field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
             model_name="status",
@@ -282,6 +469,47 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(default=0, verbose_name="order"),
         ),
         migrations.AddField(
+            model_name="answerundo",
+            name="message",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE, related_name="undo", to="tickets.message"
+            ),
+        ),
+        migrations.AddField(
+            model_name="checklistitem",
+            name="done_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="checklistitem",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="checklist", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="draft",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="drafts", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="draft",
+            name="user",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
             model_name="fieldvalue",
             name="field",
             field=models.ForeignKey(
@@ -293,6 +521,56 @@ class Migration(migrations.Migration):
             name="ticket",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.CASCADE, related_name="field_values", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="macro",
+            name="owner",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="macro",
+            name="team",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="people.team",
+            ),
+        ),
+        migrations.AddField(
+            model_name="mention",
+            name="message",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="mentions", to="tickets.message"
+            ),
+        ),
+        migrations.AddField(
+            model_name="mention",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
+        ),
+        migrations.AddField(
+            model_name="presence",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="presence",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
             ),
         ),
         migrations.AddField(
@@ -319,6 +597,16 @@ class Migration(migrations.Migration):
             name="types",
             field=models.ManyToManyField(
                 blank=True, related_name="+", to="tickets.tickettype", verbose_name="types"
+            ),
+        ),
+        migrations.AddField(
+            model_name="checklistitem",
+            name="from_type",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="tickets.tickettype",
             ),
         ),
         migrations.AddField(
@@ -409,6 +697,43 @@ class Migration(migrations.Migration):
             model_name="ticket",
             index=models.Index(fields=["-updated_at", "-id"], name="ticket_updated"),
         ),
+        migrations.AddField(
+            model_name="timeentry",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="time_entries", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="timeentry",
+            name="user",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="draft",
+            index=models.Index(fields=["user", "ticket"], name="draft_user"),
+        ),
+        migrations.AddIndex(
+            model_name="draft",
+            index=models.Index(
+                condition=models.Q(("state", "draft"), _negated=True),
+                fields=["send_at"],
+                name="draft_leaving",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="draft",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "draft")),
+                fields=("ticket", "user", "kind"),
+                name="one_draft_per_person_and_kind",
+            ),
+        ),
         migrations.AddIndex(
             model_name="fieldvalue",
             index=models.Index(fields=["field", "text", "ticket"], name="field_value_text"),
@@ -432,6 +757,26 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("ticket", "field", "text"), name="one_value_per_field"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="macro",
+            index=models.Index(fields=["scope", "team", "owner"], name="macro_scope"),
+        ),
+        migrations.AddIndex(
+            model_name="mention",
+            index=models.Index(fields=["user", "message"], name="mention_user"),
+        ),
+        migrations.AddConstraint(
+            model_name="mention",
+            constraint=models.UniqueConstraint(fields=("message", "start"), name="one_mention_per_place"),
+        ),
+        migrations.AddIndex(
+            model_name="presence",
+            index=models.Index(fields=["seen_at"], name="presence_seen"),
+        ),
+        migrations.AddConstraint(
+            model_name="presence",
+            constraint=models.UniqueConstraint(fields=("ticket", "user"), name="one_presence_per_person"),
         ),
         migrations.AddConstraint(
             model_name="tickettag",

@@ -2,20 +2,30 @@
 
 from tickets.models.fields import CustomField, Tag, TicketType
 from tickets.models.inbox import Category, Inbox
+from tickets.models.macro import Macro
 from tickets.models.mail import MailLedger, MessageAlias
+from tickets.models.mention import Mention
 from tickets.models.message import Attachment, Message
 from tickets.models.sla import SLAPolicy, SLATarget
 from tickets.models.ticket import FieldValue, Status, Ticket, TicketNumber, TicketTag
+from tickets.models.work import ChecklistItem, TimeEntry
+from tickets.models.writing import AnswerUndo, Draft, Presence
 
 __all__ = [
+    "AnswerUndo",
     "Attachment",
     "Category",
+    "ChecklistItem",
     "CustomField",
+    "Draft",
     "FieldValue",
     "Inbox",
     "MailLedger",
+    "Macro",
+    "Mention",
     "Message",
     "MessageAlias",
+    "Presence",
     "SLAPolicy",
     "SLATarget",
     "Status",
@@ -24,4 +34,5 @@ __all__ = [
     "TicketNumber",
     "TicketTag",
     "TicketType",
+    "TimeEntry",
 ]
