@@ -5,7 +5,7 @@ from core.models.event import Event, EventBlock, EventDetail, EventPosition, Seq
 from core.models.heartbeat import Heartbeat
 from core.models.idempotency import IdempotencyRecord
 from core.models.job import Job, JobLog
-from core.models.notification import Notification
+from core.models.notification import Notification, NotificationPreference
 from core.models.outbound import Outbound
 from core.models.setting import Setting
 from core.models.subscription import DeadLetter, SubscriberPosition
@@ -22,6 +22,7 @@ __all__ = [
     "Job",
     "JobLog",
     "Notification",
+    "NotificationPreference",
     "Outbound",
     "Sequencer",
     "Setting",
