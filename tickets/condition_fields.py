@@ -1,12 +1,13 @@
 """The fields of tickets that conditions can ask about: the built-in ones, and every custom field as ``field:<key>``."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -77,6 +78,19 @@ class ConditionField:
         """Return the values to choose from, empty when any can be typed."""
         return []
 
+    def find_options(self, text: str, limit: int) -> list[tuple[str, str]]:
+        """Return the first values whose name contains ``text``."""
+        wanted = text.strip().lower()
+        return [one for one in self.options() if wanted in str(one[1]).lower()][:limit]
+
+    def names(self, values: Collection[str]) -> dict[str, str]:
+        """Return the names of those of ``values`` that can be chosen."""
+        return {key: str(name) for key, name in self.options() if key in values}
+
+    def input_kind(self, operator: str) -> str:
+        """Return what a form asks for: choice, text, number, span (seconds), date, bool or none."""
+        return self.kind
+
     def refuse(self, sentence: str) -> ValidationError:
         """Return the error for a value that cannot be used."""
         return ValidationError(f"{self.label}: {sentence}")
@@ -110,12 +124,30 @@ class ChoiceField(ConditionField):
 
     def options(self) -> list[tuple[str, str]]:
         """Return the values with their names."""
-        return ([(NONE, _("none"))] if self.nullable else []) + self._options()
+        return self._special() + self._options()
+
+    def _special(self) -> list[tuple[str, str]]:
+        return [(NONE, _("none"))] if self.nullable else []
+
+    def find_options(self, text: str, limit: int) -> list[tuple[str, str]]:
+        """Return the first values whose name contains ``text``; those that are rows are searched in the database."""
+        if not isinstance(self._options, RowOptions):
+            return super().find_options(text, limit)
+        wanted = text.strip().lower()
+        special = [one for one in self._special() if wanted in one[1].lower()]
+        return (special + self._options.find(wanted, limit))[:limit]
+
+    def names(self, values: Collection[str]) -> dict[str, str]:
+        """Return the names of those of ``values`` that can be chosen."""
+        if not isinstance(self._options, RowOptions):
+            return super().names(values)
+        special = {key: name for key, name in self._special() if key in values}
+        return special | self._options.named(values)
 
     def clean(self, operator: str, value: object) -> list[str]:
         """Return a list of known values."""
         chosen = [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
-        unknown = set(chosen) - {key for key, _name in self.options()}
+        unknown = set(chosen) - set(self.names(chosen))
         if unknown or not chosen or value is None:
             raise self.refuse(
                 _("choose from the list (%s is not on it).") % ", ".join(sorted(unknown) or ["–"])
@@ -154,7 +186,7 @@ class ChoiceField(ConditionField):
 
     def words(self, operator: str, value: Any) -> str:
         """Return "priority is high or urgent"."""
-        names = dict(self.options())
+        names = self.names(value)
         listed = _(" or ").join(str(names.get(one, one)) for one in value)
         return f"{self.label} {self.operators[operator]} {listed}"
 
@@ -313,6 +345,12 @@ class MomentField(ConditionField):
         except (ValueError, OverflowError):
             raise self.refuse(_("give a date like 2026-03-31.")) from None
 
+    def input_kind(self, operator: str) -> str:
+        """Return span for what is relative to now, date, or none."""
+        if operator in {"empty", "not_empty"}:
+            return "none"
+        return "span" if operator in self.timed else "date"
+
     def _range(self, operator: str, value: Any, now: datetime) -> tuple[datetime | None, datetime | None]:
         """The first moment in, and the first out; None is open."""
         if operator in {"before", "after"}:
@@ -399,6 +437,10 @@ class OwnField(ConditionField):
             kinds.DATE: ("date", {"before": _("is before"), "after": _("is on or after")}),
             kinds.BOOL: ("bool", BoolField.operators),
         }.get(kinds(field.kind), ("choice" if field.options else "text", _ONE_OF))
+
+    def input_kind(self, operator: str) -> str:
+        """Return the kind of the field; several choices are chosen, dates are dates."""
+        return str(self.kind)
 
     def options(self) -> list[tuple[str, str]]:
         """Return the choices of a choice."""
@@ -522,12 +564,49 @@ def span_in_words(seconds: int) -> str:
     return ngettext("%d minute", "%d minutes", max(1, seconds // 60)) % max(1, seconds // 60)
 
 
-def _rows(model: Any, **filters: Any) -> Options:
-    return lambda: [(str(one.pk), str(one)) for one in model._default_manager.filter(**filters)]
+class RowOptions:
+    """Rows of a table as values, found by their name; ``special`` values come first. Never all of a table at once."""
+
+    def __init__(self, model: Any, special: Sequence[tuple[str, Label]] = (), **filters: Any) -> None:
+        self._model = model
+        self._special = special
+        self._filters = filters
+
+    def __call__(self) -> list[tuple[str, str]]:
+        """Return every value."""
+        return self.find("", None)
+
+    def find(self, text: str, limit: int | None) -> list[tuple[str, str]]:
+        """Return the first values whose name contains ``text`` in lower case."""
+        special = [(key, str(name)) for key, name in self._special if text in str(name).lower()]
+        rows = self._model._default_manager.filter(**self._filters)
+        if text:
+            rows = rows.filter(name__icontains=text)
+        return (special + [(str(one.pk), str(one)) for one in rows[:limit]])[:limit]
+
+    def named(self, values: Collection[str]) -> dict[str, str]:
+        """Return the names of those of ``values`` that exist. Rows that are not offered any more keep theirs."""
+        special = {key: str(name) for key, name in self._special if key in values}
+        field = self._model._meta.pk
+        is_number = not isinstance(field, models.CharField)
+        keys = [
+            one
+            for one in values
+            if one not in special
+            and "\x00" not in one
+            and (not is_number or (one.isdecimal() and len(one) < 18))
+        ]
+        if keys:
+            rows = self._model._default_manager.filter(pk__in=keys)
+            special |= {str(one.pk): str(one) for one in rows}
+        return special
 
 
-def _people() -> list[tuple[str, str]]:
-    return [(ME, _("me")), *((str(one.pk), str(one)) for one in User.objects.filter(is_active=True))]
+def _rows(model: Any, **filters: Any) -> RowOptions:
+    return RowOptions(model, **filters)
+
+
+_people = RowOptions(User, special=((ME, gettext_lazy("me")),), is_active=True)
 
 
 def _choices(choices: Any) -> Options:

@@ -4,6 +4,7 @@
  */
 import htmx from "htmx.org";
 import { initComposer } from "./composer";
+import { initConditions } from "./conditions";
 import { initInbox } from "./inbox";
 import { initKeys } from "./keys";
 import { initLists } from "./lists";
@@ -13,7 +14,7 @@ import { initPalette } from "./palette";
 import { initTimes } from "./times";
 import { initToasts } from "./toasts";
 
-const inits = [initOverlays, initKeys, initPalette, initLists, initComposer, initInbox, initTimes, initToasts, initLive];
+const inits = [initOverlays, initConditions, initKeys, initPalette, initLists, initComposer, initInbox, initTimes, initToasts, initLive];
 
 function initAll(): void {
   for (const init of inits) init();

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from tickets.pages import files, inbox, new_ticket, tickets
+from tickets.pages import condition_form, files, inbox, new_ticket, tickets
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("inbox/", inbox.inbox, name="inbox"),
@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("inbox/rows/", inbox.rows, name="inbox-rows"),
     path("inbox/changes/", inbox.changes, name="inbox-changes"),
     path("inbox/filters/", inbox.filter_form, name="inbox-filters"),
+    path("inbox/conditions/options/", condition_form.condition_options, name="condition-options"),
     path("inbox/bulk/", inbox.bulk, name="inbox-bulk"),
     path("inbox/bulk/people/", inbox.bulk_people, name="inbox-bulk-people"),
     path("inbox/new/", new_ticket.new_ticket, name="ticket-new"),

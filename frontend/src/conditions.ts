@@ -1,0 +1,347 @@
+/**
+ * The condition builder: rows of field, operator and value, with groups one level deep. The condition is kept as JSON in one
+ * hidden input; the plain rows for browsers without script are taken away. Any control can be reached and left by keys.
+ */
+import { all, first, once } from "./dom";
+
+type Value = string[] | string | number | boolean | null;
+interface Clause {
+  field: string;
+  is: string;
+  value: Value;
+}
+interface Group {
+  match: "all" | "any";
+  of: Part[];
+}
+type Part = Clause | Group;
+interface Field {
+  key: string;
+  label: string;
+  operators: [string, string, string][];
+}
+interface Data {
+  fields: Field[];
+  names: Record<string, Record<string, string>>;
+  options_url: string;
+  words: Record<string, string>;
+}
+
+const UNITS: [string, number][] = [
+  ["minutes", 60],
+  ["hours", 3600],
+  ["days", 86_400],
+];
+const MOST_NAMED = 3;
+let counter = 0;
+
+function element<K extends keyof HTMLElementTagNameMap>(tag: K, css = "", label = ""): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  if (css) made.className = css;
+  if (label) made.setAttribute("aria-label", label);
+  return made;
+}
+
+function isGroup(part: Part): part is Group {
+  return "of" in part;
+}
+
+class Builder {
+  private readonly data: Data;
+  private readonly hidden: HTMLInputElement;
+  private readonly body = element("div", "cond-body");
+  private root: Group = { match: "all", of: [] };
+
+  constructor(host: HTMLElement) {
+    this.data = JSON.parse(first("script[type='application/json']", host)?.textContent ?? "{}") as Data;
+    this.hidden = first<HTMLInputElement>("[data-condition-json]", host) as HTMLInputElement;
+    const stored = this.hidden.value ? (JSON.parse(this.hidden.value) as Part) : null;
+    if (stored && "of" in stored) this.root = stored;
+    else if (stored && "field" in stored) this.root.of.push(stored);
+    first("[data-condition-plain]", host)?.remove();
+    host.append(this.body);
+    this.draw();
+  }
+
+  private word(key: string): string {
+    return this.data.words[key] ?? key;
+  }
+
+  /** What is chosen goes into the hidden input; parts without a value yet are left out. */
+  private store(): void {
+    const kept = this.plain(this.root) as Group;
+    this.hidden.value = kept.of.length ? JSON.stringify(kept) : "";
+    this.hidden.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  private plain(part: Part): Part | null {
+    if (!isGroup(part)) return this.isComplete(part) ? part : null;
+    const of = part.of.map((one) => this.plain(one)).filter((one): one is Part => one !== null);
+    return of.length || part === this.root ? { match: part.match, of } : null;
+  }
+
+  private kindOf(clause: Clause): string {
+    const field = this.data.fields.find((one) => one.key === clause.field);
+    return field?.operators.find(([key]) => key === clause.is)?.[2] ?? "text";
+  }
+
+  private isComplete(clause: Clause): boolean {
+    const kind = this.kindOf(clause);
+    if (kind === "none") return true;
+    if (kind === "choice") return Array.isArray(clause.value) && clause.value.length > 0;
+    return clause.value !== null && clause.value !== "" && !Array.isArray(clause.value);
+  }
+
+  private draw(focus?: string): void {
+    this.body.replaceChildren(this.group(this.root, null));
+    if (focus) document.getElementById(focus)?.focus();
+  }
+
+  private group(group: Group, parent: Group | null): HTMLElement {
+    const box = element("fieldset", parent ? "cond-group" : "cond-root", this.word("match"));
+    const head = element("div", "cond-line");
+    const match = this.select([["all", this.word("all")], ["any", this.word("any")]], group.match, this.word("match"));
+    match.addEventListener("change", () => {
+      group.match = match.value as Group["match"];
+      this.store();
+    });
+    head.append(match);
+    if (parent) {
+      head.append(this.remove(this.word("remove_group"), () => parent.of.splice(parent.of.indexOf(group), 1)));
+    }
+    const empty = !parent && !group.of.length ? element("p", "field-help") : null;
+    if (empty) empty.textContent = this.word("empty");
+    else box.append(head);
+    for (const part of group.of) box.append(isGroup(part) ? this.group(part, group) : this.row(part, group));
+    if (empty) box.append(empty);
+    const foot = element("div", "cond-line");
+    foot.append(this.adder(this.word("add"), () => group.of.push(this.fresh())));
+    if (!parent) {
+      const other = group.match === "all" ? "any" : "all";
+      foot.append(this.adder(this.word("add_group"), () => group.of.push({ match: other, of: [this.fresh()] })));
+    }
+    box.append(foot);
+    return box;
+  }
+
+  private fresh(): Clause {
+    const field = this.data.fields[0] as Field;
+    return { field: field.key, is: field.operators[0]?.[0] ?? "", value: null };
+  }
+
+  private row(clause: Clause, group: Group): HTMLElement {
+    const line = element("div", "cond-line cond-row");
+    const field = this.select(
+      this.data.fields.map((one) => [one.key, one.label]),
+      clause.field,
+      this.word("field"),
+    );
+    field.id = `cond-field-${++counter}`;
+    field.addEventListener("change", () => {
+      clause.field = field.value;
+      const known = this.data.fields.find((one) => one.key === field.value);
+      clause.is = known?.operators[0]?.[0] ?? "";
+      this.reset(clause);
+      this.draw(this.nextId(field.id));
+    });
+    const operators = this.data.fields.find((one) => one.key === clause.field)?.operators ?? [];
+    const operator = this.select(operators.map(([key, label]) => [key, label]), clause.is, this.word("operator"));
+    operator.addEventListener("change", () => {
+      const before = this.kindOf(clause);
+      clause.is = operator.value;
+      if (this.kindOf(clause) !== before) this.reset(clause);
+      this.store();
+      value.replaceChildren(...this.value(clause));
+    });
+    const value = element("span", "cond-value");
+    value.append(...this.value(clause));
+    line.append(field, operator, value, this.remove(this.word("remove"), () => group.of.splice(group.of.indexOf(clause), 1)));
+    return line;
+  }
+
+  /** Rows are numbered as they are drawn, so the same row has another number after the next drawing. */
+  private nextId(id: string): string {
+    const ids = all("select[id^='cond-field-']", this.body).map((one) => one.id);
+    return `cond-field-${counter + 1 + ids.indexOf(id)}`;
+  }
+
+  private reset(clause: Clause): void {
+    const kind = this.kindOf(clause);
+    clause.value = kind === "choice" ? [] : kind === "bool" ? true : kind === "span" ? 3600 : null;
+    this.store();
+  }
+
+  private value(clause: Clause): HTMLElement[] {
+    switch (this.kindOf(clause)) {
+      case "none":
+        return [];
+      case "choice":
+        return [this.choice(clause)];
+      case "bool":
+        return [this.yesNo(clause)];
+      case "span":
+        return this.span(clause);
+    }
+    const input = element("input", "form-control", this.word("value"));
+    const kind = this.kindOf(clause);
+    input.type = kind === "date" ? "date" : kind === "number" ? "number" : "text";
+    if (kind === "number") input.step = "any";
+    const shown = clause.value === null ? "" : String(clause.value);
+    input.value = kind === "date" ? shown.slice(0, 10) : shown;
+    input.addEventListener("input", () => {
+      clause.value = input.value;
+      this.store();
+    });
+    return [input];
+  }
+
+  private yesNo(clause: Clause): HTMLElement {
+    if (clause.value === null) clause.value = true;
+    const input = this.select([["true", this.word("yes")], ["false", this.word("no")]], String(clause.value), this.word("value"));
+    input.addEventListener("change", () => {
+      clause.value = input.value === "true";
+      this.store();
+    });
+    return input;
+  }
+
+  private span(clause: Clause): HTMLElement[] {
+    const seconds = Number(clause.value) || 3600;
+    clause.value = seconds;
+    const [unit, size] = [...UNITS].reverse().find(([, one]) => seconds % one === 0) ?? (UNITS[0] as [string, number]);
+    const amount = element("input", "form-control cond-amount", this.word("value"));
+    amount.type = "number";
+    amount.min = "1";
+    amount.value = String(Math.round(seconds / size));
+    const units = this.select(UNITS.map(([key]) => [key, this.word(key)]), unit, this.word("unit"));
+    const write = (): void => {
+      const chosen = UNITS.find(([key]) => key === units.value)?.[1] ?? 60;
+      clause.value = Math.max(1, Math.round(Number(amount.value) || 1)) * chosen;
+      this.store();
+    };
+    amount.addEventListener("input", write);
+    units.addEventListener("change", write);
+    return [amount, units];
+  }
+
+  /** Several values out of a list that the server searches: a menu of checkboxes. */
+  private choice(clause: Clause): HTMLElement {
+    if (!Array.isArray(clause.value)) clause.value = clause.value ? [String(clause.value)] : [];
+    const chosen = clause.value;
+    const names = (this.data.names[clause.field] ??= {});
+    const menu = element("details", "menu cond-choice");
+    const summary = element("summary", "form-select");
+    const list = element("div", "menu-list");
+    const search = element("input", "form-control", this.word("search"));
+    search.type = "search";
+    search.placeholder = this.word("search");
+    const options = element("div", "cond-options");
+    const title = (): void => {
+      const shown = chosen.slice(0, MOST_NAMED).map((one) => names[one] ?? one);
+      if (chosen.length > MOST_NAMED) shown.push(`+${chosen.length - MOST_NAMED}`);
+      summary.textContent = shown.length ? shown.join(", ") : this.word("choose");
+    };
+    const offer = (found: [string, string][]): void => {
+      const lines = found.map(([key, name]) => {
+        names[key] = name;
+        const line = element("label", "menu-i field-check");
+        line.dataset.keepOpen = "";
+        const box = element("input", "chk");
+        box.type = "checkbox";
+        box.checked = chosen.includes(key);
+        box.addEventListener("change", () => {
+          if (box.checked) chosen.push(key);
+          else chosen.splice(chosen.indexOf(key), 1);
+          title();
+          this.store();
+        });
+        const label = element("span", "trunc");
+        label.textContent = name;
+        line.append(box, label);
+        return line;
+      });
+      const nothing = element("p", "menu-empty");
+      nothing.textContent = this.word("none_found");
+      options.replaceChildren(...(lines.length ? lines : [nothing]));
+    };
+    let asked = 0;
+    const ask = async (): Promise<void> => {
+      const mine = ++asked;
+      const url = `${this.data.options_url}?field=${encodeURIComponent(clause.field)}&q=${encodeURIComponent(search.value)}`;
+      const response = await fetch(url, { headers: { "HX-Request": "true" } });
+      if (response.ok && mine === asked) offer(((await response.json()) as { options: [string, string][] }).options);
+    };
+    menu.addEventListener("toggle", () => {
+      if (!menu.open) return;
+      void ask();
+      search.focus();
+    });
+    search.addEventListener("input", () => void ask());
+    search.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") {
+        event.preventDefault();
+        first<HTMLInputElement>("input[type=checkbox]", options)?.click();
+      } else if (event.key === "ArrowDown") {
+        event.preventDefault();
+        first<HTMLInputElement>("input[type=checkbox]", options)?.focus();
+      }
+    });
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      event.preventDefault(); // the dialog around stays open
+      menu.open = false;
+      summary.focus();
+    });
+    options.addEventListener("keydown", (event) => {
+      if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+      const boxes = all<HTMLInputElement>("input[type=checkbox]", options);
+      const at = boxes.indexOf(document.activeElement as HTMLInputElement);
+      const next = at + (event.key === "ArrowDown" ? 1 : -1);
+      if (next < 0) search.focus();
+      else boxes[Math.min(next, boxes.length - 1)]?.focus();
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    title();
+    list.append(search, options);
+    menu.append(summary, list);
+    return menu;
+  }
+
+  private select(options: [string, string][], value: string, label: string): HTMLSelectElement {
+    const made = element("select", "form-select", label);
+    for (const [key, name] of options) made.add(new Option(name, key, key === value, key === value));
+    return made;
+  }
+
+  private adder(label: string, add: () => void): HTMLElement {
+    const button = element("button", "btn btn-s btn-quiet");
+    button.type = "button";
+    button.textContent = `+ ${label}`;
+    button.addEventListener("click", () => {
+      add();
+      this.store();
+      this.draw();
+      all<HTMLElement>("select[id^='cond-field-']", this.body).at(-1)?.focus();
+    });
+    return button;
+  }
+
+  private remove(label: string, take: () => void): HTMLElement {
+    const button = element("button", "btn btn-quiet btn-s btn-icon cond-remove", label);
+    button.type = "button";
+    button.title = label;
+    button.textContent = "×";
+    button.addEventListener("click", () => {
+      take();
+      this.store();
+      this.draw();
+      first<HTMLElement>(".cond-root > .cond-line:last-child .btn", this.body)?.focus();
+    });
+    return button;
+  }
+}
+
+export function initConditions(): void {
+  once("[data-condition]", "Condition", (host) => new Builder(host));
+}
