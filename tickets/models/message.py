@@ -45,6 +45,8 @@ class Message(models.Model):
     delivery = models.CharField(max_length=10, choices=Delivery.choices, default=Delivery.NONE, blank=True)
     delivery_detail = models.CharField(max_length=300, blank=True)
     delivered_at = models.DateTimeField(null=True)
+    # Until then an answer can be taken back; None for what left at once.
+    leaves_at = models.DateTimeField(null=True)
     sentiment_label = models.CharField(max_length=10, blank=True)
     sentiment_probability = models.FloatField(null=True)
     sentiment_score = models.FloatField(null=True)

@@ -1,0 +1,103 @@
+"""What is being written on a ticket and by whom: drafts, answers that leave later, the way back from an answer, presence."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from tickets.models.message import Message
+from tickets.models.ticket import Ticket
+
+
+class Draft(models.Model):
+    """What a person is writing on a ticket: one draft per ticket, person and kind, and any number that leave later.
+
+    ``version`` grows with each save; ``overtaken`` keeps the text that a save from another window has replaced. ``cc`` is a
+    list of addresses, None while the computed ones hold. ``files`` are ``{"id", "name", "content_type", "size",
+    "sha256", "storage_key"}``. A scheduled one leaves at ``send_at`` unless it is held; ``status_after`` and
+    ``hold_if_customer_writes`` are the wishes for that moment.
+    """
+
+    class Kind(models.TextChoices):
+        """What it becomes."""
+
+        REPLY = "reply", _("Reply")
+        NOTE = "note", _("Private note")
+
+    class State(models.TextChoices):
+        """Whether it waits for its writer, for its time, or for a decision."""
+
+        DRAFT = "draft", _("Draft")
+        SCHEDULED = "scheduled", _("Scheduled")
+        HELD = "held", _("On hold")
+
+    class HeldBecause(models.TextChoices):
+        """Why a scheduled answer did not leave."""
+
+        CUSTOMER_WROTE = "customer_wrote", _("The customer wrote first.")
+        CLOSED = "closed", _("The ticket was closed.")
+        MERGED = "merged", _("The ticket was merged into another one.")
+        REFUSED = "refused", _("It could not be sent.")
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="drafts")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
+    body = models.TextField(blank=True)
+    cc = models.JSONField(null=True)
+    files = models.JSONField(default=list)
+    version = models.PositiveIntegerField(default=1)
+    overtaken = models.TextField(blank=True)
+    status_after = models.CharField(max_length=24, blank=True)
+    send_at = models.DateTimeField(null=True)
+    hold_if_customer_writes = models.BooleanField(default=True)
+    seen_message_id = models.BigIntegerField(null=True)
+    held_because = models.CharField(max_length=16, choices=HeldBecause.choices, blank=True)
+    held_detail = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["ticket", "user", "kind"],
+                condition=Q(state="draft"),
+                name="one_draft_per_person_and_kind",
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "ticket"], name="draft_user"),
+            models.Index(fields=["send_at"], condition=~Q(state="draft"), name="draft_leaving"),
+        ]
+
+
+class AnswerUndo(models.Model):
+    """What an answer that has not left yet did to its ticket: by column what it was and what it became, as text."""
+
+    message = models.OneToOneField(Message, models.CASCADE, related_name="undo")
+    changed = models.JSONField(default=dict)
+    files = models.JSONField(default=list)
+
+
+class Presence(models.Model):
+    """That a person has a ticket in front of them; true for half a minute after ``seen_at``. No event tells of it."""
+
+    class State(models.TextChoices):
+        """What the person does there."""
+
+        VIEWING = "viewing", _("is looking at this")
+        REPLYING = "replying", _("is replying")
+        NOTING = "noting", _("is writing a note")
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.VIEWING)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["ticket", "user"], name="one_presence_per_person")
+        ]
+        indexes: ClassVar = [models.Index(fields=["seen_at"], name="presence_seen")]
