@@ -160,6 +160,41 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Episode",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                ("opened_at", models.DateTimeField()),
+                ("opened_slot", models.PositiveIntegerField()),
+                ("first_inbound_at", models.DateTimeField(null=True)),
+                ("first_response_at", models.DateTimeField(null=True)),
+                ("resolved_at", models.DateTimeField(null=True)),
+                ("resolved_slot", models.PositiveIntegerField(null=True)),
+                ("channel", models.CharField(max_length=32)),
+                ("priority", models.CharField(max_length=8)),
+                ("replies", models.PositiveIntegerField(default=0)),
+                ("inbound_count", models.PositiveIntegerField(default=0)),
+                ("reopened", models.BooleanField(default=False)),
+                ("one_touch", models.BooleanField(default=False)),
+                ("is_counted", models.BooleanField(default=True)),
+                ("first_response_seconds", models.PositiveBigIntegerField(null=True)),
+                ("first_response_business_seconds", models.PositiveBigIntegerField(null=True)),
+                ("resolution_seconds", models.PositiveBigIntegerField(null=True)),
+                ("resolution_business_seconds", models.PositiveBigIntegerField(null=True)),
+                ("first_response_met", models.BooleanField(null=True)),
+                ("first_response_decided_at", models.DateTimeField(null=True)),
+                ("next_response_met", models.BooleanField(null=True)),
+                ("next_response_decided_at", models.DateTimeField(null=True)),
+                ("resolution_met", models.BooleanField(null=True)),
+                ("resolution_decided_at", models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name="FieldValue",
             fields=[
                 (
@@ -258,6 +293,40 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("seen_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="SatisfactionSurvey",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("nonce", models.CharField(max_length=32, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "Planned"),
+                            ("sent", "Sent"),
+                            ("withheld", "Not sent"),
+                            ("failed", "Failed"),
+                        ],
+                        default="planned",
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("planned_at", models.DateTimeField(auto_now_add=True)),
+                ("send_at", models.DateTimeField()),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("rated_at", models.DateTimeField(null=True)),
+                ("score", models.PositiveSmallIntegerField(null=True)),
+                ("comment", models.TextField(blank=True)),
+                ("changed_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -468,6 +537,14 @@ class Migration(migrations.Migration):
             name="position",
             field=models.PositiveSmallIntegerField(default=0, verbose_name="order"),
         ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("kind", "inbound"), models.Q(("sentiment_label", ""), _negated=True)),
+                fields=["created_at", "sentiment_label"],
+                name="message_mood",
+            ),
+        ),
         migrations.AddField(
             model_name="answerundo",
             name="message",
@@ -507,6 +584,60 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.CASCADE,
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="episode",
+            name="account",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="customers.account",
+            ),
+        ),
+        migrations.AddField(
+            model_name="episode",
+            name="assignee",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="episode",
+            name="category",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="tickets.category",
+            ),
+        ),
+        migrations.AddField(
+            model_name="episode",
+            name="resolved_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="episode",
+            name="team",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="people.team"
+            ),
+        ),
+        migrations.AddField(
+            model_name="episode",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="episodes", to="tickets.ticket"
             ),
         ),
         migrations.AddField(
@@ -574,6 +705,27 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
+            model_name="satisfactionsurvey",
+            name="contact",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="customers.contact"
+            ),
+        ),
+        migrations.AddField(
+            model_name="satisfactionsurvey",
+            name="episode",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE, related_name="survey", to="tickets.episode"
+            ),
+        ),
+        migrations.AddField(
+            model_name="satisfactionsurvey",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="surveys", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
             model_name="tickettag",
             name="tag",
             field=models.ForeignKey(
@@ -591,6 +743,16 @@ class Migration(migrations.Migration):
             model_name="ticket",
             name="tags",
             field=models.ManyToManyField(related_name="+", through="tickets.TicketTag", to="tickets.tag"),
+        ),
+        migrations.AddField(
+            model_name="episode",
+            name="type",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="tickets.tickettype",
+            ),
         ),
         migrations.AddField(
             model_name="customfield",
@@ -778,8 +940,90 @@ class Migration(migrations.Migration):
             model_name="presence",
             constraint=models.UniqueConstraint(fields=("ticket", "user"), name="one_presence_per_person"),
         ),
+        migrations.AddIndex(
+            model_name="satisfactionsurvey",
+            index=models.Index(fields=["contact", "-send_at"], name="survey_contact"),
+        ),
+        migrations.AddIndex(
+            model_name="satisfactionsurvey",
+            index=models.Index(
+                condition=models.Q(("sent_at__isnull", False)), fields=["sent_at"], name="survey_sent"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="satisfactionsurvey",
+            index=models.Index(
+                condition=models.Q(("rated_at__isnull", False)), fields=["rated_at"], name="survey_rated"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="satisfactionsurvey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("score__isnull", True), models.Q(("score__gte", 1), ("score__lte", 5)), _connector="OR"
+                ),
+                name="survey_score_1_to_5",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="satisfactionsurvey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("rated_at__isnull", True), ("score__isnull", True)),
+                    models.Q(("rated_at__isnull", False), ("score__isnull", False)),
+                    _connector="OR",
+                ),
+                name="survey_rated_has_score",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="tickettag",
             constraint=models.UniqueConstraint(fields=("tag", "ticket"), name="one_tag_per_ticket"),
+        ),
+        migrations.AddIndex(
+            model_name="episode",
+            index=models.Index(fields=["opened_at"], name="episode_opened"),
+        ),
+        migrations.AddIndex(
+            model_name="episode",
+            index=models.Index(
+                condition=models.Q(("resolved_at__isnull", False)),
+                fields=["resolved_at"],
+                name="episode_resolved",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="episode",
+            index=models.Index(
+                condition=models.Q(("resolved_at__isnull", True)), fields=["opened_at"], name="episode_open"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="episode",
+            index=models.Index(
+                condition=models.Q(("first_response_decided_at__isnull", False)),
+                fields=["first_response_decided_at"],
+                name="episode_first_decided",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="episode",
+            index=models.Index(
+                condition=models.Q(("next_response_decided_at__isnull", False)),
+                fields=["next_response_decided_at"],
+                name="episode_next_decided",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="episode",
+            index=models.Index(
+                condition=models.Q(("resolution_decided_at__isnull", False)),
+                fields=["resolution_decided_at"],
+                name="episode_resolution_decided",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="episode",
+            constraint=models.UniqueConstraint(fields=("ticket", "number"), name="one_episode_per_number"),
         ),
     ]

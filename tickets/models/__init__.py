@@ -1,12 +1,13 @@
 """Tables of tickets."""
 
+from tickets.models.episode import Episode, SatisfactionSurvey
 from tickets.models.fields import CustomField, Tag, TicketType
 from tickets.models.inbox import Category, Inbox
 from tickets.models.macro import Macro
 from tickets.models.mail import MailLedger, MessageAlias
 from tickets.models.mention import Mention
 from tickets.models.message import Attachment, Message
-from tickets.models.sla import SLAPolicy, SLATarget
+from tickets.models.sla import Escalation, EscalationRule, SLAPolicy, SLAStep, SLAStepRun, SLATarget
 from tickets.models.ticket import FieldValue, Status, Ticket, TicketNumber, TicketTag
 from tickets.models.work import ChecklistItem, TimeEntry
 from tickets.models.writing import AnswerUndo, Draft, Presence
@@ -18,6 +19,9 @@ __all__ = [
     "ChecklistItem",
     "CustomField",
     "Draft",
+    "Episode",
+    "Escalation",
+    "EscalationRule",
     "FieldValue",
     "Inbox",
     "Macro",
@@ -27,7 +31,10 @@ __all__ = [
     "MessageAlias",
     "Presence",
     "SLAPolicy",
+    "SLAStep",
+    "SLAStepRun",
     "SLATarget",
+    "SatisfactionSurvey",
     "Status",
     "Tag",
     "Ticket",

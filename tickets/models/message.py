@@ -54,7 +54,15 @@ class Message(models.Model):
     recorded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["ticket", "created_at", "id"], name="message_thread")]
+        indexes: ClassVar = [
+            models.Index(fields=["ticket", "created_at", "id"], name="message_thread"),
+            # Figures count moods over time.
+            models.Index(
+                fields=["created_at", "sentiment_label"],
+                condition=models.Q(kind="inbound") & ~models.Q(sentiment_label=""),
+                name="message_mood",
+            ),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["channel", "external_id"],
