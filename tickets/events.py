@@ -31,6 +31,21 @@ RESOLUTION_BREACHED = EventType(
 DELIVERY_RETRIED = EventType(
     "tickets.delivery_retried", subject="message", sentence=_("sent the answer again")
 )
+FOLLOWED = EventType("tickets.followed", subject="ticket", sentence=_("follows the ticket"), feed=False)
+UNFOLLOWED = EventType(
+    "tickets.unfollowed", subject="ticket", sentence=_("no longer follows the ticket"), feed=False
+)
+CC_ADDED = EventType("tickets.cc_added", subject="ticket", sentence=_("put in copy"))
+CC_REMOVED = EventType("tickets.cc_removed", subject="ticket", sentence=_("took out of copy"))
+LINKED = EventType("tickets.linked", subject="ticket", sentence=_("linked the ticket"))
+UNLINKED = EventType("tickets.unlinked", subject="ticket", sentence=_("removed the link"))
+MERGED = EventType("tickets.merged", subject="ticket", sentence=_("merged the ticket"))
+MERGE_RECEIVED = EventType("tickets.merge_received", subject="ticket", sentence=_("merged another ticket"))
+UNMERGED = EventType("tickets.unmerged", subject="ticket", sentence=_("took the merge back"))
+MERGE_RELEASED = EventType("tickets.merge_released", subject="ticket", sentence=_("took a merge back"))
+SPLIT = EventType("tickets.split", subject="ticket", sentence=_("split off"))
+MESSAGE_MOVED_AWAY = EventType("tickets.message_moved_away", subject="message", sentence=_("moved a message"))
+MESSAGE_MOVED_HERE = EventType("tickets.message_moved_here", subject="message", sentence=_("moved a message"))
 INBOX_SAVED = EventType("tickets.inbox_saved", subject="inbox", sentence=_("saved an inbox"))
 CATEGORY_SAVED = EventType("tickets.category_saved", subject="category", sentence=_("saved a category"))
 SLA_POLICY_SAVED = EventType(
@@ -39,3 +54,20 @@ SLA_POLICY_SAVED = EventType(
 SLA_POLICY_DELETED = EventType(
     "tickets.sla_policy_deleted", subject="sla_policy", sentence=_("deleted an SLA policy")
 )
+TYPE_CHANGED = EventType("tickets.type_changed", subject="ticket", sentence=_("changed the type"))
+TAGS_CHANGED = EventType("tickets.tags_changed", subject="ticket", sentence=_("changed the tags"))
+LANGUAGE_CHANGED = EventType("tickets.language_changed", subject="ticket", sentence=_("changed the language"))
+FIELDS_CHANGED = EventType("tickets.fields_changed", subject="ticket", sentence=_("set"))
+SNOOZED = EventType("tickets.snoozed", subject="ticket", sentence=_("put the ticket aside"))
+WOKEN = EventType("tickets.woken", subject="ticket", sentence=_("woke the ticket"))
+CHECKLIST_CHANGED = EventType(
+    "tickets.checklist_changed", subject="ticket", sentence=_("changed the checklist")
+)
+TIME_LOGGED = EventType("tickets.time_logged", subject="ticket", sentence=_("logged time"))
+STATUS_SAVED = EventType("tickets.status_saved", subject="status", sentence=_("saved a status"))
+STATUS_DELETED = EventType("tickets.status_deleted", subject="status", sentence=_("deleted a status"))
+TYPE_SAVED = EventType("tickets.type_saved", subject="ticket_type", sentence=_("saved a ticket type"))
+TAG_SAVED = EventType("tickets.tag_saved", subject="tag", sentence=_("saved a tag"))
+TAG_MERGED = EventType("tickets.tag_merged", subject="tag", sentence=_("merged a tag into another"))
+FIELD_SAVED = EventType("tickets.field_saved", subject="custom_field", sentence=_("saved a custom field"))
+GRACE_CHANGED = EventType("tickets.grace_changed", subject="setting", sentence=_("changed the days of grace"))

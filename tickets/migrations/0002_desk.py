@@ -5,12 +5,14 @@ import django.db.models.functions.comparison
 from django.conf import settings
 from django.db import migrations, models
 
+import tickets.models.sla
+
 
 class Migration(migrations.Migration):
     dependencies = [
         ("customers", "0001_initial"),
         ("people", "0001_initial"),
-        ("tickets", "0001_initial"),
+        ("tickets", "0001_policy_conditions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -37,6 +39,19 @@ class Migration(migrations.Migration):
                 ),
                 ("changed", models.JSONField(default=dict)),
                 ("files", models.JSONField(default=list)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="CarbonCopy",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("removed_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -195,6 +210,79 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Escalation",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("level", models.PositiveSmallIntegerField()),
+                ("reason", models.CharField(max_length=300)),
+                ("opened_at", models.DateTimeField()),
+                ("acknowledged_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "end_kind",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("raised", "went to another level"),
+                            ("lowered", "de-escalated"),
+                            ("resolved", "the ticket was resolved"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("end_reason", models.CharField(blank=True, max_length=300)),
+            ],
+            options={
+                "ordering": ["-pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="EscalationRule",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True, verbose_name="name")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="order")),
+                ("condition", models.JSONField(blank=True, default=dict, verbose_name="condition")),
+                (
+                    "repeat_count",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="tickets of the contact"
+                    ),
+                ),
+                ("repeat_days", models.PositiveSmallIntegerField(default=30, verbose_name="within days")),
+                ("level", models.PositiveSmallIntegerField(default=1, verbose_name="level")),
+                (
+                    "owner_kind",
+                    models.CharField(
+                        choices=[
+                            ("assignee", "the assignee"),
+                            ("lead", "the leads of the team"),
+                            ("person", "a person"),
+                            ("team", "a team"),
+                        ],
+                        default="lead",
+                        max_length=8,
+                        verbose_name="owner",
+                    ),
+                ),
+                ("notify", models.BooleanField(default=True, verbose_name="notify the owner")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+            ],
+            options={
+                "ordering": ["position", "pk"],
+            },
+        ),
+        migrations.CreateModel(
             name="FieldValue",
             fields=[
                 (
@@ -207,6 +295,18 @@ class Migration(migrations.Migration):
                 ("number", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
                 ("date", models.DateField(null=True)),
                 ("boolean", models.BooleanField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Follower",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
@@ -330,6 +430,84 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="SLAStep",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                ("promise", models.CharField(blank=True, max_length=16)),
+                (
+                    "timing",
+                    models.CharField(
+                        choices=[
+                            ("share", "% of the time used"),
+                            ("before", "minutes before the deadline"),
+                            ("after", "minutes after the deadline"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("amount", models.PositiveIntegerField()),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("warn", "Warn"),
+                            ("raise", "Raise the priority"),
+                            ("reassign", "Give to a person"),
+                            ("return", "Return to the team"),
+                            ("webhook", "Call a webhook"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "recipient",
+                    models.CharField(
+                        choices=[
+                            ("owner", "the assignee, else the team"),
+                            ("team", "the team"),
+                            ("lead", "the leads of the team"),
+                            ("person", "a person"),
+                        ],
+                        default="owner",
+                        max_length=8,
+                    ),
+                ),
+                ("url", models.CharField(blank=True, max_length=500)),
+                (
+                    "signing_token",
+                    models.CharField(default=tickets.models.sla.new_signing_token, max_length=32),
+                ),
+            ],
+            options={
+                "ordering": ["position", "pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="SLAStepRun",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("promise", models.CharField(max_length=16)),
+                ("due_at", models.DateTimeField()),
+                ("episode_at", models.DateTimeField()),
+                ("ran_at", models.DateTimeField()),
+                ("outcome", models.CharField(blank=True, max_length=120)),
+            ],
+            options={
+                "ordering": ["pk"],
+            },
+        ),
+        migrations.CreateModel(
             name="Tag",
             fields=[
                 (
@@ -345,6 +523,44 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["name"],
             },
+        ),
+        migrations.CreateModel(
+            name="TicketLink",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("related", "Related"),
+                            ("parent", "Parent"),
+                            ("duplicate", "Duplicate"),
+                            ("split", "Split"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="TicketMerge",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("before", models.JSONField(default=dict)),
+                ("merged_at", models.DateTimeField()),
+                ("undone_at", models.DateTimeField(null=True)),
+            ],
         ),
         migrations.CreateModel(
             name="TicketTag",
@@ -416,6 +632,16 @@ class Migration(migrations.Migration):
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
+            model_name="slapolicy",
+            name="version",
+            field=models.PositiveIntegerField(default=1),
+        ),
+        migrations.AddField(
+            model_name="slatarget",
+            name="next_response_seconds",
+            field=models.PositiveIntegerField(null=True),
+        ),
+        migrations.AddField(
             model_name="status",
             name="is_active",
             field=models.BooleanField(default=True, verbose_name="active"),
@@ -457,6 +683,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="ticket",
+            name="merged_count",
+            field=models.PositiveSmallIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name="ticket",
             name="next_response_breached_at",
             field=models.DateTimeField(null=True),
         ),
@@ -479,6 +710,16 @@ class Migration(migrations.Migration):
             model_name="ticket",
             name="satisfaction",
             field=models.PositiveSmallIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="sla_policy_version",
+            field=models.PositiveIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="sla_step_at",
+            field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
             model_name="ticket",
@@ -505,6 +746,16 @@ class Migration(migrations.Migration):
             model_name="ticket",
             name="value_at_risk",
             field=models.FloatField(default=0.0),
+        ),
+        migrations.AlterField(
+            model_name="slatarget",
+            name="first_response_seconds",
+            field=models.PositiveIntegerField(null=True),
+        ),
+        migrations.AlterField(
+            model_name="slatarget",
+            name="resolution_seconds",
+            field=models.PositiveIntegerField(null=True),
         ),
         migrations.AlterField(
             model_name="status",
@@ -550,6 +801,32 @@ class Migration(migrations.Migration):
             name="message",
             field=models.OneToOneField(
                 on_delete=django.db.models.deletion.CASCADE, related_name="undo", to="tickets.message"
+            ),
+        ),
+        migrations.AddField(
+            model_name="carboncopy",
+            name="added_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="carboncopy",
+            name="contact",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="carbon_copies",
+                to="customers.contact",
+            ),
+        ),
+        migrations.AddField(
+            model_name="carboncopy",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="carbon_copies", to="tickets.ticket"
             ),
         ),
         migrations.AddField(
@@ -641,6 +918,92 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
+            model_name="escalation",
+            name="acknowledged_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="escalation",
+            name="ended_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="escalation",
+            name="opened_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="escalation",
+            name="owner",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="escalation",
+            name="owner_team",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="people.team"
+            ),
+        ),
+        migrations.AddField(
+            model_name="escalation",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="escalations", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="escalationrule",
+            name="owner",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="escalationrule",
+            name="owner_team",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="people.team",
+            ),
+        ),
+        migrations.AddField(
+            model_name="escalation",
+            name="rule",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="tickets.escalationrule",
+            ),
+        ),
+        migrations.AddField(
             model_name="fieldvalue",
             name="field",
             field=models.ForeignKey(
@@ -652,6 +1015,20 @@ class Migration(migrations.Migration):
             name="ticket",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.CASCADE, related_name="field_values", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="follower",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="followers", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="follower",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
             ),
         ),
         migrations.AddField(
@@ -723,6 +1100,85 @@ class Migration(migrations.Migration):
             name="ticket",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.CASCADE, related_name="surveys", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="slastep",
+            name="person",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="slastep",
+            name="policy",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="tickets.slapolicy"
+            ),
+        ),
+        migrations.AddField(
+            model_name="slasteprun",
+            name="step",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="runs", to="tickets.slastep"
+            ),
+        ),
+        migrations.AddField(
+            model_name="slasteprun",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="sla_step_runs", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticketlink",
+            name="created_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticketlink",
+            name="from_ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="links_out", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticketlink",
+            name="to_ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="links_in", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticketmerge",
+            name="merged_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticketmerge",
+            name="source",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="merges", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="ticketmerge",
+            name="target",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tickets.ticket"
             ),
         ),
         migrations.AddField(
@@ -859,6 +1315,14 @@ class Migration(migrations.Migration):
             model_name="ticket",
             index=models.Index(fields=["-updated_at", "-id"], name="ticket_updated"),
         ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("sla_step_at__isnull", False)),
+                fields=["sla_step_at"],
+                name="ticket_sla_step",
+            ),
+        ),
         migrations.AddField(
             model_name="timeentry",
             name="ticket",
@@ -875,6 +1339,10 @@ class Migration(migrations.Migration):
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="carboncopy",
+            constraint=models.UniqueConstraint(fields=("ticket", "contact"), name="one_copy_per_contact"),
         ),
         migrations.AddIndex(
             model_name="draft",
@@ -894,6 +1362,18 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state", "draft")),
                 fields=("ticket", "user", "kind"),
                 name="one_draft_per_person_and_kind",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="escalation",
+            index=models.Index(
+                condition=models.Q(("ended_at", None)), fields=["-level", "opened_at"], name="escalation_open"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="escalation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("ticket",), name="one_open_escalation"
             ),
         ),
         migrations.AddIndex(
@@ -919,6 +1399,10 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("ticket", "field", "text"), name="one_value_per_field"
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="follower",
+            constraint=models.UniqueConstraint(fields=("user", "ticket"), name="one_follower_per_ticket"),
         ),
         migrations.AddIndex(
             model_name="macro",
@@ -974,6 +1458,37 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="survey_rated_has_score",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="slasteprun",
+            constraint=models.UniqueConstraint(
+                fields=("ticket", "step", "promise", "due_at"), name="one_run_per_step_and_deadline"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="ticketlink",
+            constraint=models.UniqueConstraint(
+                fields=("from_ticket", "to_ticket", "kind"), name="one_link_of_a_kind"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="ticketlink",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "parent")), fields=("to_ticket",), name="one_parent_per_ticket"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="ticketlink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("from_ticket", models.F("to_ticket")), _negated=True),
+                name="no_link_to_itself",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="ticketmerge",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("undone_at", None)), fields=("source",), name="one_open_merge_per_ticket"
             ),
         ),
         migrations.AddConstraint(

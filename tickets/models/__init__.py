@@ -1,13 +1,15 @@
 """Tables of tickets."""
 
 from tickets.models.episode import Episode, SatisfactionSurvey
+from tickets.models.escalation import Escalation, EscalationRule, SLAStepRun
 from tickets.models.fields import CustomField, Tag, TicketType
 from tickets.models.inbox import Category, Inbox
 from tickets.models.macro import Macro
 from tickets.models.mail import MailLedger, MessageAlias
 from tickets.models.mention import Mention
 from tickets.models.message import Attachment, Message
-from tickets.models.sla import Escalation, EscalationRule, SLAPolicy, SLAStep, SLAStepRun, SLATarget
+from tickets.models.sla import SLAPolicy, SLAStep, SLATarget
+from tickets.models.structure import CarbonCopy, Follower, TicketLink, TicketMerge
 from tickets.models.ticket import FieldValue, Status, Ticket, TicketNumber, TicketTag
 from tickets.models.work import ChecklistItem, TimeEntry
 from tickets.models.writing import AnswerUndo, Draft, Presence
@@ -15,6 +17,7 @@ from tickets.models.writing import AnswerUndo, Draft, Presence
 __all__ = [
     "AnswerUndo",
     "Attachment",
+    "CarbonCopy",
     "Category",
     "ChecklistItem",
     "CustomField",
@@ -23,6 +26,7 @@ __all__ = [
     "Escalation",
     "EscalationRule",
     "FieldValue",
+    "Follower",
     "Inbox",
     "Macro",
     "MailLedger",
@@ -38,6 +42,8 @@ __all__ = [
     "Status",
     "Tag",
     "Ticket",
+    "TicketLink",
+    "TicketMerge",
     "TicketNumber",
     "TicketTag",
     "TicketType",

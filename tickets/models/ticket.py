@@ -134,6 +134,8 @@ class Ticket(models.Model):
     snoozed_until = models.DateTimeField(null=True)
     snoozed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="merged_tickets")
+    # How many tickets point here with merged_into; spares the others a look for them.
+    merged_count = models.PositiveSmallIntegerField(default=0)
     escalation_level = models.PositiveSmallIntegerField(default=0)
     # Copy of the account's; lists order by it.
     value_at_risk = models.FloatField(default=0.0)
@@ -160,6 +162,10 @@ class Ticket(models.Model):
     sentiment_score = models.FloatField(null=True)
 
     sla_policy = models.ForeignKey(SLAPolicy, models.SET_NULL, null=True, related_name="+")
+    # The version of the policy that the deadlines were computed from.
+    sla_policy_version = models.PositiveIntegerField(default=0)
+    # When the next step of the policy (a warning, an escalation) may be due.
+    sla_step_at = models.DateTimeField(null=True)
     first_response_due_at = models.DateTimeField(null=True)
     next_response_due_at = models.DateTimeField(null=True)
     resolution_due_at = models.DateTimeField(null=True)
@@ -194,6 +200,9 @@ class Ticket(models.Model):
                 fields=["snoozed_until"], condition=Q(snoozed_until__isnull=False), name="ticket_snoozed"
             ),
             models.Index(fields=["-updated_at", "-id"], name="ticket_updated"),
+            models.Index(
+                fields=["sla_step_at"], condition=Q(sla_step_at__isnull=False), name="ticket_sla_step"
+            ),
         ]
 
     def __str__(self) -> str:
