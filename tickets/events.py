@@ -57,7 +57,7 @@ SLA_POLICY_DELETED = EventType(
 TYPE_CHANGED = EventType("tickets.type_changed", subject="ticket", sentence=_("changed the type"))
 TAGS_CHANGED = EventType("tickets.tags_changed", subject="ticket", sentence=_("changed the tags"))
 LANGUAGE_CHANGED = EventType("tickets.language_changed", subject="ticket", sentence=_("changed the language"))
-FIELDS_CHANGED = EventType("tickets.fields_changed", subject="ticket", sentence=_("set"))
+FIELDS_CHANGED = EventType("tickets.fields_changed", subject="ticket", sentence=_("changed the fields"))
 SNOOZED = EventType("tickets.snoozed", subject="ticket", sentence=_("put the ticket aside"))
 WOKEN = EventType("tickets.woken", subject="ticket", sentence=_("woke the ticket"))
 CHECKLIST_CHANGED = EventType(
@@ -71,3 +71,6 @@ TAG_SAVED = EventType("tickets.tag_saved", subject="tag", sentence=_("saved a ta
 TAG_MERGED = EventType("tickets.tag_merged", subject="tag", sentence=_("merged a tag into another"))
 FIELD_SAVED = EventType("tickets.field_saved", subject="custom_field", sentence=_("saved a custom field"))
 GRACE_CHANGED = EventType("tickets.grace_changed", subject="setting", sentence=_("changed the days of grace"))
+MACRO_SAVED = EventType("tickets.macro_saved", subject="macro", sentence=_("saved a macro"), feed=False)
+MACRO_DELETED = EventType("tickets.macro_deleted", subject="macro", sentence=_("deleted a macro"), feed=False)
+MACRO_APPLIED = EventType("tickets.macro_applied", subject="ticket", sentence=_("applied the macro"))

@@ -11,12 +11,15 @@ from django.utils.translation import gettext as _
 from core.actors import Actor
 from core.models import Event
 from people.viewer import Viewer
+from tickets.custom_fields import missing_to_resolve
 from tickets.events import STATUS_CHANGED
 from tickets.models import Status, Ticket
 from tickets.services.apply_sla import set_deadlines
 from tickets.services.mark_sla_breaches import stamp_breaches
 from tickets.ticket_rows import lock_ticket, save_ticket
 
+# Changes that a person makes, to whom a refusal can be said.
+_ASKED_FOR = frozenset({"", "reply"})
 _OVER: frozenset[str] = frozenset({Status.Category.RESOLVED, Status.Category.CLOSED})
 
 
@@ -29,8 +32,8 @@ def change_status(*, ticket: Ticket, status: str, by: Viewer, cause: Event | Non
     by.require("tickets.edit")
     locked = lock_ticket(ticket.pk, by)
     target = Status.objects.filter(pk=status).first()
-    if target is None:
-        known = ", ".join(Status.objects.values_list("key", flat=True))
+    if target is None or (not target.is_active and target.pk != locked.status_id):
+        known = ", ".join(Status.objects.filter(is_active=True).values_list("key", flat=True))
         raise ValidationError({"status": _("Choose one of: %s.") % known})
     if target.pk == locked.status_id:
         return locked
@@ -53,9 +56,13 @@ def move_to(
     """Give a locked ticket another status, record it and move the deadlines; the caller saves.
 
     ``reason`` is a stable word for changes that nobody asked for directly: ``reply``, ``customer_wrote``, ``grace_over``.
+    A person who resolves the ticket (``reason`` empty or ``reply``) must have filled in the required fields: raises
+    ValidationError naming those without a value.
     """
     now = at or timezone.now()
     before = ticket.status
+    if reason in _ASKED_FOR and status.category in _OVER and before.category not in _OVER:
+        _refuse_without_fields(ticket, by)
     if before.category in Status.ACTIVE:
         stamp_breaches(ticket, now)
     ticket.status = status
@@ -67,6 +74,8 @@ def move_to(
     if status.category in _OVER:
         ticket.waiting_since = None
         ticket.unread = False
+        ticket.snoozed_until = None
+        ticket.snoozed_by = None
     STATUS_CHANGED.record(
         by=by,
         subject_id=ticket.pk,
@@ -83,6 +92,16 @@ def move_to(
         cause=cause,
     )
     set_deadlines(ticket)
+
+
+def _refuse_without_fields(ticket: Ticket, by: Actor) -> None:
+    if by.actor_kind not in {"staff", "api_key"}:
+        return
+    missing = missing_to_resolve(ticket)
+    if missing:
+        sentence = _("Fill in %s first: it is required to resolve this ticket.")
+        listed = ", ".join(field.label for field in missing)
+        raise ValidationError({"status": [sentence % listed]})
 
 
 def _since(

@@ -18,6 +18,7 @@ from tickets.message_text import one_line, preview, storable
 from tickets.models import Attachment, Inbox, Message, MessageAlias, Status, Ticket
 from tickets.services.apply_sla import choose_policy, set_deadlines
 from tickets.services.change_status import move_to
+from tickets.services.snooze_ticket import wake
 from tickets.stored_files import store_file
 from tickets.ticket_rows import RANKS, lock_ticket, next_number, save_ticket
 
@@ -294,6 +295,7 @@ def _note_arrival(ticket: Ticket, message: Message, contact: Contact, actor: Act
     if message.is_automatic:
         return
     ticket.unread = True
+    wake(ticket, by=actor, reason="customer_wrote", at=now)
     if ticket.status.category not in {Status.Category.NEW, Status.Category.OPEN}:
         move_to(ticket, Status.objects.get(pk="open"), by=actor, reason="customer_wrote", at=now)
         ticket.unread = True
