@@ -39,6 +39,7 @@ app.conf.beat_schedule = {
     "poll-drop-folders": _every("tickets.poll_drop_folders", 5, queue="channels"),
     "process-mail-ledger": _every("tickets.process_waiting_mail", 30, queue="channels"),
     "sla-clock": _every("tickets.mark_sla_breaches", 30, queue="batch"),
+    "wake-tickets": _every("tickets.wake_due_tickets", 20, queue="batch"),
     "close-resolved-tickets": _every("tickets.close_resolved_tickets", 600, queue="batch"),
     "assign-waiting-tickets": _every("tickets.assign_waiting_tickets", 30, queue="events"),
     "roll-up-usage": _every("customers.roll_up_usage", 30, queue="batch"),

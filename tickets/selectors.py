@@ -108,6 +108,7 @@ _VIEWS: dict[str, tuple[str | Promise, str]] = {
     "triage": (_("Unsure routing"), "route"),
     "breaching": (_("Breaching"), "alarm"),
     "waiting": (_("Waiting"), "player-pause"),
+    "snoozed": (_("Snoozed"), "alarm-snooze"),
     "open": (_("All open"), "inbox"),
     "resolved": (_("Resolved"), "circle-check"),
 }
@@ -116,12 +117,15 @@ DEFAULT_VIEW = "mine"
 
 def _condition(key: str, viewer: Viewer, now: datetime) -> Q:
     """The rule of a built-in view; raises LookupError for an unknown key."""
-    ours = Q(status_category__in=("new", "open", "on_hold"))
+    asked = Q(status_category__in=("new", "open", "on_hold"))
+    # What was put aside is not asked for, but a promise in danger is shown all the same.
+    ours = asked & Q(snoozed_until=None)
     rules = {
         "mine": ours & Q(assignee_id=viewer.user_id or 0),
         "unassigned": ours & Q(assignee=None),
         "triage": ours & Q(routing_state=Ticket.Routing.TRIAGE),
-        "breaching": ours & Q(next_due_at__lt=now + SOON),
+        "breaching": asked & Q(next_due_at__lt=now + SOON),
+        "snoozed": Q(status_category__in=Status.ACTIVE, snoozed_until__isnull=False),
         "waiting": Q(status_category="waiting"),
         "open": Q(status_category__in=Status.ACTIVE),
         "resolved": Q(status_category="resolved"),

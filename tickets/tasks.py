@@ -10,6 +10,7 @@ from tickets.channels.email.services.process_mail import process_waiting_mail
 from tickets.services.assign_waiting_tickets import assign_waiting_tickets
 from tickets.services.close_resolved_tickets import close_resolved_tickets
 from tickets.services.mark_sla_breaches import mark_sla_breaches
+from tickets.services.snooze_ticket import wake_due_tickets
 
 BUDGET = timedelta(seconds=45)
 
@@ -43,3 +44,9 @@ def assign_waiting_tickets_task() -> None:
 def close_resolved_tickets_task() -> None:
     """Close what has been resolved for longer than the days of grace."""
     close_resolved_tickets()
+
+
+@shared_task(name="tickets.wake_due_tickets")
+def wake_due_tickets_task() -> None:
+    """Wake tickets whose time to come back has come."""
+    wake_due_tickets()

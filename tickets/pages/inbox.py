@@ -55,6 +55,7 @@ _EMPTY = {
     "triage": gettext_lazy("The classifier was sure about every open ticket."),
     "breaching": gettext_lazy("No promise is in danger within the next hour."),
     "waiting": gettext_lazy("No customer owes an answer."),
+    "snoozed": gettext_lazy("Nothing is put aside. Z puts a ticket aside until a time or the customer's answer."),
     "open": gettext_lazy("Every ticket is resolved."),
     "resolved": gettext_lazy("No ticket has been resolved."),
 }

@@ -91,6 +91,8 @@ def _home_of(ticket: Ticket, viewer: Viewer) -> str:
     category = ticket.status.category
     if category in {"resolved", "closed"}:
         return "resolved"
+    if ticket.snoozed_until is not None:
+        return "snoozed"
     if category == "waiting":
         return "waiting"
     if viewer.user_id is not None and ticket.assignee_id == viewer.user_id:
@@ -170,7 +172,7 @@ def view_groups(views: list[InboxView], state: ListState) -> list[dict[str, Any]
             "current": view.key == state.view,
             "urgent": view.urgent,
             # a phone's strip of chips ends before the views of other people's work
-            "secondary": view.key in {"waiting", "resolved"},
+            "secondary": view.key in {"waiting", "snoozed", "resolved"},
         }
 
     groups = [{"label": "", "views": [entry(view) for view in views if not view.is_team]}]
