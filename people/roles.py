@@ -22,7 +22,14 @@ class Role(models.TextChoices):
 _LOOK = {"tickets.view", "customers.view", "health.view", "success.view", "people.view"}
 _WORK_TICKETS = {"tickets.create", "tickets.reply", "tickets.note", "tickets.edit", "tickets.assign"}
 _WORK_CUSTOMERS = {"customers.edit", "success.act"}
-_LEAD = {"success.manage", "operations.view", "operations.retry", "ml.view", "tickets.all_teams"}
+_LEAD = {
+    "success.manage",
+    "tickets.share_macros",
+    "operations.view",
+    "operations.retry",
+    "ml.view",
+    "tickets.all_teams",
+}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Role.AGENT: frozenset(_LOOK | _WORK_TICKETS),
@@ -67,6 +74,7 @@ PERMISSION_LABELS = {
     "tickets.note": _("Write private notes"),
     "tickets.edit": _("Change status, priority, category and tags"),
     "tickets.assign": _("Assign tickets"),
+    "tickets.share_macros": _("Keep macros for teams and everyone"),
     "customers.view": _("See customers and contacts"),
     "customers.edit": _("Change customers and contacts"),
     "health.view": _("See health and churn scores"),

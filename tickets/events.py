@@ -25,6 +25,9 @@ SENTIMENT_CHANGED = EventType(
 FIRST_RESPONSE_BREACHED = EventType(
     "tickets.first_response_breached", subject="ticket", sentence=_("missed the promise of a first answer")
 )
+NEXT_RESPONSE_BREACHED = EventType(
+    "tickets.next_response_breached", subject="ticket", sentence=_("missed the promise of an answer")
+)
 RESOLUTION_BREACHED = EventType(
     "tickets.resolution_breached", subject="ticket", sentence=_("missed the promise of a solution")
 )
@@ -46,6 +49,17 @@ MERGE_RELEASED = EventType("tickets.merge_released", subject="ticket", sentence=
 SPLIT = EventType("tickets.split", subject="ticket", sentence=_("split off"))
 MESSAGE_MOVED_AWAY = EventType("tickets.message_moved_away", subject="message", sentence=_("moved a message"))
 MESSAGE_MOVED_HERE = EventType("tickets.message_moved_here", subject="message", sentence=_("moved a message"))
+REPLY_UNDONE = EventType("tickets.reply_undone", subject="ticket", sentence=_("took an answer back"))
+ANSWER_SCHEDULED = EventType(
+    "tickets.answer_scheduled", subject="ticket", sentence=_("scheduled an answer")
+)
+ANSWER_HELD = EventType("tickets.answer_held", subject="ticket", sentence=_("held a scheduled answer back"))
+SCHEDULED_ANSWER_CANCELLED = EventType(
+    "tickets.scheduled_answer_cancelled", subject="ticket", sentence=_("cancelled a scheduled answer")
+)
+ATTACHMENT_POLICY_SAVED = EventType(
+    "tickets.attachment_policy_saved", subject="setting", sentence=_("saved the rules for attachments")
+)
 INBOX_SAVED = EventType("tickets.inbox_saved", subject="inbox", sentence=_("saved an inbox"))
 CATEGORY_SAVED = EventType("tickets.category_saved", subject="category", sentence=_("saved a category"))
 SLA_POLICY_SAVED = EventType(
@@ -74,3 +88,22 @@ GRACE_CHANGED = EventType("tickets.grace_changed", subject="setting", sentence=_
 MACRO_SAVED = EventType("tickets.macro_saved", subject="macro", sentence=_("saved a macro"), feed=False)
 MACRO_DELETED = EventType("tickets.macro_deleted", subject="macro", sentence=_("deleted a macro"), feed=False)
 MACRO_APPLIED = EventType("tickets.macro_applied", subject="ticket", sentence=_("applied the macro"))
+# detail: promise, due_at, step, to (ids of the people who are to know), overdue (the deadline has passed).
+SLA_WARNED = EventType("tickets.sla_warned", subject="ticket", sentence=_("warned of a deadline"))
+# detail: promise, due_at, step, action, outcome.
+SLA_STEP_TAKEN = EventType("tickets.sla_step_taken", subject="ticket", sentence=_("took a step of the SLA policy"))
+SLA_APPLIED = EventType(
+    "tickets.sla_applied", subject="ticket", sentence=_("put the ticket under an SLA policy"), feed=False
+)
+# detail: level, from, reason, rule, owner, owner_team, to (ids of the people who are to know).
+ESCALATED = EventType("tickets.escalated", subject="ticket", sentence=_("escalated the ticket"))
+ESCALATION_ACKNOWLEDGED = EventType(
+    "tickets.escalation_acknowledged", subject="ticket", sentence=_("acknowledged the escalation")
+)
+DE_ESCALATED = EventType("tickets.de_escalated", subject="ticket", sentence=_("ended the escalation"))
+ESCALATION_RULE_SAVED = EventType(
+    "tickets.escalation_rule_saved", subject="escalation_rule", sentence=_("saved an escalation rule")
+)
+ESCALATION_RULE_DELETED = EventType(
+    "tickets.escalation_rule_deleted", subject="escalation_rule", sentence=_("deleted an escalation rule")
+)

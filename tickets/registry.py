@@ -1,7 +1,10 @@
 """The extension points of tickets."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
 
 from core.registry import Part, Registry
@@ -42,3 +45,48 @@ def panels_for(viewer: Viewer, ticket: Ticket) -> list[TicketPanel]:
     """Return the panels that a viewer gets beside a ticket, in order."""
     shown = [panel for panel in panels if panel.visible_to(viewer, ticket)]
     return sorted(shown, key=lambda panel: (panel.order, panel.key))
+
+
+class MacroAction(Part):
+    """Something a macro does to a ticket, contributed by any app in ``<app>/macro_actions/<name>.py``.
+
+    Its values are what its form fields hold, stored in the macro as JSON. ``permission`` is what the one who applies the macro
+    needs; ``apply`` goes through the one service of the thing and may raise ValidationError, then nothing of the macro is done.
+    """
+
+    label: ClassVar[str | Promise] = ""
+    icon: ClassVar[str] = "bolt"
+    order: ClassVar[int] = 100
+    permission: ClassVar[str] = "tickets.edit"
+
+    def fields(self) -> dict[str, forms.Field]:
+        """Return the form fields of the values by name, with the choices that exist now; empty for an act without values."""
+        return {}
+
+    def clean(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values as they are stored, checked by the form fields; raises ValidationError naming the label."""
+        checked: dict[str, Any] = {}
+        for name, field in self.fields().items():
+            value = values.get(name)
+            try:
+                cleaned = field.clean(value)
+            except ValidationError as error:
+                raise ValidationError(f"{self.label}: {' '.join(error.messages)}") from error
+            checked[name] = getattr(cleaned, "pk", cleaned)
+        return checked
+
+    def words(self, values: Mapping[str, Any]) -> str:
+        """Return the act in words: "Set the priority to high"."""
+        raise NotImplementedError
+
+    def apply(self, *, ticket: Ticket, values: Mapping[str, Any], by: Viewer) -> None:
+        """Do it, inside the transaction of the macro."""
+        raise NotImplementedError
+
+
+macro_actions: Registry[MacroAction] = Registry(MacroAction, "macro_actions")
+
+
+def actions_in_order() -> list[MacroAction]:
+    """Return every kind of macro action in the order of menus."""
+    return sorted(macro_actions, key=lambda action: (action.order, action.key))

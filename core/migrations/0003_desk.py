@@ -40,8 +40,40 @@ class Migration(migrations.Migration):
                     "quiet_weekend",
                     models.BooleanField(default=False, verbose_name="quiet on Saturday and Sunday"),
                 ),
-                ("desktop", models.BooleanField(default=False, verbose_name="desktop notifications")),
             ],
+        ),
+        migrations.CreateModel(
+            name="SearchDocument",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=16)),
+                ("object_id", models.BigIntegerField()),
+                ("stream_id", models.BigIntegerField()),
+                ("at", models.DateTimeField()),
+                ("internal", models.BooleanField(default=False)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="SearchWord",
+            fields=[
+                ("word", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("documents", models.PositiveIntegerField(default=1)),
+            ],
+        ),
+        migrations.AddField(
+            model_name="calendar",
+            name="holiday_country",
+            field=models.CharField(blank=True, max_length=2, verbose_name="public holidays of"),
+        ),
+        migrations.AddField(
+            model_name="calendar",
+            name="holiday_region",
+            field=models.CharField(blank=True, max_length=16, verbose_name="region"),
         ),
         migrations.AddField(
             model_name="notification",
@@ -85,5 +117,17 @@ class Migration(migrations.Migration):
             field=models.OneToOneField(
                 on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
             ),
+        ),
+        migrations.AddIndex(
+            model_name="searchdocument",
+            index=models.Index(fields=["kind", "-at", "-id"], name="search_newest"),
+        ),
+        migrations.AddIndex(
+            model_name="searchdocument",
+            index=models.Index(fields=["stream_id"], name="search_stream"),
+        ),
+        migrations.AddConstraint(
+            model_name="searchdocument",
+            constraint=models.UniqueConstraint(fields=("kind", "object_id"), name="one_document_per_object"),
         ),
     ]

@@ -7,6 +7,7 @@ from core.models.idempotency import IdempotencyRecord
 from core.models.job import Job, JobLog
 from core.models.notification import Notification, NotificationPreference
 from core.models.outbound import Outbound
+from core.models.search import SearchDocument, SearchWord
 from core.models.setting import Setting
 from core.models.subscription import DeadLetter, SubscriberPosition
 
@@ -24,6 +25,8 @@ __all__ = [
     "Notification",
     "NotificationPreference",
     "Outbound",
+    "SearchDocument",
+    "SearchWord",
     "Sequencer",
     "Setting",
     "SubscriberPosition",

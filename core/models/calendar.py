@@ -19,6 +19,8 @@ class Calendar(models.Model):
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC")
     windows = models.JSONField(_("opening hours"), default=dict)
     holidays = models.JSONField(_("holidays"), default=list, blank=True)
+    holiday_country = models.CharField(_("public holidays of"), max_length=2, blank=True)
+    holiday_region = models.CharField(_("region"), max_length=16, blank=True)
 
     def __str__(self) -> str:
         return self.name

@@ -70,4 +70,3 @@ class NotificationPreference(models.Model):
     quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
     quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
     quiet_weekend = models.BooleanField(_("quiet on Saturday and Sunday"), default=False)
-    desktop = models.BooleanField(_("desktop notifications"), default=False)

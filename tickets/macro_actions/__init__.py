@@ -1,0 +1,1 @@
+"""What macros can do to tickets; one part per thing."""

@@ -1,0 +1,94 @@
+"""Variables in canned texts: ``{{contact.first_name}}``; ``{{contact.first_name|there}}`` has words for when there is no value.
+
+No logic and no attributes: a name is looked up in a fixed list of values and replaced once. What is unknown or has no value
+stays as it is written, so that its writer sees it before the customer does.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from people.models import User
+from people.viewer import Viewer
+from tickets.models import Ticket
+
+VARIABLE = re.compile(r"\{\{[ \t]*([A-Za-z0-9_.:-]{1,60})[ \t]*(?:\|([^{}\n]{0,200}))?\}\}")
+# Values come from customers: no line of theirs may pass for one of ours, nothing in them may be invisible.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A text with its variables replaced; ``unfilled`` names those that stayed, in their order, each once."""
+
+    text: str
+    unfilled: tuple[str, ...] = ()
+
+
+def _first_name(name: str) -> str:
+    return name.split()[0] if name.split() else ""
+
+
+def _contact(ticket: Ticket) -> str:
+    return ticket.contact.name if ticket.contact else ""
+
+
+def _signature(ticket: Ticket, agent: User | None) -> str:
+    own = "" if agent is None else str(agent.preferences.get("signature", ""))
+    return own or (ticket.inbox.signature if ticket.inbox else "") or ("" if agent is None else agent.name)
+
+
+_Value = Callable[[Ticket, User | None], str]
+# name → (what it is, value). Several lines are allowed in the signature only.
+VARIABLES: Mapping[str, tuple[str | Promise, _Value]] = {
+    "contact.first_name": (_("first name of the customer's person"), lambda t, _a: _first_name(_contact(t))),
+    "contact.name": (_("name of the customer's person"), lambda t, _a: _contact(t)),
+    "contact.email": (_("address of the customer's person"), lambda t, _a: t.contact.email or ""),
+    "account.name": (_("the customer"), lambda t, _a: t.account.name if t.account else ""),
+    "ticket.reference": (_("the reference that customers see"), lambda t, _a: t.reference),
+    "ticket.subject": (_("subject"), lambda t, _a: t.subject),
+    "ticket.status": (_("status as customers see it"), lambda t, _a: t.status.customer_label),
+    "agent.name": (_("your name"), lambda _t, a: a.name if a else ""),
+    "agent.first_name": (_("your first name"), lambda _t, a: _first_name(a.name) if a else ""),
+    "agent.signature": (_("your signature, or the inbox's"), _signature),
+    "team.name": (_("the ticket's team"), lambda t, _a: t.team.name if t.team else ""),
+    "inbox.name": (
+        _("the sender's name of the inbox"),
+        lambda t, _a: (t.inbox.from_name or t.inbox.name) if t.inbox else "",
+    ),
+    "inbox.address": (_("the address of the inbox"), lambda t, _a: t.inbox.address if t.inbox else ""),
+}
+
+
+def values_for(ticket: Ticket, by: Viewer) -> dict[str, str]:
+    """Return the value of every variable for a ticket and the person who writes; one query for the person."""
+    agent = User.objects.filter(pk=by.user_id).first() if by.user_id is not None else None
+    values = {name: value(ticket, agent) for name, (_label, value) in VARIABLES.items()}
+    return {
+        name: value.strip() if name == "agent.signature" else _UNSEEN.sub(" ", value).strip()
+        for name, value in values.items()
+    }
+
+
+def render(text: str, values: Mapping[str, str]) -> Rendered:
+    """Replace the variables of a text. Never raises; a value is never looked at again, so a name cannot smuggle one in."""
+    unfilled: dict[str, None] = {}
+
+    def replaced(match: re.Match[str]) -> str:
+        name, default = match.group(1), match.group(2)
+        if values.get(name):
+            return values[name]
+        if default is not None and name in values:
+            return default.strip()
+        unfilled[name] = None
+        return match.group(0)
+
+    return Rendered(VARIABLE.sub(replaced, text), tuple(unfilled))
+
+
+def unknown_variables(text: str) -> list[str]:
+    """Return the names in a text that no variable has, each once."""
+    return list(dict.fromkeys(name for name, _default in VARIABLE.findall(text) if name not in VARIABLES))
