@@ -107,3 +107,8 @@ ESCALATION_RULE_SAVED = EventType(
 ESCALATION_RULE_DELETED = EventType(
     "tickets.escalation_rule_deleted", subject="escalation_rule", sentence=_("deleted an escalation rule")
 )
+SURVEY_SENT = EventType("tickets.survey_sent", subject="ticket", sentence=_("asked the customer how we did"))
+TICKET_RATED = EventType("tickets.rated", subject="ticket", sentence=_("said how we did"))
+SATISFACTION_RULES_SAVED = EventType(
+    "tickets.satisfaction_rules_saved", subject="setting", sentence=_("changed the survey after a solution")
+)

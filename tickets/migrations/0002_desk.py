@@ -152,6 +152,7 @@ class Migration(migrations.Migration):
                 ("files", models.JSONField(default=list)),
                 ("version", models.PositiveIntegerField(default=1)),
                 ("overtaken", models.TextField(blank=True)),
+                ("token", models.CharField(blank=True, max_length=64)),
                 ("status_after", models.CharField(blank=True, max_length=24)),
                 ("send_at", models.DateTimeField(null=True)),
                 ("hold_if_customer_writes", models.BooleanField(default=True)),

@@ -11,13 +11,15 @@ from django.utils.translation import gettext_noop
 
 from core.models import Outbound
 from core.outbox import PermanentFailure, Sender, TemporaryFailure, Withheld
+from people.models import User
 from people.viewer import system_viewer
 from tickets.channels.email.backends import FileOutboxBackend
 from tickets.channels.email.events import ANSWER_FAILED, ANSWER_SENT
 from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.outgoing import OutgoingFile, OutgoingMail, build_mail, reply_subject
 from tickets.channels.email.thread_tokens import make_message_id, reply_address
-from tickets.models import Message, MessageAlias, Ticket
+from tickets.models import AnswerUndo, Inbox, Message, MessageAlias, Ticket
+from tickets.rich_text import as_mail_html
 from tickets.stored_files import read_file
 
 _AUTHENTICATION_CODES = (530, 534, 535, 538)
@@ -33,13 +35,13 @@ class EmailAnswerSender(Sender):
         """Build the mail from the message's row; nothing to send it to is a permanent failure."""
         message = (
             Message.objects.filter(pk=outbound.payload["message"], kind=Message.Kind.OUTBOUND)
-            .select_related("ticket__inbox", "ticket__contact")
+            .select_related("ticket__inbox", "ticket__contact", "author")
             .first()
         )
         if message is None:
             raise Withheld("the answer does not exist any more")
         try:
-            return build_mail(_compose(message))
+            return mail_of(message)
         except (ValueError, FileNotFoundError) as error:
             raise PermanentFailure(str(error)) from error
 
@@ -74,6 +76,9 @@ class EmailAnswerSender(Sender):
         message = Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket").first()
         if message is None or message.delivery == Message.Delivery.BOUNCED:
             return
+        if outbound.state == Outbound.State.CANCELLED:
+            return
+        AnswerUndo.objects.filter(message=message).delete()
         message.delivery = {
             Outbound.State.SENT: Message.Delivery.SENT,
             Outbound.State.FAILED: Message.Delivery.FAILED,
@@ -82,7 +87,8 @@ class EmailAnswerSender(Sender):
         message.delivery_detail = outbound.last_error[:300]
         sent = outbound.state == Outbound.State.SENT
         message.delivered_at = timezone.now() if sent else None
-        message.save(update_fields=["delivery", "delivery_detail", "delivered_at"])
+        message.leaves_at = None
+        message.save(update_fields=["delivery", "delivery_detail", "delivered_at", "leaves_at"])
         (ANSWER_SENT if sent else ANSWER_FAILED).record(
             by=system_viewer("outbox"),
             subject_id=message.pk,
@@ -92,6 +98,17 @@ class EmailAnswerSender(Sender):
         )
 
 
+def mail_of(message: Message) -> EmailMessage:
+    """The mail of an answer as it leaves or has left; raises ValueError without a recipient, FileNotFoundError."""
+    return build_mail(_compose(message))
+
+
+def signature_of(author: User | None, inbox: Inbox | None) -> str:
+    """What stands below an answer: the person's own words, then the inbox's; either may be empty."""
+    own = "" if author is None else str(author.preferences.get("signature", ""))
+    return "\n".join(part.strip() for part in (own, "" if inbox is None else inbox.signature) if part.strip())
+
+
 def _compose(message: Message) -> OutgoingMail:
     """The mail of an answer. Raises ValueError without a recipient, FileNotFoundError for a lost file."""
     ticket = message.ticket
@@ -99,7 +116,7 @@ def _compose(message: Message) -> OutgoingMail:
     inbox = ticket.inbox
     own_address = inbox is not None and inbox.address.lower() == sender.address.lower()
     tagged = own_address and inbox is not None and inbox.config.get("plus_address", True)
-    signature = inbox.signature.strip() if inbox is not None else ""
+    signature = signature_of(message.author, inbox)
     chain, answered = _thread(message)
     to = _mailboxes(message.recipients, "to")
     if not to and ticket.contact.email:
@@ -112,6 +129,7 @@ def _compose(message: Message) -> OutgoingMail:
         bcc=_mailboxes(message.recipients, "bcc"),
         subject=reply_subject(message.subject or ticket.subject),
         text=f"{message.body_text}\n\n-- \n{signature}\n" if signature else message.body_text,
+        html=as_mail_html(message.body_html, signature=signature) if message.body_html else "",
         sent_at=message.created_at,
         reply_to=reply_address(sender.address, ticket.reference) if tagged else "",
         in_reply_to=answered,

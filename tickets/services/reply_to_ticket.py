@@ -1,7 +1,7 @@
 """Answer the customer."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -10,18 +10,22 @@ from django.utils.translation import gettext as _
 
 from core.outbox import enqueue_outbound
 from people.viewer import Viewer
+from tickets.answer_cc import with_cc
+from tickets.answer_effects import changes_between, snapshot
 from tickets.events import ASSIGNED, REPLIED
 from tickets.message_text import preview, storable
-from tickets.models import Message, Status, Ticket
+from tickets.models import AnswerUndo, Draft, Message, Status, Ticket
 from tickets.recipients import recipients_of_answer
-from tickets.services.apply_sla import next_due
+from tickets.rich_text import as_html
+from tickets.services.apply_sla import next_due, note_answer
 from tickets.services.change_status import move_to
-from tickets.services.mark_sla_breaches import stamp_breaches
 from tickets.services.receive_message import IncomingFile, add_files
+from tickets.services.take_draft import take_draft
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 SENDER_KIND = "tickets.email_reply"
 STATUSES_AFTER = ("open", "waiting", "on_hold", "resolved")
+MOST_UNDO_SECONDS = 120
 
 
 class NewerMessage(Exception):
@@ -42,16 +46,23 @@ def reply_to_ticket(
     seen_message_id: int | None = None,
     token: str = "",
     files: Sequence[IncomingFile] = (),
+    cc: Sequence[str] | None = None,
+    undo_seconds: int = 0,
+    draft: Draft | None = None,
 ) -> Message:
     """Write an answer and hand it to the outbox, once.
 
     ``status`` is the key of the status afterwards (one of STATUSES_AFTER; empty: a new ticket becomes open, others stay).
     ``seen_message_id`` is the newest message that the writer has seen: NewerMessage is raised when there is a newer one of
     a customer or a colleague (notes do not count). ``token`` names the form: sent twice it gives the first message again.
-    Who answers an unassigned ticket takes it. Raises ValidationError naming the field.
+    Who answers an unassigned ticket takes it. ``body`` is the text as typed (``tickets.rich_text`` says what of it has a
+    form). ``cc`` replaces the computed Cc. For ``undo_seconds`` the answer stays in the outbox, so that
+    ``undo_answer`` can take it back. ``draft`` is what the answer was written in: its files go along, and it is gone
+    afterwards. Raises ValidationError naming the field.
     """
     by.require("tickets.reply")
     now = timezone.now()
+    leaves_at = now + timedelta(seconds=min(undo_seconds, MOST_UNDO_SECONDS)) if undo_seconds > 0 else None
     locked = lock_ticket(ticket.pk, by)
     again = _same_form(locked, token)
     if again is not None:
@@ -61,9 +72,10 @@ def reply_to_ticket(
         raise ValidationError({"body": _("Write something.")})
     after = _status_after(locked, status)
     _refuse_when_overtaken(locked, seen_message_id, by)
-    recipients = recipients_of_answer(locked)
+    recipients = with_cc(recipients_of_answer(locked), cc)
     if not recipients.to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
+    before = snapshot(locked) if leaves_at is not None else {}
     message = Message.objects.create(
         ticket=locked,
         kind=Message.Kind.OUTBOUND,
@@ -71,12 +83,15 @@ def reply_to_ticket(
         author_id=by.user_id,
         subject=locked.subject,
         body_text=text,
+        body_html=as_html(text),
         recipients=recipients.as_json(),
         external_id=_form_id(locked, token),
         delivery=Message.Delivery.QUEUED,
+        leaves_at=leaves_at,
         created_at=now,
     )
     add_files(message, files)
+    take_draft(message, draft)
     event = REPLIED.record(
         by=by, subject_id=message.pk, ticket_id=locked.pk, account_id=locked.account_id, occurred_at=now
     )
@@ -102,7 +117,10 @@ def reply_to_ticket(
         payload={"message": message.pk},
         ticket_id=locked.pk,
         account_id=locked.account_id,
+        not_before=leaves_at,
     )
+    if leaves_at is not None:
+        AnswerUndo.objects.create(message=message, changed=changes_between(before, snapshot(locked)))
     return message
 
 
@@ -144,8 +162,5 @@ def _note_answer(ticket: Ticket, text: str, now: datetime) -> None:
     ticket.last_message_at = now
     ticket.last_message_preview = preview(text)
     ticket.last_message_inbound = False
-    ticket.waiting_since = None
     ticket.unread = False
-    if ticket.first_responded_at is None:
-        stamp_breaches(ticket, now)
-        ticket.first_responded_at = now
+    note_answer(ticket, now)

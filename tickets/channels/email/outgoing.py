@@ -41,8 +41,8 @@ class OutgoingFile:
 class OutgoingMail:
     """Everything one outgoing mail needs. ``references`` are the thread's ids, oldest first, ``in_reply_to`` its last.
 
-    ``automatic`` is empty for what a person wrote, else ``auto-replied`` (an answer to one mail) or
-    ``auto-generated``: such mail asks every machine not to answer it.
+    ``html`` is the twin of ``text``, made from it when empty. ``automatic`` is empty for what a person wrote, else
+    ``auto-replied`` (an answer to one mail) or ``auto-generated``: such mail asks every machine not to answer it.
     """
 
     message_id: str
@@ -57,6 +57,7 @@ class OutgoingMail:
     in_reply_to: str = ""
     references: Sequence[str] = ()
     files: Sequence[OutgoingFile] = ()
+    html: str = ""
     automatic: str = ""
     extra_headers: dict[str, str] = field(default_factory=dict)
 
@@ -78,7 +79,7 @@ def build_mail(mail: OutgoingMail) -> EmailMultiAlternatives:
         reply_to=[format_mailbox(MailAddress("", mail.reply_to))] if mail.reply_to else None,
         headers=_headers(mail),
     )
-    message.attach_alternative(text_as_html(mail.text), "text/html")
+    message.attach_alternative(mail.html or text_as_html(mail.text), "text/html")
     for one in mail.files:
         message.attach(*_attachment(one))
     return message

@@ -1,0 +1,69 @@
+"""What colleagues write, as HTML: a small part of Markdown. The text itself stays as typed and is what is stored.
+
+Bold, italics, code, links, quotes and lists; no headings, pictures, tables or raw HTML. Line breaks count. The result is
+cleaned again where it is shown.
+"""
+
+import re
+
+import nh3
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+
+TAGS = frozenset({"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"})
+_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
+_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
+_MARKDOWN = MarkdownIt("zero", {"breaks": True, "html": False}).enable(
+    ["emphasis", "backticks", "link", "autolink", "blockquote", "list", "fence", "newline", "escape"]
+)
+# Longer texts are no letter any more: they are shown as they are, so that nobody waits for them.
+MOST_CHARACTERS = 100_000
+_MAIL_STYLES = {
+    "blockquote": "margin:0 0 8px;padding-left:10px;border-left:3px solid #d5d9e0;color:#5b6470",
+    "code": "font-family:ui-monospace,monospace;font-size:13px",
+    "pre": "font-family:ui-monospace,monospace;font-size:13px;white-space:pre-wrap",
+    "p": "margin:0 0 10px",
+    "ul": "margin:0 0 10px;padding-left:22px",
+    "ol": "margin:0 0 10px;padding-left:22px",
+}
+_ADDRESS = re.compile(r"(?<![\w<(\[\"'=/])(https?://[^\s<>\"')\]]+[^\s<>\"')\].,;:!?])")
+
+
+def as_html(text: str) -> str:
+    """The HTML of a text as written, safe by itself; empty for one that is too long."""
+    if len(text) > MOST_CHARACTERS:
+        return ""
+    return safe_html(str(_MARKDOWN.render(_linked(text))))
+
+
+def safe_html(html: str) -> SafeString:
+    """Stored HTML of a colleague's message, cleaned to what this module makes."""
+    clean = nh3.clean(
+        html,
+        tags=set(TAGS),
+        attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
+        url_schemes=set(_SCHEMES),
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+        link_rel="noopener noreferrer nofollow",
+    )
+    return mark_safe(clean)
+
+
+def as_mail_html(html: str, *, signature: str = "") -> str:
+    """A whole document for a mail: the HTML with the styles that mail programs need, the signature below."""
+    body = str(safe_html(html))
+    for tag, style in _MAIL_STYLES.items():
+        body = body.replace(f"<{tag}>", f'<{tag} style="{style}">')
+    font = "font-family:system-ui,sans-serif;font-size:14px;line-height:1.5"
+    below = ""
+    if signature:
+        lines = escape(signature).replace("\n", "<br>")
+        below = f'<p style="margin:16px 0 0;color:#5b6470">-- <br>{lines}</p>'
+    return f'<!doctype html><html><body><div style="{font}">{body}{below}</div></body></html>'
+
+
+def _linked(text: str) -> str:
+    """Bare web addresses in the form of links, outside of code."""
+    parts = re.split(r"(```.*?```|`[^`\n]*`)", text, flags=re.S)
+    return "".join(part if place % 2 else _ADDRESS.sub(r"<\1>", part) for place, part in enumerate(parts))
