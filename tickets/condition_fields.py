@@ -1,5 +1,7 @@
 """The fields of tickets that conditions can ask about: the built-in ones, and every custom field as ``field:<key>``."""
 
+import math
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connection, models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -266,14 +268,12 @@ class TextField(ConditionField):
 
     def q(self, operator: str, value: Any, asked: Asked) -> Q:
         """Return the clause."""
-        found = Q(**{f"{self.column}__icontains": value})
+        found = Q(**_contains(self.column, value))
         return found if operator == "contains" else ~found
 
     def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
         """Judge the row."""
-        return (str(value).lower() in str(_read(ticket, self.column) or "").lower()) is (
-            operator == "contains"
-        )
+        return _is_in(value, str(_read(ticket, self.column) or "")) is (operator == "contains")
 
     def words(self, operator: str, value: Any) -> str:
         """Return "subject contains “refund”"."""
@@ -289,9 +289,10 @@ class NumberField(ConditionField):
         "at_most": gettext_lazy("is at most"),
     }
 
-    def __init__(self, key: str, label: Label, column: str) -> None:
+    def __init__(self, key: str, label: Label, column: str, *, whole: bool = False) -> None:
         super().__init__(key, label)
         self.column = column
+        self.whole = whole
 
     def clean(self, operator: str, value: object) -> float:
         """Return the number."""
@@ -301,7 +302,8 @@ class NumberField(ConditionField):
         """Return the clause."""
         # NOT NULL is said aloud, so that a negation has two values and not three
         side = "gte" if operator == "at_least" else "lte"
-        return Q(**{f"{self.column}__{side}": value, f"{self.column}__isnull": False})
+        bound = _bound(value, operator, whole=self.whole)
+        return Q(**{f"{self.column}__{side}": bound, f"{self.column}__isnull": False})
 
     def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
         """Judge the row."""
@@ -469,12 +471,12 @@ class OwnField(ConditionField):
     def q(self, operator: str, value: Any, asked: Asked) -> Q:
         """Return the clause as EXISTS over the values."""
         lookup: dict[str, Any] = {
-            "contains": {"text__icontains": value},
-            "lacks": {"text__icontains": value},
+            "contains": _contains("text", value),
+            "lacks": _contains("text", value),
             "in": {"text__in": value},
             "not_in": {"text__in": value},
-            "at_least": {"number__gte": value},
-            "at_most": {"number__lte": value},
+            "at_least": {"number__gte": _exact(value)},
+            "at_most": {"number__lte": _exact(value)},
             "before": {"date__lt": value},
             "after": {"date__gte": value},
             "is": {"boolean": True},
@@ -509,7 +511,7 @@ def _meets(row: FieldValue, operator: str, value: Any) -> bool:
     """Whether one value answers yes, before any negation."""
     match operator:
         case "contains" | "lacks":
-            return str(value).lower() in row.text.lower()
+            return _is_in(value, row.text)
         case "in" | "not_in":
             return row.text in value
         case "at_least" | "at_most":
@@ -523,6 +525,17 @@ def _meets(row: FieldValue, operator: str, value: Any) -> bool:
             return row.date < at if operator == "before" else row.date >= at
         case _:
             return row.boolean is True
+
+
+def _contains(column: str, text: object) -> dict[str, Any]:
+    """The lookup for "contains", without regard to case. SQLite's LIKE knows the case of ASCII letters only."""
+    if connection.vendor == "sqlite":
+        return {f"{column}__iregex": re.escape(str(text))}
+    return {f"{column}__icontains": text}
+
+
+def _is_in(text: object, present: str) -> bool:
+    return re.search(re.escape(str(text)), present, re.IGNORECASE) is not None
 
 
 def _read(ticket: Ticket, column: str) -> Any:
@@ -543,6 +556,18 @@ def _number(field: ConditionField, value: object) -> float:
     if not number.is_finite() or abs(number) >= Decimal(10) ** 13:
         raise field.refuse(_("give a number."))
     return float(number)
+
+
+def _exact(value: Any) -> Any:
+    """A number as it was written: the binary fraction of 0.1 is not 0.1 to a decimal column."""
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def _bound(value: float, operator: str, *, whole: bool) -> int | Decimal:
+    """The bound for the column; whole numbers reach it from their side."""
+    if whole:
+        return math.ceil(value) if operator == "at_least" else math.floor(value)
+    return Decimal(repr(value))
 
 
 def _boolean(field: ConditionField, value: object) -> bool:
@@ -674,11 +699,11 @@ _BUILT_IN: tuple[ConditionField, ...] = (
     TextField("contact", gettext_lazy("contact's name"), "contact__name"),
     NumberField("value_at_risk", gettext_lazy("value at risk"), "value_at_risk"),
     NumberField("arr", gettext_lazy("customer's ARR"), "account__arr"),
-    NumberField("escalation_level", gettext_lazy("escalation level"), "escalation_level"),
-    NumberField("inbound_count", gettext_lazy("messages of the customer"), "inbound_count"),
-    NumberField("outbound_count", gettext_lazy("answers"), "outbound_count"),
-    NumberField("reopen_count", gettext_lazy("times reopened"), "reopen_count"),
-    NumberField("satisfaction", gettext_lazy("satisfaction"), "satisfaction"),
+    NumberField("escalation_level", gettext_lazy("escalation level"), "escalation_level", whole=True),
+    NumberField("inbound_count", gettext_lazy("messages of the customer"), "inbound_count", whole=True),
+    NumberField("outbound_count", gettext_lazy("answers"), "outbound_count", whole=True),
+    NumberField("reopen_count", gettext_lazy("times reopened"), "reopen_count", whole=True),
+    NumberField("satisfaction", gettext_lazy("satisfaction"), "satisfaction", whole=True),
     MomentField("created_at", gettext_lazy("opened"), "created_at"),
     MomentField("last_message_at", gettext_lazy("last message"), "last_message_at"),
     MomentField("waiting_since", gettext_lazy("customer waiting since"), "waiting_since"),

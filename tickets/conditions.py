@@ -81,7 +81,8 @@ def _q(condition: Condition, known: ConditionFields, asked: Asked) -> Q:
     if "of" in condition:
         parts = [_q(part, known, asked) for part in condition["of"]]
         if not parts:
-            return Q()
+            # not Q(): "x or Q()" is x
+            return ~Q(pk__in=[])
         joined = parts[0]
         for part in parts[1:]:
             joined = joined & part if condition["match"] == "all" else joined | part
@@ -124,7 +125,7 @@ def in_words(condition: Condition) -> str:
 
 
 def _words(condition: Condition, known: ConditionFields, *, outer: bool) -> str:
-    if not condition:
+    if not condition or condition.get("of") == []:
         return _("every ticket")
     if "of" in condition:
         parts = [_words(part, known, outer=False) for part in condition["of"]]
