@@ -14,6 +14,7 @@ REGISTRY_MODULES = (
     "navigation",
     "palette",
     "live.subjects",
+    "search.sources",
     "checks",
 )
 
