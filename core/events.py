@@ -80,45 +80,58 @@ class EventType:
         self, *, by: Actor, rows: Iterable[Mapping[str, Any]], cause: Event | None = None
     ) -> list[Event]:
         """Record several events of this type in three inserts; each row has the keyword arguments of ``record``."""
+        return record_together(by=by, entries=[(self, row) for row in rows], cause=cause)
+
+
+def record_together(
+    *, by: Actor, entries: Iterable[tuple[EventType, Mapping[str, Any]]], cause: Event | None = None
+) -> list[Event]:
+    """Record events of several types, in their order, in three inserts; a row has the keyword arguments of ``record``.
+
+    Raises EventLoopError beyond MAX_DEPTH, TransactionManagementError outside a transaction.
+    """
+    depth = 0 if cause is None else cause.depth + 1
+    now = timezone.now()
+    events, details = [], []
+    for event_type, row in entries:
         if not connection.in_atomic_block:
-            raise transaction.TransactionManagementError(f"{self.verb} must be recorded inside a transaction")
-        depth = 0 if cause is None else cause.depth + 1
-        if depth > MAX_DEPTH:
-            raise EventLoopError(f"{self.verb} would be event number {depth} of one chain")
-        now = timezone.now()
-        events, details = [], []
-        for row in rows:
-            data = json.loads(json.dumps(dict(row.get("detail") or {}), cls=DjangoJSONEncoder))
-            salt = secrets.token_hex(16)
-            events.append(
-                Event(
-                    occurred_at=row.get("occurred_at") or now,
-                    recorded_at=now,
-                    verb=self.verb,
-                    actor_kind=by.actor_kind,
-                    actor_id=by.actor_id,
-                    subject_kind=self.subject,
-                    subject_id=row["subject_id"],
-                    account_id=row.get("account_id"),
-                    ticket_id=row.get("ticket_id"),
-                    source=by.source,
-                    cause_id=None if cause is None else cause.pk,
-                    depth=depth,
-                    detail_digest=detail_digest(data, salt),
-                )
+            raise transaction.TransactionManagementError(
+                f"{event_type.verb} must be recorded inside a transaction"
             )
-            details.append((data, salt))
-        Event.objects.bulk_create(events, batch_size=500)
-        EventDetail.objects.bulk_create(
-            [
-                EventDetail(event=event, data=data, salt=salt)
-                for event, (data, salt) in zip(events, details, strict=True)
-            ],
-            batch_size=500,
+        if depth > MAX_DEPTH:
+            raise EventLoopError(f"{event_type.verb} would be event number {depth} of one chain")
+        data = json.loads(json.dumps(dict(row.get("detail") or {}), cls=DjangoJSONEncoder))
+        salt = secrets.token_hex(16)
+        events.append(
+            Event(
+                occurred_at=row.get("occurred_at") or now,
+                recorded_at=now,
+                verb=event_type.verb,
+                actor_kind=by.actor_kind,
+                actor_id=by.actor_id,
+                subject_kind=event_type.subject,
+                subject_id=row["subject_id"],
+                account_id=row.get("account_id"),
+                ticket_id=row.get("ticket_id"),
+                source=by.source,
+                cause_id=None if cause is None else cause.pk,
+                depth=depth,
+                detail_digest=detail_digest(data, salt),
+            )
         )
-        EventPosition.objects.bulk_create([EventPosition(event=event) for event in events], batch_size=500)
-        nudge.after_commit(self.verb)
-        return events
+        details.append((data, salt))
+    Event.objects.bulk_create(events, batch_size=500)
+    EventDetail.objects.bulk_create(
+        [
+            EventDetail(event=event, data=data, salt=salt)
+            for event, (data, salt) in zip(events, details, strict=True)
+        ],
+        batch_size=500,
+    )
+    EventPosition.objects.bulk_create([EventPosition(event=event) for event in events], batch_size=500)
+    for verb in dict.fromkeys(event.verb for event in events):
+        nudge.after_commit(verb)
+    return events
 
 
 def detail_digest(data: Mapping[str, Any], salt: str) -> str:

@@ -146,6 +146,9 @@ else:
         "min_size": 0,
         "max_size": env.int("DATABASE_POOL_SIZE", default=8),
     }
+    # A row of a list joins nine tables by key: trying every order of them took the planner 26 ms, joining four at a time 2.4 ms.
+    # Compiling such short queries costs more than it gains.
+    _database["OPTIONS"].setdefault("options", "-c join_collapse_limit=4 -c jit=off")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- People ---------------------------------------------------------------------------------------------------------

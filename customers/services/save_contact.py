@@ -67,7 +67,6 @@ def add_identity(*, contact: Contact, kind: str, value: str, by: Viewer) -> Cont
     return identity
 
 
-@transaction.atomic
 def identify_contact(*, email: str, by: Viewer, name: str = "", verified: bool = True) -> Contact:
     """Return the contact behind a mail address, created in the account of its domain when nobody has the address.
 
@@ -88,6 +87,11 @@ def identify_contact(*, email: str, by: Viewer, name: str = "", verified: bool =
         return known.contact
     if not _ANY_ADDRESS.fullmatch(address):
         raise ValidationError({"email": _("This is no e-mail address.")})
+    return _new_contact(address, name, verified, by)
+
+
+@transaction.atomic
+def _new_contact(address: str, name: str, verified: bool, by: Viewer) -> Contact:
     domain = company_domain(address)
     account = Account.objects.filter(domain=domain).order_by("pk").first() if domain else None
     contact = Contact.objects.create(account=account, name=name[:160], is_verified=verified)

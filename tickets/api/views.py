@@ -93,10 +93,11 @@ class TicketList(APIView):
             inbox=wanted["inbox"],
             by=viewer,
         )
-        new = received.outcome != "duplicate"
-        return _ticket_answer(
-            viewer, received.ticket.pk, status.HTTP_201_CREATED if new else status.HTTP_200_OK
-        )
+        if received.outcome == "duplicate":
+            return _ticket_answer(viewer, received.ticket.pk)
+        # What has just been written need not be read again.
+        data = serializers.TicketDetailOut(received.ticket).data
+        return Response(data, status=status.HTTP_201_CREATED)
 
 
 class TicketDetail(APIView):

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from core.actors import Actor
+from core.events import EventType, record_together
 from core.models import Setting
 from customers.models import Contact
 from customers.services.save_contact import identify_contact
@@ -16,11 +17,11 @@ from people.viewer import Viewer, contact_viewer
 from tickets.events import MESSAGE_RECEIVED, TICKET_CREATED
 from tickets.message_text import one_line, preview, storable
 from tickets.models import Attachment, Inbox, Message, MessageAlias, Status, Ticket
-from tickets.services.apply_sla import choose_policy, set_deadlines
+from tickets.services.apply_sla import choose_policy, note_customer_waits, set_deadlines
 from tickets.services.change_status import move_to
 from tickets.services.snooze_ticket import wake
 from tickets.stored_files import store_file
-from tickets.ticket_rows import RANKS, lock_ticket, next_number, save_ticket
+from tickets.ticket_rows import RANKS, lock_where_it_goes_on, next_number, save_ticket
 
 REOPEN_DAYS = 7
 NO_SUBJECT = "(no subject)"
@@ -109,7 +110,7 @@ def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket:
     if known is not None:
         return Received(known, "duplicate")
     now = incoming.occurred_at or timezone.now()
-    joined = None if ticket is None else lock_ticket(ticket.pk)
+    joined = None if ticket is None else lock_where_it_goes_on(ticket.pk)
     contact = identify_contact(
         email=storable(incoming.sender_address),
         name=one_line(storable(incoming.sender_name), 160),
@@ -118,18 +119,20 @@ def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket:
     )
     actor = contact_viewer(contact.pk, by.source) if by.kind == "system" else by
     outcome: Outcome = "appended"
+    told: list[tuple[EventType, dict[str, Any]]] = []
     if joined is None or _is_over(joined, now, incoming.is_automatic):
         outcome = "created" if joined is None else "follow_up"
-        joined = _open_ticket(incoming, actor, contact, inbox, now, follows=joined)
+        joined = _open_ticket(incoming, contact, inbox, now, follows=joined)
+        told.append((TICKET_CREATED, _opening(joined)))
     message = _add_message(joined, incoming, contact, external_id, now)
-    MESSAGE_RECEIVED.record(
-        by=actor,
-        subject_id=message.pk,
-        ticket_id=joined.pk,
-        account_id=joined.account_id,
-        detail={"contact": contact.pk, "channel": message.channel, "automatic": message.is_automatic},
-        occurred_at=now,
-    )
+    arrival = {
+        "subject_id": message.pk,
+        "ticket_id": joined.pk,
+        "account_id": joined.account_id,
+        "detail": {"contact": contact.pk, "channel": message.channel, "automatic": message.is_automatic},
+        "occurred_at": now,
+    }
+    record_together(by=actor, entries=[*told, (MESSAGE_RECEIVED, arrival)])
     if outcome == "appended":
         _note_arrival(joined, message, contact, actor, now)
         save_ticket(joined)
@@ -159,28 +162,19 @@ def reopen_days() -> int:
 
 
 def _open_ticket(
-    incoming: IncomingMessage,
-    actor: Actor,
-    contact: Contact,
-    inbox: Inbox | None,
-    now: datetime,
-    follows: Ticket | None,
+    incoming: IncomingMessage, contact: Contact, inbox: Inbox | None, now: datetime, follows: Ticket | None
 ) -> Ticket:
-    inbox = inbox or (None if follows is None else follows.inbox) or _inbox_of(incoming.channel)
-    ticket = start_ticket(
+    return _insert_ticket(
         subject=incoming.subject or ("" if follows is None else follows.subject),
         channel=incoming.channel,
         contact=contact,
-        inbox=inbox,
+        inbox=inbox or (None if follows is None else follows.inbox) or _inbox_of(incoming.channel),
         now=now,
-        actor=actor,
         follows=follows,
         body=preview(storable(incoming.text), incoming.folds),
+        waiting_since=None if incoming.is_automatic else now,
+        inbound_count=1,
     )
-    ticket.waiting_since = None if incoming.is_automatic else now
-    ticket.inbound_count = 1
-    ticket.save(update_fields=["waiting_since", "inbound_count"])
-    return ticket
 
 
 def start_ticket(
@@ -191,16 +185,34 @@ def start_ticket(
     inbox: Inbox | None,
     now: datetime,
     actor: Actor,
-    follows: Ticket | None = None,
     body: str = "",
 ) -> Ticket:
-    """Insert a ticket with its number, promise and event. The message that opens it is the caller's to add.
+    """Insert a ticket with its number, promise and event. Its messages are the caller's to add."""
+    ticket = _insert_ticket(
+        subject=subject, channel=channel, contact=contact, inbox=inbox, now=now, follows=None, body=body
+    )
+    TICKET_CREATED.record(by=actor, **_opening(ticket))
+    return ticket
+
+
+def _insert_ticket(
+    *,
+    subject: str,
+    channel: str,
+    contact: Contact,
+    inbox: Inbox | None,
+    now: datetime,
+    follows: Ticket | None,
+    body: str,
+    waiting_since: datetime | None = None,
+    inbound_count: int = 0,
+) -> Ticket:
+    """Write the row, complete and once.
 
     A private team of the inbox has the ticket from its first moment; any other team is routing's choice.
     """
     team = None if inbox is None else inbox.default_team
     ticket = Ticket(
-        number=next_number(),
         subject=one_line(storable(subject), 300) or NO_SUBJECT,
         inbox=inbox,
         channel=channel,
@@ -216,20 +228,26 @@ def start_ticket(
         updated_at=now,
         last_message_at=now,
         last_message_preview=body,
-    )
-    ticket.save()
-    TICKET_CREATED.record(
-        by=actor,
-        subject_id=ticket.pk,
-        ticket_id=ticket.pk,
-        account_id=ticket.account_id,
-        detail={"channel": channel, "follows": None if follows is None else follows.pk},
-        occurred_at=now,
+        waiting_since=waiting_since,
+        inbound_count=inbound_count,
     )
     ticket.sla_policy = choose_policy(ticket)
-    set_deadlines(ticket)
-    ticket.save()
+    set_deadlines(ticket, changes=())
+    # Last of all, because whoever opens a ticket next waits for the counter until our commit.
+    ticket.number = next_number()
+    ticket.save(force_insert=True)
     return ticket
+
+
+def _opening(ticket: Ticket) -> dict[str, Any]:
+    """What TICKET_CREATED tells."""
+    return {
+        "subject_id": ticket.pk,
+        "ticket_id": ticket.pk,
+        "account_id": ticket.account_id,
+        "detail": {"channel": ticket.channel, "follows": ticket.follow_up_of_id},
+        "occurred_at": ticket.created_at,
+    }
 
 
 def _inbox_of(channel: str) -> Inbox | None:
@@ -296,8 +314,7 @@ def _note_arrival(ticket: Ticket, message: Message, contact: Contact, actor: Act
         return
     ticket.unread = True
     wake(ticket, by=actor, reason="customer_wrote", at=now)
+    note_customer_waits(ticket, now)
     if ticket.status.category not in {Status.Category.NEW, Status.Category.OPEN}:
         move_to(ticket, Status.objects.get(pk="open"), by=actor, reason="customer_wrote", at=now)
         ticket.unread = True
-    if ticket.waiting_since is None:
-        ticket.waiting_since = now
