@@ -5,11 +5,13 @@ import django.db.models.functions.comparison
 from django.conf import settings
 from django.db import migrations, models
 
+import tickets.models.lists
 import tickets.models.sla
 
 
 class Migration(migrations.Migration):
     dependencies = [
+        ("core", "0004_search_text"),
         ("customers", "0001_initial"),
         ("people", "0001_initial"),
         ("tickets", "0001_policy_conditions"),
@@ -42,6 +44,73 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="BulkAct",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "reference",
+                    models.CharField(default=tickets.models.lists._new_reference, max_length=16, unique=True),
+                ),
+                ("act", models.CharField(max_length=16)),
+                ("value", models.JSONField(default=dict)),
+                ("words", models.CharField(max_length=200)),
+                ("api_key", models.BigIntegerField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("running", "Running"), ("done", "Done"), ("cancelled", "Cancelled")],
+                        default="running",
+                        max_length=10,
+                    ),
+                ),
+                ("total", models.PositiveIntegerField(default=0)),
+                (
+                    "undo_state",
+                    models.CharField(
+                        blank=True,
+                        choices=[("running", "Running"), ("done", "Done"), ("cancelled", "Cancelled")],
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="BulkItem",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("done", "Done"),
+                            ("same", "Was so already"),
+                            ("refused", "Refused"),
+                            ("undone", "Taken back"),
+                            ("kept", "Not taken back"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("before", models.JSONField(default=dict)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+            ],
+        ),
+        migrations.CreateModel(
             name="CarbonCopy",
             fields=[
                 (
@@ -70,6 +139,25 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["position", "pk"],
             },
+        ),
+        migrations.CreateModel(
+            name="CountedTicket",
+            fields=[
+                (
+                    "ticket",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="tickets.ticket",
+                    ),
+                ),
+                ("buckets", models.JSONField(default=list)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("unread", models.BooleanField(default=False)),
+                ("due_at", models.DateTimeField(null=True)),
+            ],
         ),
         migrations.CreateModel(
             name="CustomField",
@@ -311,6 +399,19 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="ListColumns",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("view", models.CharField(max_length=32)),
+                ("columns", models.JSONField(default=list)),
+            ],
+        ),
+        migrations.CreateModel(
             name="Macro",
             fields=[
                 (
@@ -429,6 +530,40 @@ class Migration(migrations.Migration):
                 ("comment", models.TextField(blank=True)),
                 ("changed_at", models.DateTimeField(null=True)),
             ],
+        ),
+        migrations.CreateModel(
+            name="SavedView",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="name")),
+                ("icon", models.CharField(default="bookmark", max_length=40, verbose_name="icon")),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("personal", "Only me"), ("team", "A team"), ("everyone", "Everyone")],
+                        default="personal",
+                        max_length=8,
+                        verbose_name="for",
+                    ),
+                ),
+                ("condition", models.JSONField(default=dict, verbose_name="condition")),
+                ("columns", models.JSONField(default=list, verbose_name="columns")),
+                ("sort", models.CharField(default="sla", max_length=12, verbose_name="order")),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("counted_revision", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                "ordering": ["position", "pk"],
+            },
         ),
         migrations.CreateModel(
             name="SLAStep",
@@ -610,6 +745,23 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["-worked_on", "-pk"],
             },
+        ),
+        migrations.CreateModel(
+            name="ViewCount",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("view", models.CharField(max_length=32)),
+                ("team", models.BigIntegerField(default=0)),
+                ("assignee", models.BigIntegerField(default=0)),
+                ("person", models.BigIntegerField(default=0)),
+                ("count", models.IntegerField(default=0)),
+                ("counted_at", models.DateTimeField(null=True)),
+            ],
         ),
         migrations.RemoveIndex(
             model_name="ticket",
@@ -805,6 +957,44 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
+            model_name="bulkact",
+            name="job",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="core.job"
+            ),
+        ),
+        migrations.AddField(
+            model_name="bulkact",
+            name="undo_job",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="core.job"
+            ),
+        ),
+        migrations.AddField(
+            model_name="bulkact",
+            name="user",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="bulkitem",
+            name="act",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="items", to="tickets.bulkact"
+            ),
+        ),
+        migrations.AddField(
+            model_name="bulkitem",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
             model_name="carboncopy",
             name="added_by",
             field=models.ForeignKey(
@@ -845,6 +1035,12 @@ class Migration(migrations.Migration):
             name="ticket",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.CASCADE, related_name="checklist", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="countedticket",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="counted_ticket_due"
             ),
         ),
         migrations.AddField(
@@ -1033,6 +1229,13 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
+            model_name="listcolumns",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
+        ),
+        migrations.AddField(
             model_name="macro",
             name="owner",
             field=models.ForeignKey(
@@ -1101,6 +1304,23 @@ class Migration(migrations.Migration):
             name="ticket",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.CASCADE, related_name="surveys", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="savedview",
+            name="owner",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="savedview",
+            name="team",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="people.team"
             ),
         ),
         migrations.AddField(
@@ -1342,6 +1562,24 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddConstraint(
+            model_name="viewcount",
+            constraint=models.UniqueConstraint(
+                fields=("view", "team", "assignee", "person"), name="one_count_per_bucket"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="bulkact",
+            index=models.Index(fields=["user", "-created_at"], name="bulk_act_user"),
+        ),
+        migrations.AddIndex(
+            model_name="bulkitem",
+            index=models.Index(fields=["act", "state", "id"], name="bulk_item_state"),
+        ),
+        migrations.AddConstraint(
+            model_name="bulkitem",
+            constraint=models.UniqueConstraint(fields=("act", "ticket"), name="one_item_per_ticket"),
+        ),
+        migrations.AddConstraint(
             model_name="carboncopy",
             constraint=models.UniqueConstraint(fields=("ticket", "contact"), name="one_copy_per_contact"),
         ),
@@ -1404,6 +1642,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="follower",
             constraint=models.UniqueConstraint(fields=("user", "ticket"), name="one_follower_per_ticket"),
+        ),
+        migrations.AddConstraint(
+            model_name="listcolumns",
+            constraint=models.UniqueConstraint(
+                fields=("user", "view"), name="one_choice_of_columns_per_view"
+            ),
         ),
         migrations.AddIndex(
             model_name="macro",

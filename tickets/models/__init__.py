@@ -4,6 +4,14 @@ from tickets.models.episode import Episode, SatisfactionSurvey
 from tickets.models.escalation import Escalation, EscalationRule, SLAStepRun
 from tickets.models.fields import CustomField, Tag, TicketType
 from tickets.models.inbox import Category, Inbox
+from tickets.models.lists import (
+    BulkAct,
+    BulkItem,
+    CountedTicket,
+    ListColumns,
+    SavedView,
+    ViewCount,
+)
 from tickets.models.macro import Macro
 from tickets.models.mail import MailLedger, MessageAlias
 from tickets.models.mention import Mention
@@ -17,9 +25,12 @@ from tickets.models.writing import AnswerUndo, Draft, Presence
 __all__ = [
     "AnswerUndo",
     "Attachment",
+    "BulkAct",
+    "BulkItem",
     "CarbonCopy",
     "Category",
     "ChecklistItem",
+    "CountedTicket",
     "CustomField",
     "Draft",
     "Episode",
@@ -28,6 +39,7 @@ __all__ = [
     "FieldValue",
     "Follower",
     "Inbox",
+    "ListColumns",
     "Macro",
     "MailLedger",
     "Mention",
@@ -39,6 +51,7 @@ __all__ = [
     "SLAStepRun",
     "SLATarget",
     "SatisfactionSurvey",
+    "SavedView",
     "Status",
     "Tag",
     "Ticket",
@@ -48,4 +61,5 @@ __all__ = [
     "TicketTag",
     "TicketType",
     "TimeEntry",
+    "ViewCount",
 ]
