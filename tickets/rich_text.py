@@ -11,7 +11,9 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
-TAGS = frozenset({"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"})
+TAGS = frozenset({"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "span", "strong", "ul"})
+# Mentions of colleagues; nobody can write a span.
+_CLASSES = {"span": {"at"}}
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _MARKDOWN = MarkdownIt("zero", {"breaks": True, "html": False}).enable(
@@ -43,6 +45,7 @@ def safe_html(html: str) -> SafeString:
         html,
         tags=set(TAGS),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
+        allowed_classes={tag: set(names) for tag, names in _CLASSES.items()},
         url_schemes=set(_SCHEMES),
         set_tag_attribute_values={"a": {"target": "_blank"}},
         link_rel="noopener noreferrer nofollow",
