@@ -1,6 +1,6 @@
 """The conversation of a ticket: its messages and what happened in between, in one order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,12 @@ from customers.models import Contact
 from people.models import ApiKey, Team, User
 from people.viewer import Viewer
 from tickets import events
+from tickets.families import family_of
 from tickets.message_text import new_text
 from tickets.models import Attachment, Category, Message, Status, Ticket
 from tickets.selectors import messages_of
+from tickets.structure_words import ICONS as STRUCTURE_ICONS
+from tickets.structure_words import SILENT_REASONS, words_of
 
 # Their messages stand in the conversation themselves.
 _MESSAGE_VERBS = frozenset({events.MESSAGE_RECEIVED.verb, events.REPLIED.verb, events.NOTE_ADDED.verb})
@@ -35,6 +38,7 @@ _ICONS = {
     "tickets.automatic_reply_received": "mail",
     "tickets.possible_reply_received": "link",
     "tickets.delivery_retried": "refresh",
+    **STRUCTURE_ICONS,
 }
 # Mail events whose reason, as the mail server gave it, completes the line.
 _REASONED = frozenset({"tickets.message_bounced", "tickets.answer_failed"})
@@ -46,9 +50,13 @@ class MessageItem:
     """A message to show. ``text`` is what is new in it, ``quoted`` what was folded away (empty when nothing).
 
     ``kind`` is inbound, outbound or note. ``sender_unverified`` warns that the channel cannot vouch for the sender.
+    ``ticket_id`` is the ticket it is in and ``merged_number`` that one's number when it was merged into the ticket on display,
+    else 0.
     """
 
     id: int
+    ticket_id: int
+    merged_number: int
     kind: str
     author: str
     is_mine: bool
@@ -71,9 +79,13 @@ class MessageItem:
 
 @dataclass(frozen=True)
 class EventItem:
-    """One line: who did what to what, for example "Priya Raman · assigned the ticket · to Tom Beck"."""
+    """One line: who did what to what, for example "Priya Raman · assigned the ticket · to Tom Beck".
+
+    ``merged_number`` is the number of the merged ticket that it happened on, 0 for the ticket on display.
+    """
 
     id: int
+    merged_number: int
     verb: str
     icon: str
     actor: str
@@ -98,16 +110,26 @@ class _Names:
 
 
 def conversation(ticket: Ticket, viewer: Viewer) -> list[Item]:
-    """Return the messages and event lines of a visible ticket, oldest first. The number of queries is constant."""
-    messages: list[Item] = [_message_item(message, viewer) for message in messages_of(ticket)]
-    lines: list[Item] = [*_event_items(ticket)]
+    """Return the messages and event lines of a visible ticket and of visible tickets merged into it, oldest first.
+
+    The number of queries is constant.
+    """
+    family = family_of(ticket, viewer)
+    merged = {pk: number for pk, number in family.items() if pk != ticket.pk}
+    found = messages_of(ticket, merged)
+    messages: list[Item] = [
+        _message_item(message, viewer, merged.get(message.ticket_id, 0)) for message in found
+    ]
+    lines: list[Item] = [*_event_items(family, merged)]
     return sorted(messages + lines, key=lambda item: item.at)
 
 
-def _message_item(message: Message, viewer: Viewer) -> MessageItem:
+def _message_item(message: Message, viewer: Viewer, merged_number: int = 0) -> MessageItem:
     contact = message.contact
     return MessageItem(
         id=message.pk,
+        ticket_id=message.ticket_id,
+        merged_number=merged_number,
         kind=message.kind,
         author=str(message.author or contact or _("An integration")),
         is_mine=message.author_id is not None and message.author_id == viewer.user_id,
@@ -142,19 +164,24 @@ def _addresses(message: Message, kind: str) -> Iterable[str]:
         yield entry if isinstance(entry, str) else str(entry.get("address", ""))
 
 
-def _event_items(ticket: Ticket) -> list[EventItem]:
+def _event_items(family: Collection[int], merged: Mapping[int, int]) -> list[EventItem]:
     found = (
-        Event.objects.filter(ticket_id=ticket.pk).exclude(verb__in=_MESSAGE_VERBS).select_related("detail")
+        Event.objects.filter(ticket_id__in=list(family))
+        .exclude(verb__in=_MESSAGE_VERBS)
+        .select_related("detail")
     )
     shown = []
     for event in found.order_by("occurred_at", "pk"):
         kind = event_type(event.verb)
+        if (event.detail.data or {}).get("reason") in SILENT_REASONS:
+            continue
         if kind is not None and kind.feed and kind.subject in {"ticket", "message", "mail"}:
             shown.append((event, str(kind.sentence)))
     names = _names_in([event for event, _sentence in shown])
     return [
         EventItem(
             id=event.pk,
+            merged_number=merged.get(event.ticket_id or 0, 0),
             verb=event.verb,
             icon=_ICONS.get(event.verb, "dots"),
             actor=_actor(event, names),
@@ -175,7 +202,8 @@ def _names_in(shown: list[Event]) -> _Names:
             users |= {pk for pk in (detail.get("from"), detail.get("to")) if pk}
     teams = {detail["team"] for detail in details if detail.get("team")}
     categories = {detail["category"] for detail in details if detail.get("category")}
-    contacts = Contact.objects.filter(pk__in=_actors(shown, "contact")).prefetch_related("identities")
+    people = _actors(shown, "contact") | {detail["contact"] for detail in details if detail.get("contact")}
+    contacts = Contact.objects.filter(pk__in=people).prefetch_related("identities")
     keys = ApiKey.objects.filter(pk__in=_actors(shown, "api_key"))
     return _Names(
         users={user.pk: str(user) for user in User.objects.filter(pk__in=users)},
@@ -200,6 +228,9 @@ def _actor(event: Event, names: _Names) -> str:
 
 def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     """The thing done to, in words; empty when the sentence says it all."""
+    of_structure = words_of(verb, detail, names.contacts)
+    if of_structure is not None:
+        return of_structure
     if verb == events.ASSIGNED.verb:
         return pgettext("assigned the ticket", "to %s") % names.users.get(detail.get("to") or 0, "?")
     key = str(detail.get("to", ""))

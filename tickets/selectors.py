@@ -21,8 +21,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from people.models import Team, User
+from people.roles import PERMISSIONS
 from people.viewer import Viewer
-from tickets.models import Inbox, Message, Status, Ticket
+from tickets.families import family_of
+from tickets.models import Follower, Inbox, Message, Status, Ticket
 from tickets.services.assign_ticket import WORKING_ROLES, open_tickets_of
 from tickets.ticket_facts import SlaFacts, sla_of
 
@@ -368,7 +370,7 @@ def ticket_of(viewer: Viewer, ticket_id: int) -> Ticket:
     """Return one visible ticket with everything its page shows; raises Ticket.DoesNotExist."""
     return (
         with_row_parts(visible_tickets(viewer))
-        .select_related("account__csm", "follow_up_of")
+        .select_related("account__csm", "follow_up_of", "merged_into")
         .get(pk=ticket_id)
     )
 
@@ -418,10 +420,17 @@ def statuses() -> list[Status]:
     return list(Status.objects.all())
 
 
-def messages_of(ticket: Ticket) -> QuerySet[Message]:
-    """Return the messages of a ticket that the caller may see, oldest first, with contact, author and attachments."""
+def messages_of(ticket: Ticket, merged: Collection[int] = ()) -> QuerySet[Message]:
+    """Return the messages of a ticket that the caller may see, oldest first, with contact, author and attachments.
+
+    ``merged`` are the ids of tickets merged into it whose messages are to stand among them.
+    """
     return (
-        Message.objects.filter(ticket=ticket)
+        (
+            Message.objects.filter(ticket__in=[ticket.pk, *merged])
+            if merged
+            else Message.objects.filter(ticket=ticket)
+        )
         .select_related("contact", "author")
         .prefetch_related("attachments", Prefetch("contact__identities"))
         .order_by("created_at", "pk")
@@ -432,3 +441,17 @@ def active_inboxes(channel: str = "") -> QuerySet[Inbox]:
     """Return the active inboxes, of one channel when it is given."""
     inboxes = Inbox.objects.filter(is_active=True)
     return inboxes.filter(channel=channel) if channel else inboxes
+
+
+def followers_of(ticket_id: int) -> set[int]:
+    """Return the ids of the active people who follow a ticket, or one merged into it, and may see it. Two to five queries."""
+    ticket = Ticket.objects.select_related("team").get(pk=ticket_id)
+    followers = User.objects.filter(
+        pk__in=Follower.objects.filter(ticket_id__in=list(family_of(ticket))).values("user"), is_active=True
+    )
+    if ticket.team is None or not ticket.team.is_private:
+        return {user.pk for user in followers if "tickets.view" in PERMISSIONS[user.role]}
+    members = set(ticket.team.memberships.values_list("user_id", flat=True)) | {ticket.assignee_id}
+    return {
+        user.pk for user in followers if user.pk in members or "tickets.all_teams" in PERMISSIONS[user.role]
+    }

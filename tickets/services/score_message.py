@@ -53,12 +53,12 @@ def score_message(
         sentiment_probability=sentiment.probability,
         sentiment_score=sentiment.score,
     )
-    _follow(ticket, by, cause)
+    weigh_conversation(ticket, by, cause)
     return True
 
 
-def _follow(ticket: Ticket, by: Viewer, cause: Event | None) -> None:
-    """Weigh the conversation again and write its columns."""
+def weigh_conversation(ticket: Ticket, by: Viewer, cause: Event | None) -> None:
+    """Weigh the conversation of a locked ticket again and write its columns in the database; the row in hand stays."""
     written = ticket.messages.filter(kind=Message.Kind.INBOUND).exclude(sentiment_label="")
     by_people = written.filter(is_automatic=False)
     counted = by_people if by_people.exists() else written

@@ -1,0 +1,479 @@
+"""How tickets hang together: followers, copies, links, merging and back, splitting, moving a message."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.models import Event
+from customers.models import Account
+from people.models import Team, User
+from people.viewer import Viewer
+from tests.conftest import make_user
+from tickets.conversation import EventItem, MessageItem, conversation
+from tickets.families import family_of, merge_target
+from tickets.models import Inbox, MailLedger, Message, MessageAlias, Ticket, TicketLink
+from tickets.recipients import participants_of, recipients_of_answer
+from tickets.selectors import followers_of, ticket_of
+from tickets.services.add_note import add_note
+from tickets.services.change_status import change_status
+from tickets.services.copy_contacts import add_cc, remove_cc
+from tickets.services.follow_ticket import follow_ticket, unfollow_ticket
+from tickets.services.link_tickets import link_tickets, unlink_tickets
+from tickets.services.merge_tickets import merge_tickets, unmerge_ticket
+from tickets.services.move_message import move_message, split_ticket
+from tickets.services.receive_message import IncomingFile, Received
+from tickets.services.reply_to_ticket import reply_to_ticket
+
+Write = Callable[..., Received]
+
+
+def again(ticket: Ticket) -> Ticket:
+    """The ticket as the database has it."""
+    return Ticket.objects.get(pk=ticket.pk)
+
+
+@pytest.fixture
+def other(write: Write) -> Ticket:
+    """A second ticket of the same customer, by a colleague."""
+    return write("Same thing here", subject="Also broken", sender="jo@halden.example").ticket
+
+
+# --- followers --------------------------------------------------------------------------------------------------------
+
+
+def test_following_is_a_choice_that_can_be_taken_back(
+    ticket: Ticket, agent: User, viewer: Viewer, lead_user: User
+) -> None:
+    follow_ticket(ticket=ticket, by=viewer)
+    follow_ticket(ticket=ticket, by=viewer)
+    follow_ticket(ticket=ticket, by=viewer, user=lead_user)
+    assert followers_of(ticket.pk) == {agent.pk, lead_user.pk}
+    assert unfollow_ticket(ticket=ticket, by=viewer)
+    assert not unfollow_ticket(ticket=ticket, by=viewer)
+    assert followers_of(ticket.pk) == {lead_user.pk}
+    assert Event.objects.filter(verb="tickets.followed").count() == 2
+
+
+def test_who_loses_sight_of_a_ticket_hears_nothing_of_it(
+    ticket: Ticket, agent: User, viewer: Viewer, private_team: Team, lawyer: User, lead_user: User
+) -> None:
+    for user in (agent, lawyer, lead_user):
+        follow_ticket(ticket=ticket, by=user.as_viewer())
+    Ticket.objects.filter(pk=ticket.pk).update(team=private_team)
+    assert followers_of(ticket.pk) == {lawyer.pk, lead_user.pk}
+    with pytest.raises(ValidationError, match="does not see"):
+        follow_ticket(ticket=ticket, by=lead_user.as_viewer(), user=make_user("agent", "Tom Beck"))
+
+
+def test_only_who_assigns_makes_others_follow(ticket: Ticket, csm: User, agent: User) -> None:
+    follow_ticket(ticket=ticket, by=csm.as_viewer())
+    with pytest.raises(PermissionDenied):
+        follow_ticket(ticket=ticket, by=csm.as_viewer(), user=agent)
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def test_people_in_copy_get_the_answers_until_they_are_taken_out(
+    ticket: Ticket, viewer: Viewer, write: Write
+) -> None:
+    copy = add_cc(ticket=ticket, by=viewer, email="Kim@halden.example", name="Kim")
+    assert [(one.address, one.is_new) for one in recipients_of_answer(ticket).cc] == [
+        ("kim@halden.example", True)
+    ]
+    message = reply_to_ticket(ticket=ticket, body="Here it is.", by=viewer)
+    assert message.recipients["cc"] == [{"name": "Kim", "address": "kim@halden.example"}]
+    remove_cc(ticket=ticket, contact=copy.contact, by=viewer)
+    write("thanks", ticket=ticket, recipients={"cc": [{"name": "Kim", "address": "kim@halden.example"}]})
+    after = recipients_of_answer(ticket)
+    assert (after.cc, [one.address for one in after.removed]) == ((), ["kim@halden.example"])
+    add_cc(ticket=ticket, by=viewer, contact=copy.contact)
+    assert [(one.address, one.is_new) for one in recipients_of_answer(ticket).cc] == [
+        ("kim@halden.example", False)
+    ]
+    lines = [item for item in conversation(again(ticket), viewer) if isinstance(item, EventItem)]
+    assert [(line.sentence, line.object) for line in lines if line.verb.startswith("tickets.cc")] == [
+        ("put in copy", "Kim"),
+        ("took out of copy", "Kim"),
+        ("put in copy", "Kim"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("email", "why"),
+    [("support@desk.example", "our own"), ("mette@halden.example", "requester"), ("nonsense", "no e-mail")],
+)
+def test_copies_to_ourselves_the_requester_or_nobody_are_refused(
+    ticket: Ticket, viewer: Viewer, email: str, why: str
+) -> None:
+    with pytest.raises(ValidationError, match=why):
+        add_cc(ticket=ticket, by=viewer, email=email)
+
+
+def test_participants_are_those_on_the_customers_mails_but_not_we(ticket: Ticket, write: Write) -> None:
+    write(
+        "all",
+        ticket=ticket,
+        recipients={"to": [{"address": "support+r-a-b@desk.example"}], "cc": [{"address": "x@y.example"}]},
+    )
+    assert [one.address for one in participants_of(ticket)] == ["x@y.example"]
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+def test_links_are_kept_once_and_told_on_both_tickets(ticket: Ticket, other: Ticket, viewer: Viewer) -> None:
+    link = link_tickets(ticket=other, other=ticket, role="related", by=viewer)
+    assert link_tickets(ticket=ticket, other=other, role="related", by=viewer) == link
+    assert TicketLink.objects.count() == 1
+    assert set(Event.objects.filter(verb="tickets.linked").values_list("ticket_id", flat=True)) == {
+        ticket.pk,
+        other.pk,
+    }
+    unlink_tickets(link=link, by=viewer)
+    assert not TicketLink.objects.exists()
+
+
+def test_a_ticket_has_one_parent_and_is_never_its_own_ancestor(
+    ticket: Ticket, other: Ticket, viewer: Viewer, write: Write
+) -> None:
+    third = write("And a third", subject="Third").ticket
+    link_tickets(ticket=ticket, other=other, role="child", by=viewer)
+    link_tickets(ticket=third, other=other, role="parent", by=viewer)
+    with pytest.raises(ValidationError, match="a parent already"):
+        link_tickets(ticket=third, other=other, role="child", by=viewer)
+    with pytest.raises(ValidationError, match="own ancestor"):
+        link_tickets(ticket=third, other=ticket, role="child", by=viewer)
+    with pytest.raises(ValidationError, match="another ticket"):
+        link_tickets(ticket=third, other=third, role="related", by=viewer)
+
+
+def test_links_need_sight_of_both_tickets(
+    ticket: Ticket, other: Ticket, viewer: Viewer, private_team: Team
+) -> None:
+    Ticket.objects.filter(pk=other.pk).update(team=private_team)
+    with pytest.raises(Ticket.DoesNotExist):
+        link_tickets(ticket=ticket, other=other, role="related", by=viewer)
+
+
+# --- merging ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_merge_closes_the_source_and_shows_both_conversations(
+    ticket: Ticket, other: Ticket, viewer: Viewer
+) -> None:
+    add_note(ticket=other, body="Looks the same", by=viewer)
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    source, target = again(other), again(ticket)
+    assert (source.merged_into_id, source.status_id) == (ticket.pk, "closed")
+    assert (target.merged_count, target.inbound_count) == (1, 2)
+    assert target.last_message_preview == "Same thing here"
+    items = conversation(target, viewer)
+    shown = [(item.text, item.merged_number) for item in items if isinstance(item, MessageItem)]
+    assert shown == [
+        ("Where is my invoice?", 0),
+        ("Same thing here", other.number),
+        ("Looks the same", other.number),
+    ]
+    lines = [item for item in items if isinstance(item, EventItem)]
+    told = [(line.sentence, line.object) for line in lines if "merge" in line.verb]
+    assert ("merged another ticket", f"#{other.number}") in told
+    assert ("merged the ticket", f"into #{ticket.number}") in told
+    assert not [line for line in lines if line.verb == "tickets.status_changed"]
+    assert Message.objects.filter(ticket=other).count() == 2
+
+
+def test_taking_a_merge_back_restores_what_was(
+    ticket: Ticket, other: Ticket, viewer: Viewer, write: Write
+) -> None:
+    change_status(ticket=other, status="on_hold", by=viewer)
+    before = columns([ticket, other])
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    unmerge_ticket(ticket=other, by=viewer)
+    assert columns([ticket, other]) == before
+    with pytest.raises(ValidationError, match="not merged"):
+        unmerge_ticket(ticket=other, by=viewer)
+
+
+def test_what_customers_write_to_a_merged_ticket_arrives_where_it_goes_on(
+    ticket: Ticket, other: Ticket, viewer: Viewer, write: Write
+) -> None:
+    third = write("Third", subject="Third").ticket
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    merge_tickets(ticket=ticket, into=third, by=viewer)
+    received = write("Any news?", ticket=again(other), sender="jo@halden.example")
+    assert (received.outcome, received.ticket.pk) == ("appended", third.pk)
+    assert merge_target(again(other)) == third
+    assert set(family_of(again(third))) == {ticket.pk, other.pk, third.pk}
+
+
+def test_the_merged_requester_and_copies_get_the_answers(
+    ticket: Ticket, other: Ticket, viewer: Viewer
+) -> None:
+    add_cc(ticket=other, by=viewer, email="kim@halden.example")
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    answer = recipients_of_answer(again(ticket))
+    assert [one.address for one in answer.to] == ["mette@halden.example"]
+    assert {one.address for one in answer.cc} == {"jo@halden.example", "kim@halden.example"}
+    remove_cc(ticket=ticket, contact=other.contact, by=viewer)
+    assert [one.address for one in recipients_of_answer(again(ticket)).cc] == ["kim@halden.example"]
+    unmerge_ticket(ticket=other, by=viewer)
+    assert recipients_of_answer(again(ticket)).cc == ()
+
+
+def test_a_merged_ticket_rests(ticket: Ticket, other: Ticket, viewer: Viewer, agent: User) -> None:
+    follow_ticket(ticket=other, by=viewer)
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    for act in (
+        lambda: change_status(ticket=other, status="open", by=viewer),
+        lambda: reply_to_ticket(ticket=other, body="Hello", by=viewer),
+        lambda: add_note(ticket=other, body="Hello", by=viewer),
+    ):
+        with pytest.raises(ValidationError, match=f"merged into #{ticket.number}"):
+            act()
+    assert followers_of(ticket.pk) == {agent.pk}
+
+
+def test_merges_that_must_not_be_are_refused(
+    ticket: Ticket, other: Ticket, viewer: Viewer, lead_user: User, private_team: Team, write: Write
+) -> None:
+    with pytest.raises(ValidationError, match="into itself"):
+        merge_tickets(ticket=ticket, into=ticket, by=viewer)
+    stranger = write("Hello", sender="a@elsewhere.example").ticket
+    Ticket.objects.filter(pk=stranger.pk).update(account=Account.objects.create(name="Elsewhere"))
+    with pytest.raises(ValidationError, match="different customers"):
+        merge_tickets(ticket=stranger, into=ticket, by=viewer)
+    third = write("Third", subject="Third").ticket
+    change_status(ticket=third, status="closed", by=viewer)
+    with pytest.raises(ValidationError, match="is closed"):
+        merge_tickets(ticket=ticket, into=third, by=viewer)
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    with pytest.raises(ValidationError, match="into itself"):
+        merge_tickets(ticket=ticket, into=other, by=viewer)
+    with pytest.raises(ValidationError, match="merged before"):
+        merge_tickets(ticket=other, into=stranger, by=viewer)
+    fourth = write("Fourth", subject="Fourth").ticket
+    Ticket.objects.filter(pk=fourth.pk).update(team=private_team)
+    with pytest.raises(Ticket.DoesNotExist):
+        merge_tickets(ticket=fourth, into=ticket, by=viewer)
+    with pytest.raises(ValidationError, match="private team"):
+        merge_tickets(ticket=fourth, into=ticket, by=lead_user.as_viewer())
+
+
+def test_a_merged_ticket_that_went_private_is_not_shown_in_its_target(
+    ticket: Ticket, other: Ticket, viewer: Viewer, lead_user: User, private_team: Team
+) -> None:
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    Ticket.objects.filter(pk=other.pk).update(team=private_team)
+
+    def texts(who: Viewer) -> list[str]:
+        return [item.text for item in conversation(again(ticket), who) if isinstance(item, MessageItem)]
+
+    assert texts(viewer) == ["Where is my invoice?"]
+    assert texts(lead_user.as_viewer()) == ["Where is my invoice?", "Same thing here"]
+
+
+def test_the_conversation_of_many_merged_tickets_costs_one_query_more(
+    ticket: Ticket, viewer: Viewer, write: Write
+) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            conversation(ticket_of(viewer, ticket.pk), viewer)
+        return len(queries)
+
+    alone = count()
+    merge_tickets(ticket=write("1", subject="1").ticket, into=ticket, by=viewer)
+    one = count()
+    for number in range(4):
+        merge_tickets(ticket=write(f"m{number}", subject="x").ticket, into=ticket, by=viewer)
+    assert count() == one
+    assert one <= alone + 2
+
+
+COLUMNS = (
+    "status_id",
+    "status_category",
+    "merged_into_id",
+    "merged_count",
+    "unread",
+    "waiting_since",
+    "resolved_at",
+    "closed_at",
+    "reopen_count",
+    "inbound_count",
+    "outbound_count",
+    "last_message_at",
+    "last_message_preview",
+    "last_message_inbound",
+    "snoozed_until",
+)
+
+
+def columns(tickets: list[Ticket]) -> list[tuple[Any, ...]]:
+    """What merging changes, as the database has it."""
+    ids = [ticket.pk for ticket in tickets]
+    return list(Ticket.objects.filter(pk__in=ids).order_by("pk").values_list("pk", *COLUMNS))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["merge", "merge", "unmerge", "write"]), st.integers(0, 4), st.integers(0, 4)
+        ),
+        max_size=14,
+    ),
+    statuses=st.lists(
+        st.sampled_from(["", "open", "waiting", "on_hold", "resolved"]), min_size=5, max_size=5
+    ),
+    answered=st.lists(st.booleans(), min_size=5, max_size=5),
+)
+def test_no_order_of_merging_makes_a_circle_or_loses_anything(
+    write: Write, viewer: Viewer, steps: list[Any], statuses: list[str], answered: list[bool]
+) -> None:
+    with transaction.atomic():
+        tickets = [write(f"text {number}", subject=f"S{number}").ticket for number in range(5)]
+        for ticket, status, answer in zip(tickets, statuses, answered, strict=True):
+            if answer:
+                reply_to_ticket(ticket=ticket, body="We look into it", by=viewer)
+            if status:
+                change_status(ticket=ticket, status=status, by=viewer)
+        before = columns(tickets)
+        home = dict(Message.objects.values_list("pk", "ticket_id"))
+        wrote = False
+        for act, first, second in steps:
+            try:
+                if act == "merge":
+                    merge_tickets(ticket=tickets[first], into=tickets[second], by=viewer)
+                elif act == "unmerge":
+                    unmerge_ticket(ticket=tickets[first], by=viewer)
+                else:
+                    received = write("more", ticket=again(tickets[first]))
+                    home[received.message.pk] = received.message.ticket_id
+                    assert received.ticket.merged_into_id is None
+                    wrote = True
+            except ValidationError:
+                pass
+            check_families(tickets, viewer)
+        for ticket in tickets:
+            if again(ticket).merged_into_id is not None:
+                unmerge_ticket(ticket=ticket, by=viewer)
+        assert dict(Message.objects.values_list("pk", "ticket_id")) == home
+        if not wrote:
+            assert columns(tickets) == before
+        transaction.set_rollback(True)
+
+
+def check_families(tickets: list[Ticket], viewer: Viewer) -> None:
+    """Every chain ends, and every message is shown exactly once among the tickets that are not merged."""
+    present = [again(ticket) for ticket in tickets]
+    for ticket in present:
+        assert merge_target(ticket).merged_into_id is None
+        assert ticket.merged_count == sum(one.merged_into_id == ticket.pk for one in present)
+    shown = [
+        item.id
+        for ticket in present
+        if ticket.merged_into_id is None
+        for item in conversation(ticket, viewer)
+        if isinstance(item, MessageItem)
+    ]
+    all_of_them = Message.objects.filter(ticket__in=tickets)
+    assert sorted(shown) == sorted(all_of_them.values_list("pk", flat=True))
+
+
+# --- splitting and moving ---------------------------------------------------------------------------------------------
+
+
+def test_a_message_becomes_a_ticket_of_its_own(ticket: Ticket, viewer: Viewer, write: Write) -> None:
+    second = write(
+        "By the way, how do I add a user?",
+        ticket=ticket,
+        sender="jo@halden.example",
+        files=[IncomingFile("screen.png", b"png", "image/png")],
+        external_id="<m2@halden.example>",
+        aliases=["<m2@halden.example>"],
+    ).message
+    made = split_ticket(ticket=ticket, message=second, subject="Adding users", by=viewer)
+    second.refresh_from_db()
+    old, new = again(ticket), again(made)
+    assert second.ticket_id == new.pk
+    assert second.attachments.count() == 1
+    assert MessageAlias.objects.get(message_id="<m2@halden.example>").ticket_id == new.pk
+    assert (new.subject, new.contact, new.account) == ("Adding users", second.contact, ticket.account)
+    assert (new.inbound_count, new.waiting_since, new.created_at) == (1, second.created_at, second.created_at)
+    assert (old.inbound_count, old.last_message_preview) == (1, "Where is my invoice?")
+    assert TicketLink.objects.get().kind == "split"
+    assert (f"#{new.number}" in [item.object for item in lines_of(old, viewer)]) is True
+    assert f"from #{old.number}" in [item.object for item in lines_of(new, viewer)]
+
+
+def lines_of(ticket: Ticket, viewer: Viewer) -> list[EventItem]:
+    """The lines of a conversation."""
+    return [item for item in conversation(ticket, viewer) if isinstance(item, EventItem)]
+
+
+def test_splitting_in_a_private_team_stays_there(
+    ticket: Ticket, lawyer: User, private_team: Team, write: Write, viewer: Viewer
+) -> None:
+    second = write("And another thing", ticket=ticket).message
+    Ticket.objects.filter(pk=ticket.pk).update(team=private_team)
+    made = split_ticket(ticket=ticket, message=second, subject="", by=lawyer.as_viewer())
+    assert again(made).team == private_team
+    assert not Ticket.objects.visible_to(viewer).filter(pk=made.pk).exists()
+
+
+def test_a_moved_message_takes_everything_along_and_comes_back(
+    ticket: Ticket, other: Ticket, viewer: Viewer, write: Write, inbox: Inbox
+) -> None:
+    second = write("This belongs to the other one", ticket=ticket, external_id="<m3@x>", aliases=["<m3@x>"])
+    ledger = MailLedger.objects.create(
+        inbox=inbox,
+        sha256="a",
+        storage_key="k",
+        size=1,
+        received_at=second.message.created_at,
+        ticket=ticket,
+        message=second.message,
+    )
+    before = columns([ticket, other])
+    move_message(message=second.message, to=other, by=viewer)
+    ledger.refresh_from_db()
+    assert (again(ticket).inbound_count, again(other).inbound_count, ledger.ticket_id) == (1, 2, other.pk)
+    assert MessageAlias.objects.get(message_id="<m3@x>").ticket_id == other.pk
+    moved = Message.objects.get(pk=second.message.pk)
+    move_message(message=moved, to=ticket, by=viewer)
+    assert columns([ticket, other]) == before
+    verbs = Event.objects.filter(verb__startswith="tickets.message_moved").values_list("verb", "ticket_id")
+    assert sorted(verbs) == sorted(
+        [
+            ("tickets.message_moved_away", ticket.pk),
+            ("tickets.message_moved_here", other.pk),
+            ("tickets.message_moved_away", other.pk),
+            ("tickets.message_moved_here", ticket.pk),
+        ]
+    )
+
+
+def test_what_must_stay_stays(ticket: Ticket, other: Ticket, viewer: Viewer, write: Write) -> None:
+    answer = reply_to_ticket(ticket=ticket, body="Here", by=viewer)
+    with pytest.raises(ValidationError, match="answer stays"):
+        move_message(message=answer, to=other, by=viewer)
+    only = other.messages.get()
+    with pytest.raises(ValidationError, match="only message"):
+        move_message(message=only, to=ticket, by=viewer)
+    with pytest.raises(ValidationError, match="only message"):
+        split_ticket(ticket=other, message=only, subject="", by=viewer)
+    stranger = write("Hello", sender="a@elsewhere.example").ticket
+    note = add_note(ticket=ticket, body="x", by=viewer)
+    with pytest.raises(ValidationError, match="another customer"):
+        move_message(message=note, to=stranger, by=viewer)
+    with pytest.raises(ValidationError, match="in this ticket already"):
+        move_message(message=note, to=ticket, by=viewer)
+    move_message(message=note, to=other, by=viewer)
+    assert (again(other).inbound_count, again(other).messages.count()) == (1, 2)
