@@ -112,3 +112,13 @@ TICKET_RATED = EventType("tickets.rated", subject="ticket", sentence=_("said how
 SATISFACTION_RULES_SAVED = EventType(
     "tickets.satisfaction_rules_saved", subject="setting", sentence=_("changed the survey after a solution")
 )
+VIEW_SAVED = EventType("tickets.view_saved", subject="saved_view", sentence=_("saved a view"), feed=False)
+VIEW_DELETED = EventType("tickets.view_deleted", subject="saved_view", sentence=_("deleted a view"), feed=False)
+BULK_STARTED = EventType(
+    "tickets.bulk_started", subject="bulk_act", sentence=_("changed many tickets at once"), feed=False
+)
+BULK_UNDONE = EventType(
+    "tickets.bulk_undone", subject="bulk_act", sentence=_("took a change of many tickets back"), feed=False
+)
+# detail: view, filters, columns, format, count.
+EXPORTED = EventType("tickets.exported", subject="view", sentence=_("exported tickets"), feed=False)

@@ -7,6 +7,9 @@ from typing import Literal
 
 from ml.models import Feedback, Prediction
 from tickets.models import SLAPolicy, Status, Ticket
+from tickets.services.mark_sla_breaches import next_response_broken
+from tickets.sla import PromiseName
+from tickets.sla_terms import open_promises, status_runs
 
 ROUTING_TASK = "routing"
 PRIORITY_TASK = "priority"
@@ -14,7 +17,7 @@ SENTIMENT_TASK = "sentiment"
 SUBJECT_KIND = "ticket"
 
 SlaState = Literal["", "running", "paused", "met", "breached"]
-Promised = Literal["", "first_response", "resolution"]
+Promised = Literal["", "first_response", "next_response", "resolution"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class SlaFacts:
 
 
 def routing_of(ticket: Ticket) -> RoutingFacts | None:
-    """Return how a ticket was routed, None while no prediction is stored. Three queries."""
+    """Return how a ticket was routed, None until it is: three queries, none before."""
+    if ticket.routing_state == Ticket.Routing.PENDING:
+        return None
     prediction = (
         Prediction.objects.filter(task=ROUTING_TASK, subject_kind=SUBJECT_KIND, subject_id=ticket.pk)
         .select_related("version")
@@ -94,9 +99,12 @@ def _because(prediction: Prediction) -> str:
 
 
 def sla_of(ticket: Ticket) -> SlaFacts:
-    """Return where the promise stands from the row alone; the policy's targets should be prefetched in lists.
+    """Say where the promise stands, from the ticket's columns and its policy's targets; prefetch ``sla_policy__targets``
+    for lists.
 
-    Breached means that the nearest deadline has passed, or that the solution came too late.
+    A clock is "breached" once the passed deadline has been stamped; before that, as long as a display counts on by itself,
+    it is "running" with a ``due_at`` that may lie in the past. "breached" without a ``due_at``: the ticket is done, or
+    paused, and the solution came too late.
     """
     if ticket.sla_policy is None:
         return SlaFacts("", "", None, None)
@@ -106,21 +114,36 @@ def sla_of(ticket: Ticket) -> SlaFacts:
     if ticket.next_due_at is None:
         if ticket.resolution_breached_at is not None:
             return SlaFacts("breached", "resolution", ticket.resolution_breached_at, None)
-        return SlaFacts(
-            "paused" if ticket.status.category not in {"new", "open"} else "", "resolution", None, None
-        )
-    first = ticket.first_responded_at is None and ticket.next_due_at == ticket.first_response_due_at
-    about: Promised = "first_response" if first else "resolution"
-    stamped = ticket.first_response_breached_at if first else ticket.resolution_breached_at
-    state: SlaState = "breached" if stamped is not None else "running"
+        return SlaFacts("" if status_runs(ticket.status) else "paused", "resolution", None, None)
+    about = _nearest_promise(ticket)
+    stamped = {
+        "first_response": ticket.first_response_breached_at is not None,
+        "next_response": next_response_broken(ticket),
+        "resolution": ticket.resolution_breached_at is not None,
+    }[about]
     return SlaFacts(
-        state, about, ticket.next_due_at, promised_seconds(ticket.sla_policy, ticket.priority, about)
+        "breached" if stamped else "running",
+        about,
+        ticket.next_due_at,
+        promised_seconds(ticket.sla_policy, ticket.priority, about),
     )
 
 
-def promised_seconds(policy: SLAPolicy, priority: str, about: Promised) -> int | None:
+def _nearest_promise(ticket: Ticket) -> PromiseName:
+    """What the next deadline of a living ticket is about."""
+    dues = {
+        "first_response": ticket.first_response_due_at,
+        "next_response": ticket.next_response_due_at,
+        "resolution": ticket.resolution_due_at,
+    }
+    running = open_promises(ticket)
+    return next((name for name in running if dues[name] == ticket.next_due_at), "resolution")
+
+
+def promised_seconds(policy: SLAPolicy, priority: str, about: PromiseName) -> int | None:
     """Return the promised business seconds of a policy for a priority, None when nothing is promised."""
     for target in policy.targets.all():
         if target.priority == priority:
-            return target.first_response_seconds if about == "first_response" else target.resolution_seconds
+            seconds: int | None = getattr(target, f"{about}_seconds")
+            return seconds
     return None

@@ -8,10 +8,11 @@ from core.models import Calendar
 from cs_ops.demo.topics import TEAMS, TOPICS
 from people.models import Team, TeamMembership, User
 from people.roles import Role
-from tickets.models import Category, Inbox, SLAPolicy, SLATarget
+from tickets.models import Category, Inbox, SLAPolicy, SLAStep, SLATarget
 
 PASSWORD = "cs-ops-demo"  # noqa: S105 - the published password of the demo logins
 HOUR = 3600
+_ENTERPRISE_ONLY: dict[str, object] = {"field": "account_tier", "is": "in", "value": ["enterprise"]}
 
 # (name, address before @demo.example, role, teams)
 PEOPLE = (
@@ -72,8 +73,8 @@ def build_desk() -> Desk:
         desk.categories[topic.category] = Category.objects.create(
             name=topic.category, description=topic.description, team=desk.teams[topic.team]
         )
-    _add_policy(desk, "Enterprise", 1, ["enterprise"], extended, ENTERPRISE)
-    _add_policy(desk, "Standard", 2, [], office, STANDARD)
+    _add_policy(desk, "Enterprise", 1, _ENTERPRISE_ONLY, extended, ENTERPRISE)
+    _add_policy(desk, "Standard", 2, {}, office, STANDARD)
     desk.support = Inbox.objects.create(
         name="Support", channel="email", address="support@demo.example", from_name="Fieldbook Support",
         signature="Fieldbook Support\nsupport@demo.example",
@@ -112,18 +113,25 @@ def _add_policy(
     desk: Desk,
     name: str,
     position: int,
-    tiers: list[str],
+    condition: dict[str, object],
     calendar: Calendar,
     hours: dict[str, tuple[int, int]],
 ) -> None:
-    policy = SLAPolicy.objects.create(name=name, position=position, tiers=tiers, calendar=calendar)
+    policy = SLAPolicy.objects.create(name=name, position=position, condition=condition, calendar=calendar)
     SLATarget.objects.bulk_create(
         SLATarget(
             policy=policy,
             priority=priority,
             first_response_seconds=first * HOUR,
+            next_response_seconds=2 * first * HOUR,
             resolution_seconds=solved * HOUR,
         )
         for priority, (first, solved) in hours.items()
     )
+    SLAStep.objects.create(policy=policy, timing="share", amount=75, action="warn", recipient="owner")
+    if condition:
+        SLAStep.objects.create(
+            policy=policy, position=1, promise="resolution", timing="after", amount=30, action="warn",
+            recipient="lead",
+        )  # fmt: skip
     desk.policies[name] = policy

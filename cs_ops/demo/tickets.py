@@ -22,6 +22,7 @@ from tickets.events import (
     ASSIGNED,
     FIRST_RESPONSE_BREACHED,
     MESSAGE_RECEIVED,
+    NEXT_RESPONSE_BREACHED,
     NOTE_ADDED,
     REPLIED,
     RESOLUTION_BREACHED,
@@ -33,7 +34,7 @@ from tickets.message_text import preview
 from tickets.models import Message, Status, Ticket, TicketNumber
 from tickets.services.apply_sla import next_due
 from tickets.services.count_open_tickets import count_open_tickets
-from tickets.sla import Promise, StatusChange, run_clock
+from tickets.sla import Promise, StatusChange, Waiting, run_clock
 
 PRIORITIES = ("low", "normal", "high", "urgent")
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -242,15 +243,22 @@ class TicketWorld:
     def _promise(self, policy: str, priority: str) -> Promise:
         """Return what a policy promises for a priority."""
         target = self.targets[policy, priority]
-        return Promise(self.hours[policy], target.first_response_seconds, target.resolution_seconds)
+        return Promise(
+            self.hours[policy],
+            first_response_seconds=target.first_response_seconds,
+            resolution_seconds=target.resolution_seconds,
+            next_response_seconds=target.next_response_seconds,
+        )
 
     def _time(self, lines: list[Line], case: Case, rng: np.random.Generator) -> None:
         """Give each line its moment: we answer within business hours, customers within their days."""
-        pace = case.promise.first_response_seconds * float(rng.lognormal(np.log(0.36), 0.75))
+        pace = (case.promise.first_response_seconds or 0) * float(rng.lognormal(np.log(0.36), 0.75))
         moment = case.ticket.created_at
         previous = ""
         stuck = (
-            case.promise.resolution_seconds * float(rng.uniform(0.5, 1.5)) if rng.random() < STUCK else 0.0
+            (case.promise.resolution_seconds or 0) * float(rng.uniform(0.5, 1.5))
+            if rng.random() < STUCK
+            else 0.0
         )
         for place, line in enumerate(lines):
             if line.kind == "inbound" and previous:
@@ -279,11 +287,11 @@ class TicketWorld:
         ticket, lines = case.ticket, case.talk.lines
         age = self.now - ticket.created_at
         used = case.promise.hours.seconds_between(ticket.created_at, self.now)
-        if used < case.promise.first_response_seconds:
+        if used < (case.promise.first_response_seconds or 0):
             odds = {"new": 0.6, "open": 0.3, "waiting": 0.1}
-        elif used < 0.8 * case.promise.resolution_seconds:
+        elif used < 0.8 * (case.promise.resolution_seconds or 0):
             odds = {"open": 0.76, "waiting": 0.2, "on_hold": 0.04}
-        elif used < case.promise.resolution_seconds + LATE_SECONDS:
+        elif used < (case.promise.resolution_seconds or 0) + LATE_SECONDS:
             odds = {"open": 0.45, "waiting": 0.4, "on_hold": 0.15}
         else:
             odds = {"waiting": 0.7, "on_hold": 0.3}
@@ -417,15 +425,21 @@ class TicketWorld:
         """Set the deadlines by the product's own clock, and the breaches that follow from them."""
         ticket = case.ticket
         changes = [StatusChange(at, to) for at, _from, to, _reason in case.changes]
-        clock = run_clock(opened_at=ticket.created_at, changes=changes, promise=case.promise)
-        ticket.first_response_due_at = clock.first_response_due_at
+        waiting = Waiting(ticket.waiting_since, ticket.first_responded_at is not None)
+        clock = run_clock(opened_at=ticket.created_at, changes=changes, promise=case.promise, waiting=waiting)
+        ticket.first_response_due_at = first_due = clock.first_response_due_at
+        ticket.next_response_due_at = next_response = clock.next_response_due_at
         ticket.resolution_due_at = clock.resolution_due_at
-        if (ticket.first_responded_at or self.now) > clock.first_response_due_at:
-            ticket.first_response_breached_at = clock.first_response_due_at
+        if first_due is not None and (ticket.first_responded_at or self.now) > first_due:
+            ticket.first_response_breached_at = first_due
+        if next_response is not None and next_response < self.now:
+            ticket.next_response_breached_at = next_response
         due = clock.resolution_due_at
         if due is not None and due < (ticket.resolved_at or self.now):
             ticket.resolution_breached_at = due
         ticket.next_due_at = next_due(ticket)
+        ticket.sla_policy_version = 1
+        ticket.sla_step_at = self.now if ticket.status.category in Status.ACTIVE else None
 
     def _write(self, cases: list[Case]) -> None:
         Ticket.objects.bulk_create([case.ticket for case in cases], batch_size=500)
@@ -478,6 +492,7 @@ class TicketWorld:
             )  # fmt: skip
         for kind, due in (
             (FIRST_RESPONSE_BREACHED, ticket.first_response_breached_at),
+            (NEXT_RESPONSE_BREACHED, ticket.next_response_breached_at),
             (RESOLUTION_BREACHED, ticket.resolution_breached_at),
         ):
             if due is not None:

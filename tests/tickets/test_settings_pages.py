@@ -66,8 +66,10 @@ def test_a_category_is_made_and_changed(browser: Client, team: Team) -> None:
 POLICY = {
     "name": "Enterprise",
     "position": "1",
-    "tiers": ["enterprise"],
+    "condition": '{"field": "account_tier", "is": "in", "value": ["enterprise"]}',
     "is_active": "on",
+    "step-TOTAL_FORMS": "0",
+    "step-INITIAL_FORMS": "0",
     "response_urgent": "0.5",
     "resolution_urgent": "4",
     "response_normal": "8",
@@ -79,7 +81,7 @@ def test_an_sla_policy_is_written_in_hours_and_kept_in_seconds(browser: Client) 
     calendar = Calendar.objects.create(name="Office", windows={"0": [["09:00", "17:00"]]})
     browser.post("/settings/sla/new/", {**POLICY, "calendar": calendar.pk})
     policy = SLAPolicy.objects.get()
-    assert (policy.tiers, policy.calendar) == (["enterprise"], calendar)
+    assert (policy.condition["value"], policy.calendar) == (["enterprise"], calendar)
     kept = {t.priority: (t.first_response_seconds, t.resolution_seconds) for t in policy.targets.all()}
     assert kept == {"urgent": (1800, 14400), "normal": (28800, 144000)}
     form = browser.get(f"/settings/sla/{policy.pk}/").context["form"]
@@ -93,12 +95,13 @@ def test_an_sla_policy_is_written_in_hours_and_kept_in_seconds(browser: Client) 
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"resolution_urgent": ""}, "resolution_urgent"),
         ({"response_urgent": "-1"}, "response_urgent"),
         ({"resolution_urgent": "0.1"}, "resolution_urgent"),
-        ({"tiers": ["platinum"]}, "tiers"),
+        ({"condition": '{"field": "account_tier", "is": "in", "value": ["platinum"]}'}, "condition"),
+        ({"condition": '{"field": "created_at", "is": "older_than", "value": 3600}'}, "condition"),
+        ({"condition": '{"field": "breached", "is": "is", "value": true}'}, "condition"),
         ({"position": "x"}, "position"),
-        (dict.fromkeys([name for name in POLICY if name.startswith("res")], ""), "__all__"),
+        (dict.fromkeys([name for name in POLICY if name.startswith(("response", "resolution"))], ""), "__all__"),
     ],
 )
 def test_a_wrong_policy_is_refused_beside_its_field(

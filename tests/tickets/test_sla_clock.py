@@ -33,6 +33,7 @@ HOURS = OpeningHours(
 )
 HOUR = 3600
 END = datetime(2027, 6, 1, tzinfo=UTC)
+ENTERPRISE = {"field": "account_tier", "is": "in", "value": ["enterprise"]}
 
 moments = st.datetimes(datetime(2026, 3, 1), datetime(2026, 12, 31)).map(lambda at: at.replace(tzinfo=UTC))
 gaps = st.lists(
@@ -155,7 +156,7 @@ def test_policy_of_the_tier_wins_and_its_calendar_counts(
     calendar = Calendar.objects.create(
         name="Office", timezone="Europe/Oslo", windows={str(day): [["09:00", "17:00"]] for day in range(5)}
     )
-    gold = SLAPolicy.objects.create(name="Gold", position=1, tiers=["enterprise"], calendar=calendar)
+    gold = SLAPolicy.objects.create(name="Gold", position=1, condition=ENTERPRISE, calendar=calendar)
     SLATarget.objects.create(
         policy=gold, priority="normal", first_response_seconds=600, resolution_seconds=7200
     )
@@ -169,7 +170,7 @@ def test_policy_of_the_tier_wins_and_its_calendar_counts(
 
 def test_a_promise_that_the_calendar_cannot_hold_keeps_nobody_out(write: Callable[..., Received]) -> None:
     calendar = Calendar.objects.create(name="A minute", timezone="UTC", windows={"0": [["09:00", "09:01"]]})
-    gold = SLAPolicy.objects.create(name="Gold", position=1, tiers=["enterprise"], calendar=calendar)
+    gold = SLAPolicy.objects.create(name="Gold", position=1, condition=ENTERPRISE, calendar=calendar)
     SLATarget.objects.create(
         policy=gold, priority="normal", first_response_seconds=600, resolution_seconds=720_000
     )

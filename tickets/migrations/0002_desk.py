@@ -2,6 +2,7 @@ import datetime
 
 import django.db.models.deletion
 import django.db.models.functions.comparison
+import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
@@ -619,6 +620,7 @@ class Migration(migrations.Migration):
                     "signing_token",
                     models.CharField(default=tickets.models.sla.new_signing_token, max_length=32),
                 ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
                 "ordering": ["position", "pk"],

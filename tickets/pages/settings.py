@@ -1,21 +1,20 @@
-"""Settings: inboxes, categories and SLA policies."""
+"""Settings: inboxes and categories."""
 
 from django.db.models import Max
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from core import formatting
-from core.pages.forms import FormPage, ListItem, ListPage, PostButton, done, form_page, list_page, submitted
+from core.pages.forms import FormPage, ListItem, ListPage, done, form_page, list_page, submitted
 from people.requests import StaffRequest, page
 from tickets.channels.email.services.poll_drop_folder import drop_folder
-from tickets.models import Category, Inbox, MailLedger, SLAPolicy, Ticket
-from tickets.pages.settings_forms import CategoryForm, InboxForm, SLAPolicyForm, in_hours
+from tickets.models import Category, Inbox, MailLedger
+from tickets.pages.settings_forms import CategoryForm, InboxForm
 from tickets.services.save_category import save_category
 from tickets.services.save_inbox import save_inbox
-from tickets.services.save_sla_policy import delete_sla_policy, save_sla_policy
 
 
 @page("settings.manage")
@@ -137,88 +136,3 @@ def category_form(request: StaffRequest, category_id: int | None = None) -> Http
         heading=category.name if category else _("New category"), back_url=reverse("settings-categories")
     )
     return form_page(request, form, frame)
-
-
-@page("settings.manage")
-def sla_policies(request: StaffRequest) -> HttpResponse:
-    """List the SLA policies in the order they are tried."""
-    policies = SLAPolicy.objects.select_related("calendar").prefetch_related("targets")
-    items = [
-        ListItem(
-            name=policy.name,
-            url=reverse("settings-sla-policy", args=[policy.pk]),
-            sub=_targets_in_words(policy),
-            chips=[
-                *([] if policy.is_active else [(_("Inactive"), "")]),
-                (", ".join(policy.tiers) if policy.tiers else _("every customer"), ""),
-            ],
-            right=policy.calendar.name if policy.calendar else _("around the clock"),
-        )
-        for policy in policies
-    ]
-    return list_page(
-        request,
-        items,
-        ListPage(
-            heading=_("SLA policies"),
-            lead=_(
-                "What is promised to whom. The first active policy whose tiers include the customer's holds."
-            ),
-            new_url=reverse("settings-sla-policy-new"),
-            new_label=_("New policy"),
-            empty_title=_("Make the first promise"),
-            empty_text=_("Without a policy tickets have no deadline and the inbox sorts by age."),
-            icon="alarm",
-        ),
-    )
-
-
-@require_http_methods(["GET", "POST"])
-@page("settings.manage")
-def sla_policy_form(request: StaffRequest, policy_id: int | None = None) -> HttpResponse:
-    """Create or change a policy."""
-    policy = get_object_or_404(SLAPolicy, pk=policy_id) if policy_id else None
-    form = SLAPolicyForm(request.POST or None, initial=SLAPolicyForm.initial_of(policy) if policy else {})
-    if (
-        request.method == "POST"
-        and submitted(form, save_sla_policy, policy=policy, by=request.viewer) is not None
-    ):
-        return done(request, _("SLA policy saved. It holds for new tickets."), "settings-sla-policies")
-    buttons = []
-    if policy is not None:
-        buttons = [
-            PostButton(
-                _("Delete"),
-                reverse("settings-sla-policy-delete", args=[policy.pk]),
-                confirm=_("Tickets that run under it keep their deadlines."),
-            )
-        ]
-    frame = FormPage(
-        heading=policy.name if policy else _("New SLA policy"),
-        lead=_("Targets are in business hours of the calendar; 0.5 is half an hour."),
-        back_url=reverse("settings-sla-policies"),
-        fieldsets=[
-            ("", ["name", "position", "tiers", "calendar", "is_active"]),
-            (_("Targets in hours"), SLAPolicyForm.target_names()),
-        ],
-        buttons=buttons,
-    )
-    return form_page(request, form, frame)
-
-
-@require_POST
-@page("settings.manage")
-def sla_policy_delete(request: StaffRequest, policy_id: int) -> HttpResponse:
-    """Delete a policy."""
-    delete_sla_policy(policy=get_object_or_404(SLAPolicy, pk=policy_id), by=request.viewer)
-    return done(request, _("SLA policy deleted."), "settings-sla-policies")
-
-
-def _targets_in_words(policy: SLAPolicy) -> str:
-    """Return "Urgent 0.5 / 4 h · High 1 / 8 h": first answer and solution per priority."""
-    by_priority = {target.priority: target for target in policy.targets.all()}
-    return " · ".join(
-        f"{label} {in_hours(target.first_response_seconds)} / {in_hours(target.resolution_seconds)} h"
-        for priority, label in reversed(Ticket.Priority.choices)
-        if (target := by_priority.get(priority))
-    )

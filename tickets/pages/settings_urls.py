@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tickets.pages import mail_ledger, settings
+from tickets.pages import mail_ledger, settings, settings_properties, settings_satisfaction, settings_sla
 
 urlpatterns: list[URLPattern] = [
     path("inboxes/", settings.inboxes, name="settings-inboxes"),
@@ -11,10 +11,34 @@ urlpatterns: list[URLPattern] = [
     path("categories/", settings.categories, name="settings-categories"),
     path("categories/new/", settings.category_form, name="settings-category-new"),
     path("categories/<int:category_id>/", settings.category_form, name="settings-category"),
-    path("sla/", settings.sla_policies, name="settings-sla-policies"),
-    path("sla/new/", settings.sla_policy_form, name="settings-sla-policy-new"),
-    path("sla/<int:policy_id>/", settings.sla_policy_form, name="settings-sla-policy"),
-    path("sla/<int:policy_id>/delete/", settings.sla_policy_delete, name="settings-sla-policy-delete"),
+    path("sla/", settings_sla.sla_policies, name="settings-sla-policies"),
+    path("sla/new/", settings_sla.sla_policy_form, name="settings-sla-policy-new"),
+    path("sla/preview/", settings_sla.sla_preview, name="settings-sla-preview-new"),
+    path("sla/preview/<int:job_id>/", settings_sla.sla_preview_state, name="settings-sla-preview-state"),
+    path("sla/<int:policy_id>/", settings_sla.sla_policy_form, name="settings-sla-policy"),
+    path("sla/<int:policy_id>/preview/", settings_sla.sla_preview, name="settings-sla-preview"),
+    path("sla/<int:policy_id>/delete/", settings_sla.sla_policy_delete, name="settings-sla-policy-delete"),
+    path("satisfaction/", settings_satisfaction.satisfaction, name="settings-satisfaction"),
+    path("statuses/", settings_properties.statuses, name="settings-statuses"),
+    path("statuses/new-status/", settings_properties.status_form, name="settings-status-new"),
+    path("closing/", settings_properties.grace, name="settings-grace"),
+    # a key has no hyphen
+    path("statuses/<slug:key>/", settings_properties.status_form, name="settings-status"),
+    path("statuses/<slug:key>/move/", settings_properties.status_move, name="settings-status-move"),
+    path("statuses/<slug:key>/delete/", settings_properties.status_delete, name="settings-status-delete"),
+    path("types/", settings_properties.types, name="settings-types"),
+    path("types/new/", settings_properties.type_form, name="settings-type-new"),
+    path("types/<int:type_id>/", settings_properties.type_form, name="settings-type"),
+    path("types/<int:type_id>/move/", settings_properties.type_move, name="settings-type-move"),
+    path("tags/", settings_properties.tags, name="settings-tags"),
+    path("tags/new/", settings_properties.tag_form, name="settings-tag-new"),
+    path("tags/<int:tag_id>/", settings_properties.tag_form, name="settings-tag"),
+    path("tags/<int:tag_id>/merge/", settings_properties.tag_merge, name="settings-tag-merge"),
+    path("fields/", settings_properties.fields, name="settings-fields"),
+    path("fields/new/", settings_properties.field_form, name="settings-field-new"),
+    path("fields/<int:field_id>/", settings_properties.field_form, name="settings-field"),
+    path("fields/<int:field_id>/move/", settings_properties.field_move, name="settings-field-move"),
+    path("fields/<int:field_id>/delete/", settings_properties.field_delete, name="settings-field-delete"),
     path("mail/", mail_ledger.mail_ledger, name="mail-ledger"),
     path("mail/<int:mail_id>/", mail_ledger.ledger_mail, name="ledger-mail"),
     path("mail/<int:mail_id>/raw/", mail_ledger.ledger_mail_raw, name="ledger-mail-raw"),

@@ -1,97 +1,130 @@
-"""Find the promise that holds for a ticket and write its deadlines."""
+"""Find the promise that holds for a ticket and write its deadlines.
 
-import logging
+Services that change a ticket call one of the hooks before they save it: ``set_deadlines`` after a change of status or
+priority, ``note_customer_waits`` when the customer has written, ``note_answer`` when an answer counts. The policy is chosen
+again by ``tickets.subscribers.sla_policy`` when something that conditions ask about has changed.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
 
-from core.calendars import CalendarError, OpeningHours
-from core.models import Event
 from people.viewer import Viewer
-from tickets.events import STATUS_CHANGED
-from tickets.models import SLAPolicy, Status, Ticket
-from tickets.sla import Clock, Promise, StatusChange, run_clock
+from tickets.events import SLA_APPLIED
+from tickets.models import SLAPolicy, Ticket
+from tickets.services.mark_sla_breaches import stamp_breaches
+from tickets.sla import Clock, Promise, StatusChange
+from tickets.sla_terms import (
+    Deadlines,
+    active_policies,
+    choose,
+    clock_of,
+    deadlines_of,
+    nearest,
+    promise_of,
+    status_changes_of,
+)
 from tickets.ticket_rows import lock_ticket, save_ticket
-
-logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
 def apply_sla(*, ticket: Ticket, by: Viewer) -> Ticket:
-    """Choose the policy again (the account or the policies have changed) and move the deadlines."""
+    """Choose the policy again (the ticket, its account or the policies have changed) and move the deadlines.
+
+    Saves and records only when something is different.
+    """
     by.require("tickets.edit")
     locked = lock_ticket(ticket.pk, by)
+    before = (locked.sla_policy_id, locked.sla_policy_version, columns_of(locked))
     locked.sla_policy = choose_policy(locked)
     set_deadlines(locked)
+    if before == (locked.sla_policy_id, locked.sla_policy_version, columns_of(locked)):
+        return locked
     save_ticket(locked)
+    if before[0] != locked.sla_policy_id:
+        SLA_APPLIED.record(
+            by=by,
+            subject_id=locked.pk,
+            ticket_id=locked.pk,
+            account_id=locked.account_id,
+            detail={"from": before[0], "to": locked.sla_policy_id, "version": locked.sla_policy_version},
+        )
     return locked
 
 
 def choose_policy(ticket: Ticket) -> SLAPolicy | None:
-    """Return the first active policy whose tiers include the account's tier or that has none."""
-    tier = "" if ticket.account is None else ticket.account.tier
-    policies = SLAPolicy.objects.filter(is_active=True).select_related("calendar").prefetch_related("targets")
-    return next((policy for policy in policies if not policy.tiers or tier in policy.tiers), None)
+    """Return the first active policy whose condition holds for the loaded ticket: three queries for all policies."""
+    return choose(active_policies(), ticket)
 
 
-def set_deadlines(ticket: Ticket) -> None:
-    """Set the deadline columns of a locked ticket from its policy, priority and status changes; the caller saves.
+def set_deadlines(ticket: Ticket, changes: Sequence[StatusChange] | None = None) -> None:
+    """Set the deadline columns of a locked ticket from its policy, priority, status and whose turn it is; the caller saves.
 
-    The status changes of the running transaction must have been recorded before.
+    ``changes`` are the ticket's status changes where the caller knows them; else they are read, so those of the running
+    transaction must have been recorded before.
     """
-    clock = ticket_clock(ticket)
-    ticket.first_response_due_at = None if clock is None else clock.first_response_due_at
-    ticket.resolution_due_at = None if clock is None else clock.resolution_due_at
+    if changes is None and ticket.sla_policy_id is not None:
+        changes = status_changes_of([ticket.pk])[ticket.pk]
+    write_deadlines(ticket, deadlines_of(ticket, ticket.sla_policy, changes or ()))
+
+
+def write_deadlines(ticket: Ticket, deadlines: Deadlines) -> None:
+    """Put computed deadlines into the columns of a locked ticket; the caller saves."""
+    ticket.first_response_due_at = deadlines.first_response
+    ticket.next_response_due_at = deadlines.next_response
+    ticket.resolution_due_at = deadlines.resolution
+    ticket.next_due_at = deadlines.next_due
+    ticket.sla_step_at = deadlines.step_at
+    ticket.sla_policy_version = 0 if ticket.sla_policy is None else ticket.sla_policy.version
+
+
+def columns_of(ticket: Ticket) -> Deadlines:
+    """Return the deadline columns as they stand."""
+    return Deadlines(
+        first_response=ticket.first_response_due_at,
+        next_response=ticket.next_response_due_at,
+        resolution=ticket.resolution_due_at,
+        next_due=ticket.next_due_at,
+        step_at=ticket.sla_step_at,
+    )
+
+
+def note_customer_waits(ticket: Ticket, since: datetime) -> None:
+    """The customer has written on a locked ticket: from ``since`` an answer is due, unless one was due already.
+
+    Call it before the ticket is reopened; the caller saves.
+    """
+    if ticket.waiting_since is None:
+        ticket.waiting_since = since
+        set_deadlines(ticket)
+
+
+def note_answer(ticket: Ticket, at: datetime) -> None:
+    """An answer counts from ``at`` (it has left, or can no longer be undone): promises of an answer are kept or broken.
+
+    For a locked ticket; the caller saves. Idempotent for the same answer.
+    """
+    stamp_breaches(ticket, at)
+    ticket.waiting_since = None
+    ticket.next_response_due_at = None
+    if ticket.first_responded_at is None:
+        ticket.first_responded_at = at
     ticket.next_due_at = next_due(ticket)
 
 
 def ticket_clock(ticket: Ticket) -> Clock | None:
-    """Return the clock of a ticket, or None when nothing is promised for its priority, or nothing that can be kept.
-
-    A calendar that does not hold the promised hours must not keep customers' messages out.
-    """
-    promise = promise_for(ticket)
-    if promise is None:
-        return None
-    try:
-        return run_clock(opened_at=ticket.created_at, changes=_status_changes(ticket), promise=promise)
-    except CalendarError as error:
-        logger.warning("SLA policy %s cannot be kept: %s", ticket.sla_policy_id, error)
-        return None
+    """Return the clock of a ticket, or None when nothing is promised for its priority, or nothing that can be kept."""
+    return clock_of(ticket, promise_for(ticket), status_changes_of([ticket.pk])[ticket.pk])
 
 
 def promise_for(ticket: Ticket) -> Promise | None:
     """Return what the ticket's policy promises for its priority."""
-    policy = ticket.sla_policy
-    if policy is None:
-        return None
-    target = next((target for target in policy.targets.all() if target.priority == ticket.priority), None)
-    if target is None:
-        return None
-    hours = OpeningHours.always() if policy.calendar is None else policy.calendar.hours()
-    return Promise(hours, target.first_response_seconds, target.resolution_seconds)
+    return promise_of(ticket.sla_policy, ticket.priority)
 
 
 def next_due(ticket: Ticket) -> datetime | None:
-    """Return the nearest deadline that still asks for an act of ours."""
-    if ticket.status.category not in Status.ACTIVE:
-        return None
-    waiting = [
-        ticket.first_response_due_at if ticket.first_responded_at is None else None,
-        ticket.resolution_due_at if ticket.status.category in {"new", "open"} else None,
-    ]
-    return min((due for due in waiting if due is not None), default=None)
-
-
-def _status_changes(ticket: Ticket) -> list[StatusChange]:
-    """Read the ticket's status changes from the event log; a change whose detail was erased is left out."""
-    events = (
-        Event.objects.filter(ticket_id=ticket.pk, verb=STATUS_CHANGED.verb)
-        .select_related("detail")
-        .order_by("pk")
+    """Return the nearest deadline that still asks for an act of ours, from the columns."""
+    return nearest(
+        ticket, ticket.first_response_due_at, ticket.next_response_due_at, ticket.resolution_due_at
     )
-    return [
-        StatusChange(event.occurred_at, event.detail.data["to_category"])
-        for event in events
-        if event.detail.data is not None
-    ]

@@ -9,7 +9,7 @@ from core.models import Event
 from people.viewer import Viewer
 from tickets.events import PRIORITY_CHANGED
 from tickets.models import Ticket
-from tickets.services.apply_sla import set_deadlines
+from tickets.services.apply_sla import choose_policy, set_deadlines
 from tickets.ticket_rows import RANKS, lock_ticket, save_ticket
 
 
@@ -27,10 +27,11 @@ def change_priority(*, ticket: Ticket, priority: str, by: Viewer) -> Ticket:
 
 
 def set_priority(ticket: Ticket, priority: str, *, by: Actor, cause: Event | None = None) -> None:
-    """Set the priority of a locked ticket, record it and move the deadlines; the caller saves."""
+    """Set the priority of a locked ticket, choose the policy again, record it and move the deadlines; the caller saves."""
     before = ticket.priority
     ticket.priority = priority
     ticket.priority_rank = RANKS[Ticket.Priority(priority)]
+    ticket.sla_policy = choose_policy(ticket)
     set_deadlines(ticket)
     PRIORITY_CHANGED.record(
         by=by,

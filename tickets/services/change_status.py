@@ -16,6 +16,7 @@ from tickets.events import STATUS_CHANGED
 from tickets.models import Status, Ticket
 from tickets.services.apply_sla import set_deadlines
 from tickets.services.mark_sla_breaches import stamp_breaches
+from tickets.sla_terms import status_runs
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 # Changes that a person makes, to whom a refusal can be said.
@@ -86,6 +87,7 @@ def move_to(
             "to": status.pk,
             "from_category": before.category,
             "to_category": status.category,
+            "runs": status_runs(status),
             "reason": reason,
         },
         occurred_at=now,

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from core.actors import SYSTEM
 from core.events import EventType
-from tickets.events import FIRST_RESPONSE_BREACHED, RESOLUTION_BREACHED
+from tickets.events import FIRST_RESPONSE_BREACHED, NEXT_RESPONSE_BREACHED, RESOLUTION_BREACHED
 from tickets.models import Status, Ticket
 from tickets.ticket_rows import lock_ticket, save_ticket
 
@@ -27,8 +27,14 @@ def mark_sla_breaches(*, now: datetime | None = None) -> int:
 
 def _late(moment: datetime) -> QuerySet[Ticket]:
     unanswered = Q(first_response_due_at__lt=moment, first_responded_at=None, first_response_breached_at=None)
+    waiting = Q(next_response_due_at__lt=moment, waiting_since__isnull=False) & (
+        Q(next_response_breached_at=None) | Q(next_response_breached_at__lt=F("waiting_since"))
+    )
     unsolved = Q(resolution_due_at__lt=moment, resolution_breached_at=None)
-    return Ticket.objects.filter(unanswered | unsolved, status_category__in=Status.ACTIVE)
+    # The nearest deadline has passed when any has; that column is the indexed one.
+    return Ticket.objects.filter(
+        unanswered | waiting | unsolved, due_order__lt=moment, status_category__in=Status.ACTIVE
+    )
 
 
 @transaction.atomic
@@ -55,12 +61,28 @@ def stamp_breaches(ticket: Ticket, moment: datetime) -> int:
         ticket.first_response_breached_at = due
         _record(FIRST_RESPONSE_BREACHED, ticket, due)
         marked += 1
+    due = ticket.next_response_due_at
+    if (
+        ticket.first_responded_at is not None
+        and ticket.waiting_since is not None
+        and not next_response_broken(ticket)
+        and _passed(due, moment)
+    ):
+        ticket.next_response_breached_at = due
+        _record(NEXT_RESPONSE_BREACHED, ticket, due)
+        marked += 1
     due = ticket.resolution_due_at
     if ticket.resolution_breached_at is None and _passed(due, moment):
         ticket.resolution_breached_at = due
         _record(RESOLUTION_BREACHED, ticket, due)
         marked += 1
     return marked
+
+
+def next_response_broken(ticket: Ticket) -> bool:
+    """Whether the customer's present wait has been stamped as too long; the stamp of an earlier one stays on the row."""
+    stamp, since = ticket.next_response_breached_at, ticket.waiting_since
+    return stamp is not None and since is not None and stamp >= since
 
 
 def _passed(due: datetime | None, moment: datetime) -> bool:

@@ -17,6 +17,7 @@ from people.viewer import Viewer, contact_viewer
 from tickets.events import MESSAGE_RECEIVED, TICKET_CREATED
 from tickets.message_text import one_line, preview, storable
 from tickets.models import Attachment, Inbox, Message, MessageAlias, Status, Ticket
+from tickets.search_index import index_new_message, index_new_ticket, index_ticket
 from tickets.services.apply_sla import choose_policy, note_customer_waits, set_deadlines
 from tickets.services.change_status import move_to
 from tickets.services.snooze_ticket import wake
@@ -134,8 +135,11 @@ def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket:
     }
     record_together(by=actor, entries=[*told, (MESSAGE_RECEIVED, arrival)])
     if outcome == "appended":
+        known_account = joined.account_id
         _note_arrival(joined, message, contact, actor, now)
         save_ticket(joined)
+        if joined.account_id != known_account:
+            index_ticket(joined.pk)
     return Received(message, outcome)
 
 
@@ -236,6 +240,7 @@ def _insert_ticket(
     # Last of all, because whoever opens a ticket next waits for the counter until our commit.
     ticket.number = next_number()
     ticket.save(force_insert=True)
+    index_new_ticket(ticket)
     return ticket
 
 
@@ -282,7 +287,7 @@ def _add_message(
 
 
 def add_files(message: Message, files: Sequence[IncomingFile]) -> None:
-    """Keep the files of a message."""
+    """Keep the files of a new message, and index it with their names."""
     rows = []
     for file in files:
         sha256, key = store_file(file.content)
@@ -299,6 +304,7 @@ def add_files(message: Message, files: Sequence[IncomingFile]) -> None:
             )
         )
     Attachment.objects.bulk_create(rows)
+    index_new_message(message, [row.name for row in rows])
 
 
 def _note_arrival(ticket: Ticket, message: Message, contact: Contact, actor: Actor, now: datetime) -> None:
