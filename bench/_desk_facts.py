@@ -19,6 +19,7 @@ from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 
 from cs_ops.demo.volume import LONG, RARE_EVERY, rare_word  # noqa: E402
+from customers.models import ContactIdentity  # noqa: E402
 from people.models import ApiKey, User  # noqa: E402
 from people.models.api_key import digest_of  # noqa: E402
 from tickets.models import Message, Ticket  # noqa: E402
@@ -64,6 +65,7 @@ def main() -> None:
         "key": secret,
         "long_tickets": long,
         "open_tickets": living,
+        "addresses": list(ContactIdentity.objects.order_by("?").values_list("value", flat=True)[:3000]),
         "rare_words": words,
         "sql": counts,
     }

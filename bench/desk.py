@@ -255,6 +255,7 @@ def measure(url: str, scale: int, requests: int, seconds: float) -> dict[str, An
     cookie = {"Cookie": f"session={facts['session']}"}
     key = {"Authorization": f"Bearer {facts['key']}", "Content-Type": "application/json"}
     long, recent, rare = facts["long_tickets"], facts["open_tickets"], facts["rare_words"]
+    writers = facts["addresses"]
     found: dict[str, Any] = {"sql": facts["sql"]}
     with server("cs_ops.wsgi", url, "/healthz") as web:
         client = Client(**cookie)
@@ -273,7 +274,7 @@ def measure(url: str, scale: int, requests: int, seconds: float) -> dict[str, An
         )
         say(f"{scale}: creating")
         found["create"] = throughput(
-            lambda one, place, n: one.ask("POST", "/api/v1/tickets/", new_ticket(place, n), **key),
+            lambda one, place, n: one.ask("POST", "/api/v1/tickets/", new_ticket(place, n, writers), **key),
             web,
             seconds,
         )
@@ -306,13 +307,13 @@ def measure(url: str, scale: int, requests: int, seconds: float) -> dict[str, An
     return found
 
 
-def new_ticket(place: int, number: int) -> str:
-    """A ticket from one of a thousand customers."""
+def new_ticket(place: int, number: int, writers: list[str]) -> str:
+    """A ticket from a contact that is known."""
     return json.dumps(
         {
             "subject": f"Question {place}-{number} about the last invoice",
             "body": "Hello, the last invoice shows two charges for the same month. Could you look into it, please?",
-            "contact": {"email": f"writer{(place * 31 + number) % 1000}@bench.example", "name": "A Writer"},
+            "contact": {"email": writers[(place * 9973 + number) % len(writers)], "name": ""},
             "channel": "api",
         }
     )

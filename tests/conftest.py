@@ -11,6 +11,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from core.delivery import pump as deliver
+from core.kept_rows import forget_all
 from customers.models import Account, Contact, ContactIdentity
 from people.models import ApiKey, Team, TeamMembership, User
 from people.models.api_key import digest_of
@@ -38,6 +39,12 @@ def _plain_settings(settings: Any, tmp_path: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     for folder in (settings.MEDIA_ROOT, settings.MODEL_DIR, settings.MAIL_DROP_DIR):
         folder.mkdir()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """Each test has a database of its own, which rows kept in the process know nothing of."""
+    forget_all()
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,9 @@
 """Which text of a ticket and of its messages is indexed for search, and the calls by which services keep it so.
 
 A ticket's document holds its numbers, subject, people, tags and texts of custom fields; a message's its body and the names of
-its files. Notes are indexed for staff. ``save_ticket`` indexes a ticket when its own columns changed; a service that changes
-tags or fields calls ``index_ticket``, one that adds or moves a message calls ``index_message``.
+its files. Notes are indexed for staff. New tickets and messages are indexed where they are inserted (``start_ticket``,
+``add_files``); a service that changes subject, people, tags or fields calls ``index_ticket``, one that moves a message
+``index_message``.
 """
 
 from collections.abc import Iterable, Sequence
@@ -118,14 +119,25 @@ def index_new_ticket(ticket: Ticket) -> None:
     put([document_of(ticket)])
 
 
+def index_new_message(message: Message, files: Sequence[str] = (), *, opens: bool = False) -> None:
+    """Index a message that was just inserted, with the names of its files, and the new ticket that it ``opens``."""
+    new = [document_of(message.ticket)] if opens else []
+    put([*new, message_document(message, files)])
+
+
 def index_ticket(ticket_id: int) -> None:
     """Index a ticket anew, in the transaction of what changed it: its subject, people, tags or fields."""
     index(search_sources.get(TICKET), [ticket_id])
 
 
-def index_message(message: Message, files: Sequence[str] = ()) -> None:
-    """Index a message that was just inserted, or moved to another ticket, with the names of its files."""
-    put([message_document(message, files)])
+def index_tickets(ticket_ids: Sequence[int]) -> None:
+    """Index several tickets anew, without their messages."""
+    index(search_sources.get(TICKET), ticket_ids)
+
+
+def index_message(message_id: int) -> None:
+    """Index a message anew, in the transaction of what changed it or moved it to another ticket."""
+    index(search_sources.get(MESSAGE), [message_id])
 
 
 def index_many(ticket_ids: Sequence[int]) -> int:

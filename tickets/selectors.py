@@ -415,11 +415,6 @@ def assignable_people(ticket: Ticket) -> list[Assignable]:
     )
 
 
-def statuses() -> list[Status]:
-    """Return every status in its order."""
-    return list(Status.objects.all())
-
-
 def messages_of(ticket: Ticket, merged: Collection[int] = ()) -> QuerySet[Message]:
     """Return the messages of a ticket that the caller may see, oldest first, with contact, author and attachments.
 

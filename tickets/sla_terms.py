@@ -13,11 +13,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from core.calendars import CalendarError, OpeningHours
-from core.models import Event
+from core.kept_rows import KeptRows
+from core.models import Calendar, Event
 from tickets.condition_fields import ConditionFields
 from tickets.conditions import holds
 from tickets.events import STATUS_CHANGED
-from tickets.models import SLAPolicy, SLAStep, Status, Ticket
+from tickets.models import SLAPolicy, SLAStep, SLATarget, Status, Ticket
 from tickets.sla import (
     Clock,
     Promise,
@@ -54,13 +55,22 @@ class DueStep:
 
 
 def active_policies() -> list[SLAPolicy]:
-    """Return the policies in the order they are tried, with calendar, targets and steps: three queries."""
-    return list(with_terms(SLAPolicy.objects.filter(is_active=True)))
+    """Return the policies in the order they are tried, with calendar, targets and steps; kept for some seconds."""
+    return _active.get()
 
 
 def with_terms(policies: QuerySet[SLAPolicy]) -> QuerySet[SLAPolicy]:
     """Load what a policy promises beside it."""
     return policies.select_related("calendar").prefetch_related("targets", "steps")
+
+
+_active = KeptRows(
+    lambda: list(with_terms(SLAPolicy.objects.filter(is_active=True))),
+    SLAPolicy,
+    SLATarget,
+    SLAStep,
+    Calendar,
+)
 
 
 def choose(

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 
 from customers.domains import company_domain, normalise_address
@@ -81,6 +82,8 @@ def identify_contact(*, email: str, by: Viewer, name: str = "", verified: bool =
         ContactIdentity.objects.select_related("contact__account").filter(kind="email", value=address).first()
     )
     if known is not None:
+        # Whoever asks for a contact wants its addresses next, often several times.
+        prefetch_related_objects([known.contact], "identities")
         if name and not known.contact.name:
             Contact.objects.filter(pk=known.contact_id, name="").update(name=name[:160])
             known.contact.name = name[:160]

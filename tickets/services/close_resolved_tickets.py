@@ -9,6 +9,7 @@ from core.actors import SYSTEM
 from tickets.models import Status, Ticket
 from tickets.services.change_status import move_to
 from tickets.services.receive_message import reopen_days
+from tickets.status_rows import status_of
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -26,6 +27,6 @@ def _close(ticket_id: int) -> int:
     ticket = lock_ticket(ticket_id)
     if ticket.status.category != Status.Category.RESOLVED:
         return 0
-    move_to(ticket, Status.objects.get(pk="closed"), by=SYSTEM, reason="grace_over")
+    move_to(ticket, status_of("closed"), by=SYSTEM, reason="grace_over")
     save_ticket(ticket)
     return 1

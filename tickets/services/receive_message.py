@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from core.actors import Actor
 from core.events import EventType, record_together
+from core.kept_rows import KeptRows
 from core.models import Setting
 from customers.models import Contact
 from customers.services.save_contact import identify_contact
+from people.models import Team
 from people.viewer import Viewer, contact_viewer
 from tickets.events import MESSAGE_RECEIVED, TICKET_CREATED
 from tickets.message_text import one_line, preview, storable
@@ -21,6 +23,7 @@ from tickets.search_index import index_new_message, index_new_ticket, index_tick
 from tickets.services.apply_sla import choose_policy, note_customer_waits, set_deadlines
 from tickets.services.change_status import move_to
 from tickets.services.snooze_ticket import wake
+from tickets.status_rows import status_of
 from tickets.stored_files import store_file
 from tickets.ticket_rows import RANKS, lock_where_it_goes_on, next_number, save_ticket
 
@@ -125,7 +128,7 @@ def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket:
         outcome = "created" if joined is None else "follow_up"
         joined = _open_ticket(incoming, contact, inbox, now, follows=joined)
         told.append((TICKET_CREATED, _opening(joined)))
-    message = _add_message(joined, incoming, contact, external_id, now)
+    message = _add_message(joined, incoming, contact, external_id, now, opens=outcome != "appended")
     arrival = {
         "subject_id": message.pk,
         "ticket_id": joined.pk,
@@ -172,7 +175,7 @@ def _open_ticket(
         subject=incoming.subject or ("" if follows is None else follows.subject),
         channel=incoming.channel,
         contact=contact,
-        inbox=inbox or (None if follows is None else follows.inbox) or _inbox_of(incoming.channel),
+        inbox=inbox or (None if follows is None else follows.inbox) or _inboxes.get().get(incoming.channel),
         now=now,
         follows=follows,
         body=preview(storable(incoming.text), incoming.folds),
@@ -196,6 +199,7 @@ def start_ticket(
         subject=subject, channel=channel, contact=contact, inbox=inbox, now=now, follows=None, body=body
     )
     TICKET_CREATED.record(by=actor, **_opening(ticket))
+    index_new_ticket(ticket)
     return ticket
 
 
@@ -222,7 +226,7 @@ def _insert_ticket(
         channel=channel,
         account=contact.account,
         contact=contact,
-        status=Status.objects.get(pk="new"),
+        status=status_of("new"),
         value_at_risk=0.0 if contact.account is None else float(contact.account.value_at_risk or 0),
         priority=Ticket.Priority.NORMAL,
         priority_rank=RANKS[Ticket.Priority.NORMAL],
@@ -240,7 +244,6 @@ def _insert_ticket(
     # Last of all, because whoever opens a ticket next waits for the counter until our commit.
     ticket.number = next_number()
     ticket.save(force_insert=True)
-    index_new_ticket(ticket)
     return ticket
 
 
@@ -255,14 +258,23 @@ def _opening(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def _inbox_of(channel: str) -> Inbox | None:
-    """Return the oldest active inbox of a channel."""
-    inboxes = Inbox.objects.filter(channel=channel, is_active=True).select_related("default_team")
-    return inboxes.order_by("pk").first()
+def _read_inboxes() -> dict[str, Inbox]:
+    """The oldest active inbox of each channel."""
+    inboxes = Inbox.objects.filter(is_active=True).select_related("default_team").order_by("-pk")
+    return {inbox.channel: inbox for inbox in inboxes}
+
+
+_inboxes = KeptRows(_read_inboxes, Inbox, Team)
 
 
 def _add_message(
-    ticket: Ticket, incoming: IncomingMessage, contact: Contact, external_id: str, now: datetime
+    ticket: Ticket,
+    incoming: IncomingMessage,
+    contact: Contact,
+    external_id: str,
+    now: datetime,
+    *,
+    opens: bool,
 ) -> Message:
     message = Message.objects.create(
         ticket=ticket,
@@ -278,7 +290,7 @@ def _add_message(
         is_automatic=incoming.is_automatic,
         created_at=now,
     )
-    add_files(message, incoming.files)
+    add_files(message, incoming.files, opens=opens)
     aliases = dict.fromkeys(storable(alias)[:255] for alias in incoming.aliases if alias)
     MessageAlias.objects.bulk_create(
         [MessageAlias(ticket=ticket, message_id=alias) for alias in aliases], ignore_conflicts=True
@@ -286,8 +298,8 @@ def _add_message(
     return message
 
 
-def add_files(message: Message, files: Sequence[IncomingFile]) -> None:
-    """Keep the files of a new message, and index it with their names."""
+def add_files(message: Message, files: Sequence[IncomingFile], *, opens: bool = False) -> None:
+    """Keep the files of a new message, and index it with their names; its ticket too, when it ``opens`` one."""
     rows = []
     for file in files:
         sha256, key = store_file(file.content)
@@ -304,7 +316,7 @@ def add_files(message: Message, files: Sequence[IncomingFile]) -> None:
             )
         )
     Attachment.objects.bulk_create(rows)
-    index_new_message(message, [row.name for row in rows])
+    index_new_message(message, [row.name for row in rows], opens=opens)
 
 
 def _note_arrival(ticket: Ticket, message: Message, contact: Contact, actor: Actor, now: datetime) -> None:
@@ -322,5 +334,5 @@ def _note_arrival(ticket: Ticket, message: Message, contact: Contact, actor: Act
     wake(ticket, by=actor, reason="customer_wrote", at=now)
     note_customer_waits(ticket, now)
     if ticket.status.category not in {Status.Category.NEW, Status.Category.OPEN}:
-        move_to(ticket, Status.objects.get(pk="open"), by=actor, reason="customer_wrote", at=now)
+        move_to(ticket, status_of("open"), by=actor, reason="customer_wrote", at=now)
         ticket.unread = True

@@ -21,6 +21,7 @@ from tickets.services.apply_sla import next_due, note_answer
 from tickets.services.change_status import move_to
 from tickets.services.receive_message import IncomingFile, add_files
 from tickets.services.take_draft import take_draft
+from tickets.status_rows import status_of
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 SENDER_KIND = "tickets.email_reply"
@@ -144,7 +145,7 @@ def _status_after(ticket: Ticket, status: str) -> Status | None:
         return None
     if wanted not in STATUSES_AFTER:
         raise ValidationError({"status": _("Choose one of: %s.") % ", ".join(STATUSES_AFTER)})
-    return Status.objects.get(pk=wanted)
+    return status_of(wanted)
 
 
 def _refuse_when_overtaken(ticket: Ticket, seen_message_id: int | None, by: Viewer) -> None:
