@@ -38,6 +38,7 @@ PAIR = Rule("pair", 5, timedelta(minutes=5), timedelta(hours=1), timedelta(hours
 ADDRESS = Rule("address", 50, timedelta(minutes=5), timedelta(hours=1), timedelta(hours=2))
 PERSON = Rule("person", 40, timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=2))
 
+FEEDBACK = Rule("feedback", 60, timedelta(minutes=1), timedelta(hours=1), timedelta(minutes=10))
 LINK = Rule("link", 20, timedelta(minutes=5), timedelta(hours=1), timedelta(hours=1))
 
 
@@ -89,6 +90,16 @@ def may_ask_for_link(address: str) -> bool:
         return False
     with transaction.atomic():
         _count(LINK, key)
+    return True
+
+
+def may_give_feedback(address: str) -> bool:
+    """Count an answer on a public page; False while this network address has sent too many."""
+    key = _key("feedback", address)
+    if LoginPause.objects.filter(key=key, paused_until__gt=timezone.now()).exists():
+        return False
+    with transaction.atomic():
+        _count(FEEDBACK, key)
     return True
 
 

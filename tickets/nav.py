@@ -62,6 +62,56 @@ class CategoriesNav(InboxesNav):
     order = 41
 
 
+class StatusesNav(InboxesNav):
+    """Statuses."""
+
+    key = "settings-statuses"
+    label = _("Statuses")
+    icon = "circle-dashed"
+    url_name = "settings-statuses"
+    order = 43
+
+
+class GraceNav(InboxesNav):
+    """The days of grace."""
+
+    key = "settings-grace"
+    label = _("Closing")
+    icon = "circle-check"
+    url_name = "settings-grace"
+    order = 44
+
+
+class TypesNav(InboxesNav):
+    """Ticket types."""
+
+    key = "settings-types"
+    label = _("Ticket types")
+    icon = "checkup-list"
+    url_name = "settings-types"
+    order = 45
+
+
+class FieldsNav(InboxesNav):
+    """Custom fields."""
+
+    key = "settings-fields"
+    label = _("Custom fields")
+    icon = "forms"
+    url_name = "settings-fields"
+    order = 46
+
+
+class TagsNav(InboxesNav):
+    """Tags."""
+
+    key = "settings-tags"
+    label = _("Tags")
+    icon = "tag"
+    url_name = "settings-tags"
+    order = 47
+
+
 class SLAPoliciesNav(InboxesNav):
     """SLA policies."""
 
@@ -70,6 +120,16 @@ class SLAPoliciesNav(InboxesNav):
     icon = "alarm"
     url_name = "settings-sla-policies"
     order = 42
+
+
+class SatisfactionNav(InboxesNav):
+    """The survey after a solution."""
+
+    key = "settings-satisfaction"
+    label = _("Satisfaction survey")
+    icon = "mood-smile"
+    url_name = "settings-satisfaction"
+    order = 48
 
 
 class MailLedgerNav(NavItem):
@@ -83,3 +143,25 @@ class MailLedgerNav(NavItem):
     group = _("Operations")
     order = 82
     permission = "operations.view"
+
+
+class MacrosNav(NavItem):
+    """Canned replies and macros, in the settings."""
+
+    key = "settings-macros"
+    label = _("Macros")
+    icon = "bolt"
+    url_name = "settings-macros"
+    place = "settings"
+    group = SUPPORT
+    order = 48
+    permission = "tickets.note"
+
+
+class OwnMacrosNav(MacrosNav):
+    """The same, for people who have no settings."""
+
+    key = "own-macros"
+    label = _("Macros and canned replies")
+    place = "user"
+    order = 20

@@ -30,6 +30,7 @@ PUBLIC = {
     "api-docs": "describes the API, holds no data",
     "unsubscribe": "proved by its token",
     "mail-topics": "proved by its token",
+    "feedback": "proved by its token",
 }
 SAMPLES = {"int": "987654", "str": "sample", "slug": "sample", "uuid": "00000000-0000-4000-8000-000000000000"}
 ROLES = [role for role in Role if role != Role.INTEGRATION]

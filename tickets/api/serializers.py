@@ -210,6 +210,9 @@ class TicketOut(serializers.Serializer[Ticket]):
     follow_up_of = serializers.IntegerField(source="follow_up_of_id", allow_null=True)
     sentiment = serializers.SerializerMethodField()
     sla = serializers.SerializerMethodField()
+    satisfaction = serializers.IntegerField(
+        allow_null=True, help_text=_("What the customer said last: 1 (very bad) to 5 (very good).")
+    )
     unread = serializers.BooleanField()
     waiting_since = serializers.DateTimeField(allow_null=True)
     preview = serializers.CharField(source="last_message_preview")

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tickets.api import views
+from tickets.api import satisfaction, views
 
 urlpatterns: list[URLPattern] = [
     path("tickets/", views.TicketList.as_view(), name="api-tickets"),
@@ -14,4 +14,10 @@ urlpatterns: list[URLPattern] = [
         name="api-ticket-message",
     ),
     path("tickets/<int:pk>/corrections/", views.TicketCorrections.as_view(), name="api-ticket-corrections"),
+    path("satisfaction/", satisfaction.SatisfactionList.as_view(), name="api-satisfaction"),
+    path(
+        "tickets/<int:pk>/satisfaction/",
+        satisfaction.TicketSatisfaction.as_view(),
+        name="api-ticket-satisfaction",
+    ),
 ]

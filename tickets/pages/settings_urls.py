@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from tickets.pages import mail_ledger, settings, settings_properties, settings_satisfaction, settings_sla
+from tickets.pages import (
+    mail_ledger,
+    settings,
+    settings_macros,
+    settings_properties,
+    settings_satisfaction,
+    settings_sla,
+)
 
 urlpatterns: list[URLPattern] = [
     path("inboxes/", settings.inboxes, name="settings-inboxes"),
@@ -43,4 +50,10 @@ urlpatterns: list[URLPattern] = [
     path("mail/<int:mail_id>/", mail_ledger.ledger_mail, name="ledger-mail"),
     path("mail/<int:mail_id>/raw/", mail_ledger.ledger_mail_raw, name="ledger-mail-raw"),
     path("mail/<int:mail_id>/retry/", mail_ledger.ledger_mail_retry, name="ledger-mail-retry"),
+    path("macros/", settings_macros.macros, name="settings-macros"),
+    path("macros/new/", settings_macros.macro_form, name="settings-macro-new"),
+    path("macros/action/", settings_macros.macro_action_row, name="settings-macro-action"),
+    path("macros/try/", settings_macros.macro_try, name="settings-macro-try"),
+    path("macros/<int:macro_id>/", settings_macros.macro_form, name="settings-macro"),
+    path("macros/<int:macro_id>/delete/", settings_macros.macro_delete, name="settings-macro-delete"),
 ]

@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from tickets.pages import condition_form, files, inbox, new_ticket, tickets
+from tickets.pages import (
+    condition_form,
+    feedback,
+    files,
+    inbox,
+    macros,
+    new_ticket,
+    originals,
+    tickets,
+    writing,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("inbox/", inbox.inbox, name="inbox"),
@@ -39,7 +49,30 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="inbox-frame-images",
     ),
     path("inbox/<int:ticket_id>/attachments/<int:attachment_id>/", files.attachment, name="inbox-attachment"),
+    path("inbox/scheduled/", writing.scheduled, name="inbox-scheduled"),
+    path("inbox/<int:ticket_id>/draft/", writing.draft, name="inbox-draft"),
+    path("inbox/<int:ticket_id>/draft/files/", writing.draft_files, name="inbox-draft-files"),
+    path(
+        "inbox/<int:ticket_id>/draft/<slug:kind>/files/<slug:file_id>/",
+        writing.draft_file,
+        name="inbox-draft-file",
+    ),
+    path("inbox/<int:ticket_id>/preview/", writing.preview, name="inbox-preview"),
+    path("inbox/<int:ticket_id>/presence/", writing.presence, name="inbox-presence"),
+    path("inbox/<int:ticket_id>/send-later/", writing.send_later, name="inbox-send-later"),
+    path("inbox/<int:ticket_id>/waiting/<int:draft_id>/", writing.waiting_answer, name="inbox-waiting-answer"),
+    path("inbox/<int:ticket_id>/messages/<int:message_id>/undo/", writing.undo, name="inbox-undo"),
+    path("inbox/<int:ticket_id>/messages/<int:message_id>/eml/", originals.eml, name="inbox-eml"),
+    path("inbox/<int:ticket_id>/messages/<int:message_id>/headers/", originals.headers, name="inbox-headers"),
+    path("inbox/<int:ticket_id>/print/", originals.printed, name="inbox-print"),
     path("inbox/<int:ticket_id>/context/", tickets.context, name="inbox-context"),
     path("inbox/<int:ticket_id>/panels/<slug:key>/", tickets.panel, name="inbox-panel"),
+    path("feedback/<str:token>/", feedback.feedback, name="feedback"),
+    path("inbox/<int:ticket_id>/canned/", macros.canned, name="inbox-canned"),
+    path("inbox/<int:ticket_id>/mentionable/", macros.mentionable, name="inbox-mentionable"),
+    path("inbox/<int:ticket_id>/macros/", macros.macro_menu, name="inbox-macros"),
+    path("inbox/<int:ticket_id>/macros/<int:macro_id>/", macros.macro_preview, name="inbox-macro"),
+    path("inbox/<int:ticket_id>/macros/<int:macro_id>/apply/", macros.macro_apply, name="inbox-macro-apply"),
+    path("inbox/<int:ticket_id>/macros/<int:macro_id>/use/", macros.macro_use, name="inbox-macro-use"),
     path("settings/", include("tickets.pages.settings_urls")),
 ]

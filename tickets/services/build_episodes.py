@@ -86,6 +86,8 @@ def _events(ticket_ids: Collection[int]) -> dict[int, list[Happened]]:
     )
     found: dict[int, list[Happened]] = defaultdict(list)
     for ticket_id, verb, at, actor_kind, actor_id, data in rows:
+        if ticket_id is None:
+            continue
         if verb in _BREACHES:
             found[ticket_id].append(Happened(at, _BREACHES[verb]))
         elif data is not None and verb == STATUS_CHANGED.verb:
