@@ -41,6 +41,7 @@ KEYS: tuple[Key, ...] = (
     Key("a", "assign", _("Assign"), _TICKET),
     Key("s", "status", _("Status"), _TICKET),
     Key("p", "priority", _("Priority"), _TICKET),
+    Key("m", "macro", _("Macros and canned replies"), _TICKET),
     Key("e", "resolve", _("Resolve"), _TICKET),
     Key("Shift+E", "resolve-next", _("Resolve and open the next"), _TICKET),
     Key("Mod+Enter", "send", _("Send"), _TICKET),

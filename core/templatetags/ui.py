@@ -553,4 +553,8 @@ def client_strings() -> dict[str, str]:
         "signed_out": _("Your session has ended. Sign in again; drafts on this page are kept."),
         "no_connection": _("No connection. Nothing was changed; try again when you are back online."),
         "copied": _("Copied"),
+        "canned_replies": _("Canned replies"),
+        "colleagues": _("Colleagues"),
+        "fill_in": _("Fill in by hand:"),
+        "not_filled_in": _("Not filled in; send again to send it as it is:"),
     }

@@ -3,6 +3,7 @@
  * is there and after each part that htmx has settled.
  */
 import htmx from "htmx.org";
+import { initCanned } from "./canned";
 import { initComposer } from "./composer";
 import { initConditions } from "./conditions";
 import { initInbox } from "./inbox";
@@ -14,7 +15,7 @@ import { initPalette } from "./palette";
 import { initTimes } from "./times";
 import { initToasts } from "./toasts";
 
-const inits = [initOverlays, initConditions, initKeys, initPalette, initLists, initComposer, initInbox, initTimes, initToasts, initLive];
+const inits = [initOverlays, initConditions, initKeys, initPalette, initLists, initComposer, initCanned, initInbox, initTimes, initToasts, initLive];
 
 function initAll(): void {
   for (const init of inits) init();

@@ -14,12 +14,6 @@ function setKind(form: HTMLElement, kind: string): void {
   for (const tab of all("[data-compose]", form)) tab.setAttribute("aria-selected", String(tab.dataset.compose === kind));
 }
 
-function insert(field: HTMLTextAreaElement, words: string): void {
-  field.setRangeText(words, field.selectionStart, field.selectionEnd, "end");
-  field.focus();
-  field.dispatchEvent(new Event("input", { bubbles: true }));
-}
-
 function wire(form: HTMLElement): void {
   const field = first<HTMLTextAreaElement>("textarea", form);
   if (!field) return;
@@ -43,19 +37,6 @@ function wire(form: HTMLElement): void {
     if (tab) {
       setKind(form, tab.dataset.compose ?? "reply");
       field.focus();
-    }
-    const canned = target.closest<HTMLElement>("[data-insert]");
-    if (canned) {
-      canned.closest("details")?.removeAttribute("open");
-      insert(field, canned.dataset.insert ?? "");
-    }
-  });
-  field.addEventListener("keydown", (event) => {
-    const menu = first("[data-hotkey=macro]", form);
-    if (event.key === "/" && !field.value && menu) {
-      event.preventDefault();
-      menu.click();
-      menu.closest("details")?.querySelector<HTMLElement>(".menu-i")?.focus();
     }
   });
   // the draft goes only when the server has taken the message
