@@ -1,14 +1,21 @@
 """Business time: how many open seconds lie between two moments, and when a number of open seconds is over.
 
-Pure functions on the UTC time line; local windows are converted per day, so daylight saving changes are exact.
+Pure functions on the UTC time line; local windows are converted per day, so daylight saving changes are exact. Per local
+year the days are converted once and summed up, so spans of years cost as much as spans of hours.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-HORIZON_DAYS = 3660
+from core.public_holidays import holidays_in, is_known
+
+HORIZON_YEARS = 10
+_DAY = timedelta(days=1)
+
+Spans = tuple[tuple[datetime, datetime], ...]
 
 
 class CalendarError(ValueError):
@@ -16,21 +23,39 @@ class CalendarError(ValueError):
 
 
 @dataclass(frozen=True)
+class _Year:
+    """The days of one local year: their open spans, and the open seconds before each day (one entry more than days)."""
+
+    first: date
+    days: tuple[Spans, ...]
+    before: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class OpeningHours:
-    """Opening windows per weekday (0 = Monday) in a zone, minus holidays."""
+    """Opening windows per weekday (0 = Monday) in a zone, minus own holidays and the public ones of a country or region."""
 
     zone: ZoneInfo
     windows: Mapping[int, Sequence[tuple[time, time]]]
     holidays: frozenset[date] = field(default_factory=frozenset)
+    country: str = ""
+    region: str = ""
+    _years: dict[int, _Year] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def always(cls) -> "OpeningHours":
         """Return hours that never close."""
-        return cls(ZoneInfo("UTC"), {day: ((time(0), time(0)),) for day in range(7)})
+        return _ALWAYS
 
     @classmethod
     def parse(
-        cls, *, timezone: str, windows: Mapping[str, Sequence[Sequence[str]]], holidays: Iterable[str]
+        cls,
+        *,
+        timezone: str,
+        windows: Mapping[str, Sequence[Sequence[str]]],
+        holidays: Iterable[str],
+        country: str = "",
+        region: str = "",
     ) -> "OpeningHours":
         """Build from JSON values; "24:00" (or an end of "00:00") means midnight. Raises CalendarError."""
         try:
@@ -48,15 +73,24 @@ class OpeningHours:
             days = frozenset(date.fromisoformat(day) for day in holidays)
         except (TypeError, ValueError) as error:
             raise CalendarError(f"holiday is no ISO date: {error}") from error
-        return cls(zone, parsed, days)
+        if (country or region) and not is_known(country, region):
+            raise CalendarError(f"no public holidays are known for {country} {region}".strip())
+        return cls(zone, parsed, days, country, region)
+
+    def holiday_name(self, day: date) -> str | None:
+        """Return why a day is a holiday: the name of a public one, "" for an own one; None on other days."""
+        public = holidays_in(self.country, self.region, day.year).get(day) if self.country else None
+        if public is not None:
+            return public
+        return "" if day in self.holidays else None
 
     def spans(self, day: date) -> Iterator[tuple[datetime, datetime]]:
         """Yield the open spans of one local day as UTC moments, in order."""
-        if day in self.holidays:
+        if self.holiday_name(day) is not None:
             return
         for start, end in self.windows.get(day.weekday(), ()):
             first = datetime.combine(day, start, self.zone).astimezone(UTC)
-            last_day = day + timedelta(days=1) if end == time(0) else day
+            last_day = day + _DAY if end == time(0) else day
             last = datetime.combine(last_day, end, self.zone).astimezone(UTC)
             if last > first:
                 yield first, last
@@ -72,14 +106,16 @@ class OpeningHours:
         start, end = start.astimezone(UTC), end.astimezone(UTC)
         if end < start:
             return -self.seconds_between(end, start)
+        if self is _ALWAYS:
+            return (end - start).total_seconds()
+        first, last = start.astimezone(self.zone).date(), end.astimezone(self.zone).date()
         total = 0.0
-        day = start.astimezone(self.zone).date()
-        last_day = end.astimezone(self.zone).date()
-        while day <= last_day:
-            for first, last in self.spans(day):
-                total += max(0.0, (min(last, end) - max(first, start)).total_seconds())
-            day += timedelta(days=1)
-        return total
+        for year in range(first.year, last.year + 1):
+            known = self._year(year)
+            low = max(0, (first - known.first).days)
+            high = min(len(known.days) - 1, (last - known.first).days)
+            total += known.before[high + 1] - known.before[low]
+        return total - self._open_before(start, first) - self._open_after(end, last)
 
     def add_seconds(self, start: datetime, seconds: float) -> datetime:
         """Return the moment at which ``seconds`` (>= 0) of open time after ``start`` are over.
@@ -88,16 +124,72 @@ class OpeningHours:
         """
         start = start.astimezone(UTC)
         remaining = timedelta(seconds=seconds)
+        if self is _ALWAYS:
+            return start + remaining
         day = start.astimezone(self.zone).date()
-        for offset in range(HORIZON_DAYS):
-            for first, last in self.spans(day + timedelta(days=offset)):
-                begin = max(first, start)
-                if begin >= last:
-                    continue
-                if remaining <= last - begin:
-                    return begin + remaining
-                remaining -= last - begin
+        for first, last in self._spans_of(day):
+            begin = max(first, start)
+            if begin > last:
+                continue
+            if remaining <= last - begin:
+                return begin + remaining
+            remaining -= last - begin
+        return self._add_days(day + _DAY, remaining)
+
+    def _add_days(self, day: date, remaining: timedelta) -> datetime:
+        """The moment at which ``remaining`` open time from the beginning of a day is over; days are skipped by their sums."""
+        for year in range(day.year, day.year + HORIZON_YEARS + 1):
+            known = self._year(year)
+            low = max(0, (day - known.first).days)
+            goal = known.before[low] + remaining.total_seconds()
+            # No time at all is over at the next opening, any other at the first day whose end reaches it.
+            find = bisect_left if remaining else bisect_right
+            place = find(known.before, goal, lo=low + 1) - 1
+            if place < len(known.days):
+                remaining -= timedelta(seconds=known.before[place] - known.before[low])
+                return _within(known.days[place], remaining)
+            remaining -= timedelta(seconds=known.before[-1] - known.before[low])
         raise CalendarError("the calendar does not hold this much open time")
+
+    def _open_before(self, moment: datetime, day: date) -> float:
+        """The open seconds of ``day`` before ``moment``."""
+        return sum(
+            max(0.0, (min(last, moment) - first).total_seconds()) for first, last in self._spans_of(day)
+        )
+
+    def _open_after(self, moment: datetime, day: date) -> float:
+        """The open seconds of ``day`` from ``moment`` on."""
+        return sum(
+            max(0.0, (last - max(first, moment)).total_seconds()) for first, last in self._spans_of(day)
+        )
+
+    def _spans_of(self, day: date) -> Spans:
+        known = self._year(day.year)
+        return known.days[(day - known.first).days]
+
+    def _year(self, year: int) -> _Year:
+        known = self._years.get(year)
+        if known is None:
+            first = date(year, 1, 1)
+            count = (date(year + 1, 1, 1) - first).days if year < 9999 else 365
+            days = tuple(tuple(self.spans(first + offset * _DAY)) for offset in range(count))
+            before = [0.0]
+            for spans in days:
+                before.append(before[-1] + sum((last - start).total_seconds() for start, last in spans))
+            known = self._years[year] = _Year(first, days, tuple(before))
+        return known
+
+
+def _within(spans: Spans, remaining: timedelta) -> datetime:
+    """The moment ``remaining`` open time into a day that holds it."""
+    for first, last in spans:
+        if remaining <= last - first:
+            return first + remaining
+        remaining -= last - first
+    return spans[-1][1]
+
+
+_ALWAYS = OpeningHours(ZoneInfo("UTC"), {day: ((time(0), time(0)),) for day in range(7)})
 
 
 def _parse_ranges(day: str, ranges: Sequence[Sequence[str]]) -> list[tuple[time, time]]:

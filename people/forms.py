@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.urls import reverse_lazy
 from django.utils.dateparse import parse_date
 from django.utils.dates import WEEKDAYS
 from django.utils.text import capfirst
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.models import Calendar
+from core.public_holidays import countries, regions
 from people.models import Team, User
 from people.roles import SCOPE_LABELS, Role
 from people.services.log_in import MOST_PASSWORD_CHARACTERS
@@ -192,13 +194,37 @@ class ApiKeyForm(forms.Form):
     )
 
 
+def country_choices() -> list[tuple[str, str]]:
+    """Return the countries whose public holidays are known."""
+    return [("", _("No country")), *countries().items()]
+
+
+def region_choices(country: str) -> list[tuple[str, str]]:
+    """Return the regions of a country; without one only "everywhere"."""
+    return [("", _("Everywhere in the country") if country else "–"), *regions(country)]
+
+
 class CalendarForm(forms.Form):
-    """A week of opening windows as text ("09:00-12:00, 13:00-17:00"), a time zone and holidays, one date a line."""
+    """A week of opening windows as text ("09:00-12:00, 13:00-17:00"), a time zone and holidays: of a country, and own ones,
+    one date a line."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
     timezone = forms.ChoiceField(label=gettext_lazy("Time zone"), choices=zone_choices)
+    holiday_country = forms.ChoiceField(
+        label=gettext_lazy("Public holidays of"),
+        choices=country_choices,
+        required=False,
+        widget=forms.Select(
+            {
+                "hx-get": reverse_lazy("settings-calendar-regions"),
+                "hx-target": "#id_holiday_region",
+                "hx-swap": "innerHTML",
+            }
+        ),
+    )
+    holiday_region = forms.ChoiceField(label=gettext_lazy("Region"), required=False)
     holidays = forms.CharField(
-        label=gettext_lazy("Holidays"),
+        label=gettext_lazy("Own holidays"),
         required=False,
         widget=forms.Textarea({"rows": 4, "placeholder": "2027-01-01"}),
         help_text=gettext_lazy("One date a line: year-month-day. Closed all day."),
@@ -206,6 +232,8 @@ class CalendarForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        country = (self.data if self.is_bound else self.initial).get("holiday_country") or ""
+        self.fields["holiday_region"].choices = region_choices(country)  # type: ignore[attr-defined]
         for number, day in WEEKDAYS.items():
             self.fields[f"day_{number}"] = forms.CharField(
                 label=capfirst(day),
@@ -227,6 +255,8 @@ class CalendarForm(forms.Form):
             "name": calendar.name,
             "timezone": calendar.timezone,
             "holidays": "\n".join(calendar.holidays),
+            "holiday_country": calendar.holiday_country,
+            "holiday_region": calendar.holiday_region,
             **days,
         }
 

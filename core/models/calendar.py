@@ -1,6 +1,7 @@
 """Business calendars: when the clock of a promise runs."""
 
-from typing import Any
+import json
+from functools import lru_cache
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -12,7 +13,8 @@ from core.calendars import CalendarError, OpeningHours
 class Calendar(models.Model):
     """Opening windows per weekday in a time zone, minus holidays.
 
-    ``windows`` maps "0".."6" (Monday first) to lists of ["HH:MM", "HH:MM"]; ``holidays`` lists ISO dates.
+    ``windows`` maps "0".."6" (Monday first) to lists of ["HH:MM", "HH:MM"]; ``holidays`` lists ISO dates, beside the public
+    ones of ``holiday_country`` and ``holiday_region`` (codes of ``core.public_holidays``).
     """
 
     name = models.CharField(_("name"), max_length=80, unique=True)
@@ -33,6 +35,22 @@ class Calendar(models.Model):
             raise ValidationError(str(error)) from error
 
     def hours(self) -> OpeningHours:
-        """Return the calendar as a value that computes business time."""
-        windows: dict[str, Any] = self.windows
-        return OpeningHours.parse(timezone=self.timezone, windows=windows, holidays=self.holidays)
+        """Return the calendar as a value that computes business time; equal calendars share one, with its summed days."""
+        return _hours(
+            self.timezone,
+            json.dumps(self.windows, sort_keys=True),
+            json.dumps(self.holidays),
+            self.holiday_country,
+            self.holiday_region,
+        )
+
+
+@lru_cache(maxsize=256)
+def _hours(timezone: str, windows: str, holidays: str, country: str, region: str) -> OpeningHours:
+    return OpeningHours.parse(
+        timezone=timezone,
+        windows=json.loads(windows),
+        holidays=json.loads(holidays),
+        country=country,
+        region=region,
+    )

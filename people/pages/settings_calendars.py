@@ -1,14 +1,19 @@
 """Settings: business calendars."""
 
+from dataclasses import dataclass
+from datetime import date, timedelta
+
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.calendars import CalendarError, OpeningHours
 from core.models import Calendar
 from core.pages.forms import (
     FormPage,
@@ -21,10 +26,13 @@ from core.pages.forms import (
     refused,
     submitted,
 )
-from people.forms import CalendarForm
+from core.public_holidays import countries
+from people.forms import CalendarForm, region_choices
 from people.requests import StaffRequest, page
 from people.selectors import calendar_list
 from people.services.save_calendar import delete_calendar, save_calendar
+
+PREVIEW_DAYS = 14
 
 
 @page("settings.manage")
@@ -36,8 +44,7 @@ def calendars(request: StaffRequest) -> HttpResponse:
             url=reverse("settings-calendar", args=[calendar.pk]),
             sub=week_in_words(calendar),
             chips=[(calendar.timezone.replace("_", " "), "")],
-            right=ngettext("%(count)s holiday", "%(count)s holidays", len(calendar.holidays))
-            % {"count": len(calendar.holidays)},
+            right=_holidays_in_words(calendar),
         )
         for calendar in calendar_list(request.viewer)
     ]
@@ -81,7 +88,7 @@ def calendar_form(request: StaffRequest, calendar_id: int | None = None) -> Http
         fieldsets=[
             ("", ["name", "timezone"]),
             (_("Opening hours"), [f"day_{number}" for number in WEEKDAYS]),
-            ("", ["holidays"]),
+            (_("Holidays"), ["holiday_country", "holiday_region", "holidays"]),
         ],
         buttons=[
             PostButton(
@@ -93,7 +100,74 @@ def calendar_form(request: StaffRequest, calendar_id: int | None = None) -> Http
         if calendar
         else [],
     )
-    return form_page(request, form, frame)
+    days = next_days(calendar.hours()) if calendar else []
+    return form_page(request, form, frame, template="people/calendar.html", days=days)
+
+
+@page("settings.manage")
+def calendar_regions(request: StaffRequest) -> HttpResponse:
+    """The options of the region for the country that was chosen."""
+    choices = region_choices(request.GET.get("holiday_country", "")[:2])
+    return render(request, "people/_region_options.html", {"choices": choices})
+
+
+@require_POST
+@page("settings.manage")
+def calendar_preview(request: StaffRequest) -> HttpResponse:
+    """The next fourteen days as the form on the page would have them; nothing is saved."""
+    form = CalendarForm(request.POST)
+    context: dict[str, object] = {"days": [], "problem": ""}
+    if form.is_valid():
+        wanted = form.cleaned_data
+        try:
+            hours = OpeningHours.parse(
+                timezone=wanted["timezone"],
+                windows=wanted["windows"],
+                holidays=wanted["holidays"],
+                country=wanted["holiday_country"],
+                region=wanted["holiday_region"],
+            )
+            context["days"] = next_days(hours)
+        except CalendarError as error:
+            context["problem"] = str(error)
+    else:
+        context["problem"] = next(iter(form.errors.values()))[0]
+    return render(request, "people/_calendar_preview.html", context)
+
+
+@dataclass(frozen=True)
+class PreviewDay:
+    """A day of a calendar: its windows in the calendar's own time, and the holiday that closes it (None: none)."""
+
+    on: date
+    windows: list[tuple[str, str]]
+    holiday: str | None
+
+
+def next_days(hours: OpeningHours, count: int = PREVIEW_DAYS) -> list[PreviewDay]:
+    """Return the next days of a calendar, from today in its time zone."""
+    today = timezone.now().astimezone(hours.zone).date()
+    days = [today + timedelta(days=offset) for offset in range(count)]
+    return [
+        PreviewDay(
+            on=day,
+            windows=[
+                (f"{start.astimezone(hours.zone):%H:%M}", f"{end.astimezone(hours.zone):%H:%M}")
+                for start, end in hours.spans(day)
+            ],
+            holiday=hours.holiday_name(day),
+        )
+        for day in days
+    ]
+
+
+def _holidays_in_words(calendar: Calendar) -> str:
+    """Return "Germany, BY · 2 own holidays"."""
+    country = countries().get(calendar.holiday_country, "")
+    place = ", ".join(part for part in (country, calendar.holiday_region) if part)
+    count = len(calendar.holidays)
+    own = ngettext("%(count)s own holiday", "%(count)s own holidays", count) % {"count": count}
+    return " · ".join(part for part in (place, own if count or not place else "") if part)
 
 
 @require_POST

@@ -36,6 +36,8 @@ urlpatterns: list[URLPattern] = [
     path("settings/roles/", people.roles, name="settings-roles"),
     path("settings/calendars/", calendars.calendars, name="settings-calendars"),
     path("settings/calendars/new/", calendars.calendar_form, name="settings-calendar-new"),
+    path("settings/calendars/regions/", calendars.calendar_regions, name="settings-calendar-regions"),
+    path("settings/calendars/preview/", calendars.calendar_preview, name="settings-calendar-preview"),
     path("settings/calendars/<int:calendar_id>/", calendars.calendar_form, name="settings-calendar"),
     path(
         "settings/calendars/<int:calendar_id>/delete/",

@@ -21,13 +21,22 @@ def save_calendar(
     windows: Mapping[str, Sequence[Sequence[str]]],
     holidays: Sequence[str],
     by: Viewer,
+    holiday_country: str = "",
+    holiday_region: str = "",
     calendar: Calendar | None = None,
 ) -> Calendar:
-    """Save opening windows per weekday ("0" is Monday) and ISO dates of holidays. Raises ValidationError."""
+    """Save opening windows per weekday ("0" is Monday), ISO dates of own holidays, and whose public ones count (codes of
+    ``core.public_holidays``). Raises ValidationError."""
     by.require("settings.manage")
     row = Calendar() if calendar is None else Calendar.objects.select_for_update().get(pk=calendar.pk)
     changes = apply_changes(
-        row, name=name.strip(), timezone=timezone, windows=dict(windows), holidays=sorted(set(holidays))
+        row,
+        name=name.strip(),
+        timezone=timezone,
+        windows=dict(windows),
+        holidays=sorted(set(holidays)),
+        holiday_country=holiday_country,
+        holiday_region=holiday_region,
     )
     row.full_clean()
     row.save()
