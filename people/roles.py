@@ -25,6 +25,7 @@ _WORK_CUSTOMERS = {"customers.edit", "success.act"}
 _LEAD = {
     "success.manage",
     "tickets.share_macros",
+    "tickets.share_views",
     "operations.view",
     "operations.retry",
     "ml.view",
@@ -50,7 +51,9 @@ ALL_PERMISSIONS: frozenset[str] = frozenset().union(*PERMISSIONS.values(), {"usa
 
 SCOPES: dict[str, frozenset[str]] = {
     "tickets:read": frozenset({"tickets.view", "tickets.all_teams"}),
-    "tickets:write": frozenset(_WORK_TICKETS | {"tickets.view", "tickets.all_teams"}),
+    "tickets:write": frozenset(
+        _WORK_TICKETS | {"tickets.view", "tickets.all_teams", "tickets.share_views", "tickets.share_macros"}
+    ),
     "accounts:read": frozenset({"customers.view", "health.view"}),
     "accounts:write": frozenset({"customers.view", "customers.edit"}),
     "usage:write": frozenset({"usage.write"}),
@@ -75,6 +78,7 @@ PERMISSION_LABELS = {
     "tickets.edit": _("Change status, priority, category and tags"),
     "tickets.assign": _("Assign tickets"),
     "tickets.share_macros": _("Keep macros for teams and everyone"),
+    "tickets.share_views": _("Keep views for everyone"),
     "customers.view": _("See customers and contacts"),
     "customers.edit": _("Change customers and contacts"),
     "health.view": _("See health and churn scores"),

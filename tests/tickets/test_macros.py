@@ -1,12 +1,16 @@
 """Canned replies and macros: variables, who may keep which, applying them by service, page and REST."""
 
+import html
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from rest_framework.test import APIClient
 
 from core.models import Event, Outbound
 from people.models import Team, User
@@ -191,3 +195,179 @@ def test_what_hides_the_ticket_comes_last(ticket: Ticket, viewer: Viewer, privat
         apply_macro(ticket=ticket, macro=row, by=viewer)
     row = macro(viewer, {"action": "priority", "priority": "high"}, first)
     assert apply_macro(ticket=ticket, macro=row, by=viewer).ticket.team == private_team
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def test_slash_offers_what_fits_the_ticket_and_the_words(
+    ticket: Ticket, agent: User, viewer: Viewer, login: Callable[[User], Client]
+) -> None:
+    canned(viewer, name="Refund", shortcut="refund", reply="Dear {{contact.name}}")
+    canned(viewer, name="Hello again", reply="Hello about the refund")
+    urgent = {"field": "priority", "is": "in", "value": ["urgent"]}
+    canned(viewer, name="Refund now", condition=urgent)
+    canned(viewer, name="Refund off", is_active=False)
+    browser = login(agent)
+    every = browser.get(f"/inbox/{ticket.pk}/canned/").content.decode()
+    assert "Refund" in every
+    assert "Hello again" in every
+    assert "Refund now" not in every
+    assert "Refund off" not in every
+    found = browser.get(f"/inbox/{ticket.pk}/canned/?q=refund").content.decode()
+    assert found.index("Dear Mette Aas") < found.index("Hello again")
+    none = browser.get(f"/inbox/{ticket.pk}/canned/?q=zebra").content.decode()
+    assert "No canned reply fits" in none
+    menu = browser.get(f"/inbox/{ticket.pk}/macros/?macro_q=hello").content.decode()
+    assert "Hello again" in menu
+    assert "Refund" not in menu
+
+
+def test_the_preview_says_what_happens_and_applying_does_it(
+    ticket: Ticket, agent: User, viewer: Viewer, login: Callable[[User], Client]
+) -> None:
+    row = macro(
+        viewer, {"action": "priority", "priority": "high"}, reply="Hi {{contact.first_name}}, {{nope}}"
+    )
+    browser = login(agent)
+    preview = browser.get(f"/inbox/{ticket.pk}/macros/{row.pk}/").content.decode()
+    for words in ("Set the priority to High", "Hi Mette", "{{nope}}", "to fill in by hand"):
+        assert words in preview
+    done = browser.post(f"/inbox/{ticket.pk}/macros/{row.pk}/apply/", headers={"HX-Request": "true"})
+    assert done.status_code == 200
+    triggers = json.loads(done["HX-Trigger-After-Swap"])
+    assert triggers["composer-insert"] == {"text": "Hi Mette, {{nope}}", "kind": "reply"}
+    assert "{{nope}}" in triggers["toast"]["text"]
+    ticket.refresh_from_db()
+    assert ticket.priority == "high"
+    assert browser.post(f"/inbox/{ticket.pk}/macros/{row.pk}/use/").status_code == 204
+    row.refresh_from_db()
+    assert row.use_count == 2
+
+
+def test_a_refused_macro_leaves_the_page_as_it_is(
+    ticket: Ticket, agent: User, viewer: Viewer, write: Write, login: Callable[[User], Client]
+) -> None:
+    row = macro(viewer, {"action": "priority", "priority": "high"}, reply="Hi", sends=True)
+    seen = write("one more thing", ticket=ticket).message.pk - 1
+    browser = login(agent)
+    refused = browser.post(f"/inbox/{ticket.pk}/macros/{row.pk}/apply/", {"seen": seen})
+    assert (refused.status_code, refused["HX-Reswap"]) == (422, "none")
+    assert "newer message" in refused["HX-Trigger"]
+    ticket.refresh_from_db()
+    assert ticket.priority == "normal"
+
+
+def test_a_macro_that_takes_the_ticket_out_of_sight_closes_it(
+    ticket: Ticket, agent: User, viewer: Viewer, private_team: Team, login: Callable[[User], Client]
+) -> None:
+    row = macro(viewer, {"action": "team", "team": private_team.pk})
+    done = login(agent).post(f"/inbox/{ticket.pk}/macros/{row.pk}/apply/", headers={"HX-Request": "true"})
+    assert done["HX-Retarget"] == "#conversation"
+
+
+def test_at_offers_colleagues_who_see_the_ticket(
+    ticket: Ticket,
+    agent: User,
+    lead_user: User,
+    lawyer: User,
+    private_team: Team,
+    login: Callable[[User], Client],
+) -> None:
+    browser = login(lead_user)
+    offered = browser.get(f"/inbox/{ticket.pk}/mentionable/?q=rama").content.decode()
+    assert "Priya Raman" in offered
+    assert "Lena Vogt" not in offered
+    Ticket.objects.filter(pk=ticket.pk).update(team=private_team)
+    offered = browser.get(f"/inbox/{ticket.pk}/mentionable/").content.decode()
+    assert "Olav Brekke" in offered
+    assert "Priya Raman" not in offered
+
+
+def test_the_form_keeps_a_macro_with_its_actions_in_order(
+    ticket: Ticket, lead_user: User, agent: User, team: Team, login: Callable[[User], Client]
+) -> None:
+    browser = login(lead_user)
+    row = browser.get("/settings/macros/action/?add_action=status").content.decode()
+    assert "Resolved" in row
+    form = {
+        "kind": "macro", "name": "Refund", "scope": "team", "team": team.pk, "position": "1", "is_active": "on",
+        "reply": "Dear {{contact.name}} {{nope}}", "row": ["a2", "a1"],
+        "a1-action": "status", "a1-status": "resolved", "a2-action": "add_tags", "a2-tags": "Refund, vip",
+        "condition": json.dumps({"field": "priority", "is": "in", "value": ["high"]}),
+    }  # fmt: skip
+    saved = browser.post("/settings/macros/new/", form, follow=True)
+    assert "Not variables, they stay as they are: {{nope}}" in html.unescape(saved.content.decode())
+    kept = Macro.objects.get()
+    assert kept.actions == [
+        {"action": "add_tags", "tags": ["refund", "vip"]},
+        {"action": "status", "status": "resolved"},
+    ]
+    assert kept.condition["field"] == "priority"
+    page = browser.get(f"/settings/macros/{kept.pk}/").content.decode()
+    assert 'value="refund, vip"' in page
+    refused = browser.post(f"/settings/macros/{kept.pk}/", {**form, "a1-status": "new"})
+    assert refused.status_code == 422
+    assert login(agent).get(f"/settings/macros/{kept.pk}/").status_code == 404
+    assert "Refund" in login(agent).get("/settings/macros/").content.decode()
+    tried = browser.post(
+        "/settings/macros/try/", {"reply": "Hi {{contact.first_name}} {{x}}"}
+    ).content.decode()
+    assert "Hi Mette" in tried
+    assert "{{x}}" in tried
+    browser.post(f"/settings/macros/{kept.pk}/delete/")
+    assert not Macro.objects.exists()
+
+
+def test_an_agent_keeps_own_ones_on_the_same_page(agent: User, login: Callable[[User], Client]) -> None:
+    browser = login(agent)
+    assert 'name="scope"' not in browser.get("/settings/macros/new/").content.decode()
+    form = {
+        "kind": "canned",
+        "name": "Hello",
+        "reply": "Hi",
+        "position": "0",
+        "is_active": "on",
+        "scope": "everyone",
+    }
+    browser.post("/settings/macros/new/", form)
+    assert Macro.objects.get().scope == "personal"
+
+
+# --- REST -------------------------------------------------------------------------------------------------------------
+
+
+def test_rest_keeps_previews_and_applies(ticket: Ticket, api: Callable[..., APIClient], team: Team) -> None:
+    rest = api("tickets:read", "tickets:write")
+    made = rest.post(
+        "/api/v1/macros/",
+        {
+            "name": "Escalate", "kind": "macro", "scope": "team", "team": "Billing", "note": "For {{contact.name}}",
+            "actions": [{"action": "priority", "priority": "urgent"}],
+        },
+        format="json",
+    )  # fmt: skip
+    assert made.status_code == 201, made.content
+    pk = made.json()["id"]
+    assert made.json()["team"] == team.pk
+    preview = rest.get(f"/api/v1/tickets/{ticket.pk}/macros/{pk}/").json()
+    assert (preview["note"], preview["actions"]) == ("For Mette Aas", ["Set the priority to Urgent"])
+    applied = rest.post(
+        f"/api/v1/tickets/{ticket.pk}/macros/{pk}/", {}, format="json", headers={"Idempotency-Key": "k"}
+    )
+    again = rest.post(
+        f"/api/v1/tickets/{ticket.pk}/macros/{pk}/", {}, format="json", headers={"Idempotency-Key": "k"}
+    )
+    assert applied.status_code == 200
+    assert again.json() == applied.json()
+    assert Message.objects.filter(kind="note").count() == 1
+    changed = rest.patch(f"/api/v1/macros/{pk}/", {"name": "Now"}, format="json")
+    assert (changed.json()["name"], changed.json()["note"]) == ("Now", "For {{contact.name}}")
+    for refused in ({"nope": 1}, {"actions": [{"action": "x"}]}, {"scope": "personal"}):
+        assert rest.patch(f"/api/v1/macros/{pk}/", refused, format="json").status_code == 400
+    assert [row["name"] for row in rest.get("/api/v1/macros/?kind=macro").json()["results"]] == ["Now"]
+    reader = api("tickets:read")
+    assert reader.get(f"/api/v1/macros/{pk}/").status_code == 200
+    assert reader.delete(f"/api/v1/macros/{pk}/").status_code == 403
+    assert rest.delete(f"/api/v1/macros/{pk}/").status_code == 204
+    assert rest.get(f"/api/v1/macros/{pk}/").status_code == 404

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tickets.api import satisfaction, views
+from tickets.api import macros, satisfaction, views
 
 urlpatterns: list[URLPattern] = [
     path("tickets/", views.TicketList.as_view(), name="api-tickets"),
@@ -20,4 +20,7 @@ urlpatterns: list[URLPattern] = [
         satisfaction.TicketSatisfaction.as_view(),
         name="api-ticket-satisfaction",
     ),
+    path("macros/", macros.MacroList.as_view(), name="api-macros"),
+    path("macros/<int:pk>/", macros.MacroDetail.as_view(), name="api-macro"),
+    path("tickets/<int:pk>/macros/<int:macro_pk>/", macros.TicketMacro.as_view(), name="api-ticket-macro"),
 ]
