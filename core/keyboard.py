@@ -44,6 +44,7 @@ KEYS: tuple[Key, ...] = (
     Key("m", "macro", _("Macros and canned replies"), _TICKET),
     Key("e", "resolve", _("Resolve"), _TICKET),
     Key("Shift+E", "resolve-next", _("Resolve and open the next"), _TICKET),
+    Key(".", "more", _("More: follow, merge, link"), _TICKET),
     Key("Mod+Enter", "send", _("Send"), _TICKET),
 )
 

@@ -1,10 +1,8 @@
 """The conversation beside the list as templates draw it: header, prediction, thread, composer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-from uuid import uuid4
 
 from django.urls import reverse
 from django.utils import timezone
@@ -16,11 +14,12 @@ from django.utils.translation import gettext as _
 from people.models import Team
 from people.viewer import Viewer
 from tickets.conversation import EventItem, Item, MessageItem, conversation
-from tickets.models import Attachment, Category, Message, Status, Ticket
+from tickets.models import Attachment, Category, Draft, Message, Status, Ticket
+from tickets.pages.composing import waiting_parts
 from tickets.pages.lists import ListState, channel_parts
 from tickets.pages.message_html import PICTURE_TYPES
-from tickets.recipients import Recipient, recipients_of_answer
-from tickets.selectors import statuses
+from tickets.rich_text import safe_html
+from tickets.status_rows import statuses
 from tickets.ticket_facts import RoutingFacts, routing_of, sla_of
 
 KINDS = {Message.Kind.INBOUND: "in", Message.Kind.OUTBOUND: "out", Message.Kind.NOTE: "note"}
@@ -35,16 +34,6 @@ SHORT_TEXT = 240
 LONG_TEXT = 1_600
 
 
-@dataclass(frozen=True)
-class Draft:
-    """What somebody was writing when the server refused it; shown again with the reason."""
-
-    body: str = ""
-    kind: str = "reply"
-    warning: str = ""
-    error: str = ""
-
-
 def head_parts(ticket: Ticket, viewer: Viewer, state: ListState) -> dict[str, Any]:
     """Variables of ``tickets/_head.html``: the ticket's properties and how it was routed."""
     sla = sla_of(ticket)
@@ -56,7 +45,7 @@ def head_parts(ticket: Ticket, viewer: Viewer, state: ListState) -> dict[str, An
         "can_assign": viewer.can("tickets.assign"),
         "is_mine": viewer.user_id is not None and ticket.assignee_id == viewer.user_id,
         "is_active": ticket.status.category in Status.ACTIVE,
-        "statuses": [one for one in known if one.category != Status.Category.NEW],
+        "statuses": [one for one in known if one.category != Status.Category.NEW and one.is_active],
         "priorities": Ticket.Priority.choices[::-1],
         "sla": sla,
         "sla_label": _("Reply in") if sla.about == "first_response" else _("Solve in"),
@@ -142,15 +131,22 @@ def routing_choices(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def thread_parts(ticket: Ticket, viewer: Viewer, state: ListState) -> dict[str, Any]:
+def thread_parts(
+    ticket: Ticket, viewer: Viewer, state: ListState, drafts: Sequence[Draft]
+) -> dict[str, Any]:
     """Variables of ``tickets/_thread.html``: messages, lines and day rules, oldest first."""
     items = conversation(ticket, viewer)
-    newest = [item for item in items if isinstance(item, MessageItem) and item.kind != Message.Kind.NOTE]
+    newest = [
+        item
+        for item in items
+        if isinstance(item, MessageItem) and item.kind != Message.Kind.NOTE and not item.merged_number
+    ]
     last = max(newest, key=lambda item: item.id, default=None)
     return {
         "ticket": ticket,
         "state": state,
         "items": list(_with_days(items, ticket, viewer, state)),
+        "waiting": waiting_parts(ticket, drafts, viewer),
         # reading somebody else's ticket leaves the mark to that person
         "may_mark": viewer.can("tickets.reply")
         and viewer.user_id is not None
@@ -190,6 +186,7 @@ def _event(item: EventItem) -> dict[str, Any]:
         "id": f"event-{item.id}",
         "icon": item.icon,
         "at": item.at,
+        "origin": item.merged_number,
         "text_html": format_html("{} {} <b>{}</b>", item.actor, item.sentence, item.object),
     }
 
@@ -198,7 +195,7 @@ def message_parts(
     item: MessageItem, ticket: Ticket, viewer: Viewer, state: ListState, *, form: str = "text"
 ) -> dict[str, Any]:
     """A message as ``ui/message.html`` draws it. ``form`` is text, html or html-images."""
-    addresses = {"ticket_id": ticket.pk, "message_id": item.id}
+    addresses = {"ticket_id": item.ticket_id, "message_id": item.id}
     frame = {"html": "inbox-frame", "html-images": "inbox-frame-images"}.get(form)
     failed = item.delivery in _TONES
     return {
@@ -210,9 +207,10 @@ def message_parts(
         "channel": channel_parts(item.channel)[1],
         "sentiment": item.sentiment,
         "body": item.text,
+        "body_html": safe_html(item.html) if item.html else "",
         "quoted": item.quoted,
         "quoted_lines": item.quoted.count("\n") + 1 if item.quoted else 0,
-        "attachments": [_file(one, ticket) for one in item.attachments],
+        "attachments": [_file(one, item.ticket_id) for one in item.attachments],
         "frame_url": reverse(frame, kwargs=addresses) if frame else "",
         # the frame runs no script that could measure it
         "frame_size": "s" if len(item.text) < SHORT_TEXT else "l" if len(item.text) > LONG_TEXT else "",
@@ -221,21 +219,53 @@ def message_parts(
         "state_detail": item.delivery_detail,
         "is_automatic": item.is_automatic,
         "sender_unverified": item.sender_unverified and item.kind == Message.Kind.INBOUND,
-        "stamp": "-".join((item.delivery, item.sentiment, form)),
+        **_leaving(item, viewer),
+        "stamp": "-".join((item.delivery, item.sentiment, "" if item.leaves_at is None else "leaving", form)),
         "form": form,
         "has_html": item.has_html,
         "form_url": reverse("inbox-message", kwargs=addresses),
         "retry_url": reverse("inbox-retry", kwargs=addresses)
         if item.delivery in RETRYABLE and viewer.can("tickets.reply")
         else "",
+        "origin": item.merged_number,
+        "origin_url": reverse("inbox-ticket", args=[item.ticket_id]) if item.merged_number else "",
+        "moves": _moves(item, ticket, viewer),
         "actions": "tickets/_message_actions.html",
     }
 
 
-def _file(file: Attachment, ticket: Ticket) -> dict[str, Any]:
+def _leaving(item: MessageItem, viewer: Viewer) -> dict[str, Any]:
+    """Until when an answer can be taken back, and where its mail can be read as it is."""
+    addresses = {"ticket_id": item.ticket_id, "message_id": item.id}
+    mail = item.channel == "email" and item.kind != Message.Kind.NOTE
+    leaving = item.leaves_at is not None and item.delivery == Message.Delivery.QUEUED
+    return {
+        "leaves_at": item.leaves_at if leaving else None,
+        "undo_url": reverse("inbox-undo", kwargs=addresses)
+        if leaving and item.is_mine and viewer.can("tickets.reply")
+        else "",
+        "eml_url": reverse("inbox-eml", kwargs=addresses) if mail else "",
+        "headers_url": reverse("inbox-headers", kwargs=addresses) if mail else "",
+    }
+
+
+def _moves(item: MessageItem, ticket: Ticket, viewer: Viewer) -> dict[str, str]:
+    """Addresses of the dialogs that take a message elsewhere; none for answers and for what rests in a merged ticket."""
+    if item.merged_number or ticket.merged_into_id is not None or not viewer.can("tickets.edit"):
+        return {}
+    addresses = {"ticket_id": item.ticket_id, "message_id": item.id}
+    moves = {}
+    if item.kind == Message.Kind.INBOUND and viewer.can("tickets.create"):
+        moves["split"] = reverse("inbox-split", kwargs=addresses)
+    if item.kind != Message.Kind.OUTBOUND:
+        moves["move"] = reverse("inbox-move-message", kwargs=addresses)
+    return moves
+
+
+def _file(file: Attachment, ticket_id: int) -> dict[str, Any]:
     return {
         "name": file.name,
-        "url": reverse("inbox-attachment", args=[ticket.pk, file.pk]),
+        "url": reverse("inbox-attachment", args=[ticket_id, file.pk]),
         "size_text": _size(file.size),
         "icon": "photo" if file.content_type in PICTURE_TYPES else "file-text",
     }
@@ -245,37 +275,3 @@ def _size(size: int) -> str:
     if size < 1_000_000:
         return _("%d kB") % max(1, round(size / 1000))
     return _("%.1f MB") % (size / 1_000_000)
-
-
-def composer_parts(
-    ticket: Ticket, viewer: Viewer, state: ListState, draft: Draft | None = None
-) -> dict[str, Any] | None:
-    """The composer as ``ui/composer.html`` draws it; None for who may neither answer nor note."""
-    may_reply, may_note = viewer.can("tickets.reply"), viewer.can("tickets.note")
-    if not may_reply and not may_note:
-        return None
-    draft = draft or Draft()
-    recipients = recipients_of_answer(ticket)
-    seen = (
-        ticket.messages.exclude(kind=Message.Kind.NOTE).order_by("-pk").values_list("pk", flat=True).first()
-    )
-    return {
-        "reply_url": state.ticket_url(ticket.pk, "inbox-messages"),
-        "draft": draft.body,
-        "draft_kind": draft.kind if may_reply else "note",
-        "draft_key": f"{ticket.pk}-{viewer.user_id}",
-        "warning": draft.warning,
-        "error": draft.error,
-        "to": ", ".join(_mailbox(one) for one in recipients.to)
-        or _("nobody: the contact has no e-mail address"),
-        "cc": [(_mailbox(one), one.is_new) for one in recipients.cc],
-        "seen": seen or 0,
-        "token": uuid4().hex,
-        "attach": True,
-        "may_reply": may_reply,
-        "may_resolve": viewer.can("tickets.edit"),
-    }
-
-
-def _mailbox(recipient: Recipient) -> str:
-    return f"{recipient.name} <{recipient.address}>" if recipient.name else recipient.address

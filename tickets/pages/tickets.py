@@ -14,11 +14,19 @@ from django.views.decorators.http import require_GET, require_POST
 from people.models import Team
 from people.requests import StaffRequest, is_partial, page
 from tickets.conversation import MessageItem, conversation
+from tickets.drafts import writing_on
 from tickets.models import Category, Message, Status, Ticket
 from tickets.pages.answers import reason, refused, with_toast
-from tickets.pages.conversations import (
-    Draft,
+from tickets.pages.composing import (
+    OPENS_NEXT,
+    Attempt,
+    SomebodyReplying,
+    Written,
     composer_parts,
+    read_post,
+    write,
+)
+from tickets.pages.conversations import (
     head_parts,
     message_parts,
     routing_choices,
@@ -29,21 +37,16 @@ from tickets.pages.lists import ListState, list_state
 from tickets.pages.message_html import has_remote_images
 from tickets.registry import panels, panels_for
 from tickets.selectors import assignable_people, next_in_list, ticket_of
-from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
 from tickets.services.change_status import change_status
 from tickets.services.correct_routing import confirm_routing, correct_routing
 from tickets.services.mark_read import mark_read
-from tickets.services.receive_message import IncomingFile
-from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
+from tickets.services.reply_to_ticket import NewerMessage
 from tickets.services.retry_delivery import retry_delivery
 
 logger = logging.getLogger(__name__)
 Row = TypeVar("Row", Category, Team)
-
-MOST_FILES = 10
-MOST_FILE_BYTES = 20 * 1024 * 1024
 
 
 def visible_ticket(request: StaffRequest, ticket_id: int) -> Ticket:
@@ -63,12 +66,12 @@ def ticket(request: StaffRequest, ticket_id: int) -> HttpResponse:
 
 
 def _whole_page(
-    request: StaffRequest, ticket: Ticket, state: ListState, draft: Draft | None = None
+    request: StaffRequest, ticket: Ticket, state: ListState, attempt: Attempt | None = None
 ) -> HttpResponse:
     parts = list_parts(request, state, selected=ticket.pk) | _conversation_parts(
-        request, ticket, state, draft
+        request, ticket, state, attempt
     )
-    return render(request, "tickets/inbox.html", parts, status=200 if draft is None else 422)
+    return render(request, "tickets/inbox.html", parts, status=200 if attempt is None else 422)
 
 
 @page("tickets.view")
@@ -76,33 +79,46 @@ def _whole_page(
 def conversation_pane(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """The conversation alone, with the panels beside it; what a row of the list loads."""
     found = visible_ticket(request, ticket_id)
-    return _conversation(request, found, list_state(request, request.viewer, found), with_context=True)
+    return conversation_answer(request, found, list_state(request, request.viewer, found), with_context=True)
 
 
 def _conversation_parts(
-    request: StaffRequest, ticket: Ticket, state: ListState, draft: Draft | None = None
+    request: StaffRequest, ticket: Ticket, state: ListState, attempt: Attempt | None = None
 ) -> dict[str, Any]:
     viewer = request.viewer
-    parts = thread_parts(ticket, viewer, state)
+    drafts = writing_on(ticket, viewer)
+    parts = thread_parts(ticket, viewer, state, drafts)
+    composer = None
+    if ticket.merged_into_id is None:
+        composer = composer_parts(
+            ticket,
+            request.user,
+            viewer,
+            state,
+            drafts=drafts,
+            newest_message=parts["newest_message"],
+            attempt=attempt,
+        )
     return {
         **head_parts(ticket, viewer, state),
         **parts,
-        "composer": composer_parts(ticket, viewer, state, draft),
+        "composer": composer,
         "marks_read": ticket.unread and parts["may_mark"],
         "panels": panels_for(viewer, ticket),
     }
 
 
-def _conversation(
+def conversation_answer(
     request: StaffRequest,
     ticket: Ticket,
     state: ListState,
     *,
-    draft: Draft | None = None,
+    attempt: Attempt | None = None,
     with_context: bool = False,
 ) -> HttpResponse:
-    parts = _conversation_parts(request, ticket, state, draft) | {"with_context": with_context}
-    status = 422 if draft is not None and (draft.error or draft.warning) else 200
+    """The conversation for htmx; 422 when what was written is shown again with the reason."""
+    parts = _conversation_parts(request, ticket, state, attempt) | {"with_context": with_context}
+    status = 422 if attempt is not None and (attempt.error or attempt.warning) else 200
     return render(request, "tickets/_conversation_answer.html", parts, status=status)
 
 
@@ -127,7 +143,11 @@ def thread(request: StaffRequest, ticket_id: int) -> HttpResponse:
 
 def _thread(request: StaffRequest, ticket: Ticket) -> HttpResponse:
     state = list_state(request, request.viewer, ticket)
-    return render(request, "tickets/_thread.html", thread_parts(ticket, request.viewer, state))
+    return render(
+        request,
+        "tickets/_thread.html",
+        thread_parts(ticket, request.viewer, state, writing_on(ticket, request.viewer)),
+    )
 
 
 @page("tickets.view")
@@ -164,59 +184,68 @@ def messages(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """Send the composer: an answer or a note. Whatever is refused comes back with its text."""
     found = visible_ticket(request, ticket_id)
     state = list_state(request, request.viewer, found)
-    kind = "note" if request.POST.get("kind") == "note" else "reply"
-    body = request.POST.get("body", "")
+    posted = read_post(request)
+    following = _following(request, found, state) if posted.after in OPENS_NEXT else None
     try:
-        done = _write(request, found, kind, body)
+        done = write(request, found, posted)
     except NewerMessage as newer:
         warning = _("%s wrote while you were writing. Read it, then send again: your text is below.") % (
             newer.message.author or newer.message.contact or _("Somebody")
         )
-        draft = Draft(body, kind, warning=warning)
+        attempt = Attempt(posted.body, posted.kind, warning=warning, cc=posted.cc)
+    except SomebodyReplying as others:
+        names = ", ".join(one.name for one in others.people)
+        warning = _("%s is writing an answer too. Send again to send yours anyway.") % names
+        told = tuple(sorted(posted.anyway | {one.user_id for one in others.people}))
+        attempt = Attempt(posted.body, posted.kind, warning=warning, cc=posted.cc, anyway=told)
     except ValidationError as error:
-        draft = Draft(body, kind, error=reason(error))
+        attempt = Attempt(posted.body, posted.kind, error=reason(error), cc=posted.cc)
     else:
-        if not is_partial(request):
-            return redirect(state.ticket_url(found.pk))
-        return with_toast(_conversation(request, visible_ticket(request, ticket_id), state), done)
+        return _after_writing(
+            request, found, state, done, opens_next=posted.after in OPENS_NEXT, following=following
+        )
     again = visible_ticket(request, ticket_id)
     if is_partial(request):
-        return _conversation(request, again, state, draft=draft)
-    return _whole_page(request, again, state, draft)
+        return conversation_answer(request, again, state, attempt=attempt)
+    return _whole_page(request, again, state, attempt)
 
 
-def _write(request: StaffRequest, ticket: Ticket, kind: str, body: str) -> str:
-    """Call the service; returns the sentence that says what was done."""
-    files = _files(request)
-    token = request.POST.get("token", "")[:64]
-    after = {"resolve": "resolved", "waiting": "waiting"}.get(request.POST.get("next", ""), "")
-    if kind == "note":
-        add_note(ticket=ticket, body=body, by=request.viewer, token=token, files=files)
-        return _("Note added")
-    seen = request.POST.get("seen", "")
-    reply_to_ticket(
-        ticket=ticket,
-        body=body,
-        by=request.viewer,
-        status=after,
-        seen_message_id=int(seen) if seen.isascii() and seen.isdigit() else None,
-        token=token,
-        files=files,
-    )
-    return {"resolved": _("Sent and resolved"), "waiting": _("Sent, waiting for the customer")}.get(
-        after, _("Sent")
-    )
+def _after_writing(
+    request: StaffRequest,
+    ticket: Ticket,
+    state: ListState,
+    done: Written,
+    *,
+    opens_next: bool,
+    following: int | None,
+) -> HttpResponse:
+    """The conversation again, or the one that follows in the list."""
+    if not is_partial(request):
+        return redirect(state.ticket_url(following or ticket.pk))
+    if not opens_next:
+        response = conversation_answer(request, visible_ticket(request, ticket.pk), state)
+    else:
+        response = _next_conversation(request, state, following)
+    return with_toast(response, done.text, undo_url=done.undo_url)
 
 
-def _files(request: StaffRequest) -> list[IncomingFile]:
-    """The files of the composer; raises ValidationError when they are too many or too large."""
-    listed = request.FILES.getlist("files")
-    if len(listed) > MOST_FILES or sum(one.size or 0 for one in listed) > MOST_FILE_BYTES:
-        raise ValidationError({"files": _("Attach at most 10 files with 20 MB together. Choose them again.")})
-    return [
-        IncomingFile(one.name or "", one.read(), one.content_type or "application/octet-stream")
-        for one in listed
-    ]
+def _following(request: StaffRequest, ticket: Ticket, state: ListState) -> int | None:
+    try:
+        return next_in_list(request.viewer, ticket=ticket, view=state.view, sort=state.sort)
+    except LookupError:
+        return None
+
+
+def _next_conversation(request: StaffRequest, state: ListState, following: int | None) -> HttpResponse:
+    """The ticket that follows, or that the list has come to its end."""
+    if following is None:
+        parts = {"state": state, "is_end": True, "oob": True}
+        response = render(request, "tickets/_nothing_open.html", parts)
+        response["HX-Push-Url"] = state.url
+        return response
+    response = conversation_answer(request, visible_ticket(request, following), state, with_context=True)
+    response["HX-Push-Url"] = state.ticket_url(following)
+    return response
 
 
 @page("tickets.reply")
@@ -260,22 +289,13 @@ def resolve_next(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """Resolve the ticket and open the one that follows it in the list."""
     found = visible_ticket(request, ticket_id)
     state = list_state(request, request.viewer, found)
-    try:
-        following = next_in_list(request.viewer, ticket=found, view=state.view, sort=state.sort)
-    except LookupError:
-        following = None
+    following = _following(request, found, state)
     back = "open" if found.status.category == Status.Category.NEW else found.status_id
     try:
         change_status(ticket=found, status="resolved", by=request.viewer)
     except ValidationError as error:
         return refused(error)
-    if following is None:
-        parts = {"state": state, "is_end": True, "oob": True}
-        response = render(request, "tickets/_nothing_open.html", parts)
-        response["HX-Push-Url"] = state.url
-    else:
-        response = _conversation(request, visible_ticket(request, following), state, with_context=True)
-        response["HX-Push-Url"] = state.ticket_url(following)
+    response = _next_conversation(request, state, following)
     undo = f"{reverse('inbox-status', args=[found.pk])}?to={back}"
     return with_toast(response, _("#%d is resolved") % found.number, undo_url=undo)
 
@@ -394,7 +414,11 @@ def context(request: StaffRequest, ticket_id: int) -> HttpResponse:
 @require_GET
 def panel(request: StaffRequest, ticket_id: int, key: str) -> HttpResponse:
     """One panel; an app above may have brought it."""
-    found = visible_ticket(request, ticket_id)
+    return panel_answer(request, visible_ticket(request, ticket_id), key)
+
+
+def panel_answer(request: StaffRequest, found: Ticket, key: str) -> HttpResponse:
+    """A panel beside a ticket; raises Http404 for one that the viewer does not get."""
     if key not in panels or not panels.get(key).visible_to(request.viewer, found):
         raise Http404(_("There is no such panel."))
     part = panels.get(key)
@@ -404,5 +428,5 @@ def panel(request: StaffRequest, ticket_id: int, key: str) -> HttpResponse:
             return render(request, part.template_name(), parts)
     except Exception:
         # whatever another app's panel runs into, the agent can go on answering
-        logger.exception("panel %s of ticket %s failed", key, ticket_id)
+        logger.exception("panel %s of ticket %s failed", key, found.pk)
         return render(request, "tickets/_panel_failed.html", {"ticket": found, "panel": part})

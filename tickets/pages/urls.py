@@ -10,6 +10,7 @@ from tickets.pages import (
     macros,
     new_ticket,
     originals,
+    structure,
     tickets,
     writing,
 )
