@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -89,17 +89,20 @@ def enqueue_outbound(
     Raises LookupError for an unknown ``kind``.
     """
     senders.get(kind)
-    outbound, created = Outbound.objects.get_or_create(
-        idempotency_key=idempotency_key,
-        defaults={
-            "kind": kind,
-            "payload": dict(payload),
-            "account_id": account_id,
-            "ticket_id": ticket_id,
-            "not_before": not_before or timezone.now(),
-        },
-    )
-    if created and not_before is None:
+    try:
+        # Nearly always the key is new: looking first would cost every answer a query.
+        with transaction.atomic():
+            outbound = Outbound.objects.create(
+                idempotency_key=idempotency_key,
+                kind=kind,
+                payload=dict(payload),
+                account_id=account_id,
+                ticket_id=ticket_id,
+                not_before=not_before or timezone.now(),
+            )
+    except IntegrityError:
+        return Outbound.objects.get(idempotency_key=idempotency_key)
+    if not_before is None:
         nudge.outbound_after_commit()
     return outbound
 

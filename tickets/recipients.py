@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 
+from core.kept_rows import KeptRows
 from customers.models import ContactIdentity
 from tickets.families import family_of
 from tickets.models import Inbox, Message, Ticket
@@ -43,6 +44,7 @@ def recipients_of_answer(ticket: Ticket) -> Recipients:
     message (nobody of an unverified writer's), the requester, the people put in copy and the requesters of tickets merged
     into this one; left out are our own addresses and who was taken out of copy. Empty when the requester has no address.
     """
+    prefetch_related_objects([ticket.contact], "identities")
     said = list(ticket.messages.exclude(kind=Message.Kind.NOTE).order_by("created_at", "pk").only(*_READ))
     written = [one for one in said if one.kind == Message.Kind.INBOUND and not one.is_automatic]
     answered = written[-1] if written else None
@@ -147,8 +149,14 @@ def without_tag(address: str) -> str:
     return f"{local.partition('+')[0]}@{domain}"
 
 
-def own_addresses() -> set[str]:
-    """The addresses of our inboxes, in lower case."""
-    return {
+_inbox_addresses = KeptRows(
+    lambda: frozenset(
         address.lower() for address in Inbox.objects.exclude(address="").values_list("address", flat=True)
-    }
+    ),
+    Inbox,
+)
+
+
+def own_addresses() -> frozenset[str]:
+    """The addresses of our inboxes, in lower case."""
+    return _inbox_addresses.get()

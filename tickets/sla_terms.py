@@ -73,6 +73,13 @@ _active = KeptRows(
 )
 
 
+def lend_policy(ticket: Ticket) -> None:
+    """Let a loaded ticket have its policy from what is kept, without a query; one that is no longer active stays to be read."""
+    policy = next((one for one in active_policies() if one.pk == ticket.sla_policy_id), None)
+    if policy is not None:
+        ticket.sla_policy = policy
+
+
 def choose(
     policies: Sequence[SLAPolicy],
     ticket: Ticket,

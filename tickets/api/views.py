@@ -156,9 +156,10 @@ class TicketMessages(APIView):
         """
         wanted = _read(serializers.TicketMessageIn, request)
         viewer = viewer_of(request)
-        message, new = _add_message(ticket_of(viewer, pk), wanted, viewer)
+        ticket = visible_tickets(viewer).select_related("contact").get(pk=pk)
+        message, new = _add_message(ticket, wanted, viewer)
         # An external_id may be known from a ticket that this viewer does not see.
-        shown = messages_of(ticket_of(viewer, message.ticket_id)).get(pk=message.pk)
+        shown = messages_of(visible_tickets(viewer).only("pk").get(pk=message.ticket_id)).get(pk=message.pk)
         code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
         return Response(serializers.TicketMessageOut(shown).data, status=code)
 
