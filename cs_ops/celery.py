@@ -29,6 +29,7 @@ app.conf.beat_schedule = {
     "send-outbound": _every("core.send_outbound", 5, queue="outbound"),
     "run-jobs": _every("core.run_jobs", 10, queue="batch"),
     "run-training-jobs": _every("core.run_jobs", 10, queue="train", only_queue="train"),
+    "index-missing-texts": _every("core.index_missing", 30, queue="batch"),
     "seal-events": _every("core.seal_events", 60, queue="batch"),
     "beat": _every("core.canary", 20, queue="events", name="beat"),
     **{
@@ -42,6 +43,9 @@ app.conf.beat_schedule = {
     "wake-tickets": _every("tickets.wake_due_tickets", 20, queue="batch"),
     "close-resolved-tickets": _every("tickets.close_resolved_tickets", 600, queue="batch"),
     "assign-waiting-tickets": _every("tickets.assign_waiting_tickets", 30, queue="events"),
+    "count-due-tickets": _every("tickets.count_due_tickets", 30, queue="batch"),
+    "recount-views": _every("tickets.recount_views", 3600, queue="batch"),
+    "copy-value-at-risk": _every("tickets.copy_value_at_risk", 300, queue="batch"),
     "roll-up-usage": _every("customers.roll_up_usage", 30, queue="batch"),
     "end-accounts": _every("customers.end_accounts", 3600, queue="batch"),
     "score-accounts": _every("health.score_due_accounts", 20, queue="batch"),

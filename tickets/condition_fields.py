@@ -93,6 +93,10 @@ class ConditionField:
         """Return what a form asks for: choice, text, number, span (seconds), date, bool or none."""
         return self.kind
 
+    def turns_at(self, operator: str, value: Any, ticket: Ticket) -> datetime | None:
+        """Return after which moment time alone turns the answer for this ticket; None for never."""
+        return None
+
     def refuse(self, sentence: str) -> ValidationError:
         """Return the error for a value that cannot be used."""
         return ValidationError(f"{self.label}: {sentence}")
@@ -366,11 +370,23 @@ class MomentField(ConditionField):
             "within_next": (None, now + span),
         }[operator]
 
+    def turns_at(self, operator: str, value: Any, ticket: Ticket) -> datetime | None:
+        """Return the moment itself, moved by the span."""
+        present = _read(ticket, self.column)
+        if present is None or operator not in self.timed:
+            return None
+        span = timedelta(seconds=value)
+        try:
+            moment: datetime = present - span if operator == "within_next" else present + span
+        except OverflowError:
+            return None
+        return moment
+
     def q(self, operator: str, value: Any, asked: Asked) -> Q:
         """Return the clause."""
         is_set = Q(**{f"{self.column}__isnull": False})
         if operator in {"empty", "not_empty"}:
-            return is_set if operator == "not_empty" else ~is_set
+            return Q(**{f"{self.column}__isnull": operator == "empty"})
         first, end = self._range(operator, value, asked.now)
         found = is_set
         if first is not None:

@@ -142,6 +142,20 @@ def depends_on_time(condition: Condition) -> bool:
     return any(field is not None and operator in field.timed for field, operator in asked)
 
 
+def turns_after(
+    condition: Condition, ticket: Ticket, *, now: datetime, fields: ConditionFields | None = None
+) -> datetime | None:
+    """Return the first moment from ``now`` on after which time alone may turn the condition for a loaded ticket."""
+    known = fields or ConditionFields()
+    moments = []
+    for clause in clauses(condition):
+        field = known.get(clause["field"])
+        at = None if field is None else field.turns_at(clause["is"], clause["value"], ticket)
+        if at is not None and at >= now:
+            moments.append(at)
+    return min(moments, default=None)
+
+
 def asks_for_me(condition: Condition) -> bool:
     """Say whether the condition means something else for every person."""
     return any(isinstance(clause["value"], list) and "me" in clause["value"] for clause in clauses(condition))

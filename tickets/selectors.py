@@ -7,37 +7,60 @@ recipients of the next answer by ``tickets.recipients``.
 import base64
 import binascii
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, FloatField, Prefetch, Q, QuerySet, Value
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import Exists, F, Max, OuterRef, Prefetch, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from people.models import Team, User
+from people.models import User
 from people.roles import PERMISSIONS
 from people.viewer import Viewer
+from tickets.conditions import as_q, check_condition
 from tickets.families import family_of
-from tickets.models import Follower, Inbox, Message, Status, Ticket
+from tickets.list_views import DEFAULT_VIEW, ListView, view_of, views_of
+from tickets.models import Follower, Inbox, Message, Ticket, TicketTag, ViewCount
 from tickets.services.assign_ticket import WORKING_ROLES, open_tickets_of
 from tickets.ticket_facts import SlaFacts, sla_of
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
-SOON = timedelta(hours=1)
-_FAR = datetime(9999, 12, 31, tzinfo=UTC)
+# Counters that nobody has brought up to date for so long are shown with their age.
+LATE = timedelta(seconds=90)
 
-SORTS: dict[str, str | Promise] = {
-    "sla": _("Next deadline"),
-    "newest": _("Newest message"),
-    "value": _("Value at risk"),
+
+@dataclass(frozen=True)
+class Order:
+    """An order of lists: columns of the row with their directions; the primary key breaks ties in the last one's.
+
+    ``nullable`` says that the first column may be empty; empty ones come last.
+    """
+
+    label: str | Promise
+    columns: tuple[tuple[str, bool], ...]
+    nullable: bool = False
+
+    @property
+    def descending(self) -> bool:
+        """The direction of the last column."""
+        return self.columns[-1][1]
+
+
+ORDERS: dict[str, Order] = {
+    "sla": Order(_("Next deadline"), (("due_order", False),)),
+    "newest": Order(_("Newest message"), (("last_message_at", True),)),
+    "age": Order(_("Oldest"), (("created_at", False),)),
+    "waiting": Order(_("Longest waiting"), (("waiting_since", False),), nullable=True),
+    "value": Order(_("Value at risk"), (("value_at_risk", True),)),
+    "priority": Order(_("Priority"), (("priority_rank", True), ("due_order", False))),
 }
+SORTS: dict[str, str | Promise] = {key: order.label for key, order in ORDERS.items()}
 
 
 class CursorError(ValueError):
@@ -46,14 +69,22 @@ class CursorError(ValueError):
 
 @dataclass(frozen=True)
 class InboxView:
-    """A built-in view with its count. ``key`` goes into the URL; ``urgent`` views count in red."""
+    """A view with its count, None while it is being counted for the first time. ``key`` goes into the URL; ``urgent`` views
+    count in red. ``group`` is "", "team", or the scope of a saved view. ``counted_at`` is set when the counters lag."""
 
     key: str
     label: str | Promise
     icon: str
-    count: int = 0
+    count: int | None = 0
     urgent: bool = False
-    is_team: bool = False
+    group: str = ""
+    sort: str = "sla"
+    counted_at: datetime | None = None
+
+    @property
+    def is_team(self) -> bool:
+        """Whether it holds the work of a team."""
+        return self.group == "team"
 
 
 @dataclass(frozen=True)
@@ -104,72 +135,57 @@ class Assignable:
     in_team: bool
 
 
-_VIEWS: dict[str, tuple[str | Promise, str]] = {
-    "mine": (_("My open"), "user-check"),
-    "unassigned": (_("Unassigned"), "user-x"),
-    "triage": (_("Unsure routing"), "route"),
-    "breaching": (_("Breaching"), "alarm"),
-    "waiting": (_("Waiting"), "player-pause"),
-    "snoozed": (_("Snoozed"), "alarm-snooze"),
-    "open": (_("All open"), "inbox"),
-    "resolved": (_("Resolved"), "circle-check"),
-}
-DEFAULT_VIEW = "mine"
-
-
-def _condition(key: str, viewer: Viewer, now: datetime) -> Q:
-    """The rule of a built-in view; raises LookupError for an unknown key."""
-    asked = Q(status_category__in=("new", "open", "on_hold"))
-    # What was put aside is not asked for, but a promise in danger is shown all the same.
-    ours = asked & Q(snoozed_until=None)
-    rules = {
-        "mine": ours & Q(assignee_id=viewer.user_id or 0),
-        "unassigned": ours & Q(assignee=None),
-        "triage": ours & Q(routing_state=Ticket.Routing.TRIAGE),
-        "breaching": asked & Q(next_due_at__lt=now + SOON),
-        "snoozed": Q(status_category__in=Status.ACTIVE, snoozed_until__isnull=False),
-        "waiting": Q(status_category="waiting"),
-        "open": Q(status_category__in=Status.ACTIVE),
-        "resolved": Q(status_category="resolved"),
-    }
-    if key.startswith("team-") and key[5:].isdecimal() and len(key) < 24:
-        return ours & Q(team_id=int(key[5:]))
-    if key not in rules:
-        raise LookupError(f"no view {key!r}")
-    return rules[key]
+def _condition(view: str | ListView, viewer: Viewer, now: datetime) -> Q:
+    """The rule of a view; raises LookupError for an unknown key."""
+    found = view if isinstance(view, ListView) else view_of(viewer, view)
+    return as_q(found.condition, me=viewer.user_id, now=now)
 
 
 def inbox_views(viewer: Viewer) -> list[InboxView]:
-    """Return the views a viewer has, with live counts: three queries in all.
+    """Return the views a viewer has, with their counters: three queries in all, and none that counts."""
+    return counted_views(viewer, views_of(viewer))
 
-    Team views are of the viewer's own teams; who may see all teams gets all active teams.
-    """
-    teams = Team.objects.filter(is_active=True)
-    if not viewer.can("tickets.all_teams"):
-        teams = teams.filter(pk__in=viewer.team_ids)
-    now = timezone.now()
-    team_views = {f"team-{team.pk}": team.name for team in teams}
-    keys = [*_VIEWS, *team_views]
-    # Closed tickets are in no view and soon the most; by their keys the index leaves them out.
-    kept = list(Status.objects.exclude(category=Status.Category.CLOSED).values_list("pk", flat=True))
-    counts = (
-        visible_tickets(viewer)
-        .filter(status_id__in=kept)
-        .aggregate(
-            **{
-                f"n{place}": Count("pk", filter=_condition(key, viewer, now))
-                for place, key in enumerate(keys)
-            }
+
+def counted_views(viewer: Viewer, views: Sequence[ListView]) -> list[InboxView]:
+    """Return these views with their counters as a viewer sees them. One query."""
+    counts, counted_at = _counts(viewer)
+    late = counted_at if counted_at is not None and timezone.now() - counted_at > LATE else None
+    return [
+        InboxView(
+            view.key,
+            view.label,
+            view.icon,
+            counts.get(view.count_key, 0) if view.count_key else None,
+            urgent=view.urgent,
+            group=view.group,
+            sort=view.sort,
+            counted_at=late,
         )
-    )
-    views = [
-        InboxView(key, label, icon, counts[f"n{place}"], urgent=key == "breaching")
-        for place, (key, (label, icon)) in enumerate(_VIEWS.items())
+        for view in views
     ]
-    return views + [
-        InboxView(key, name, "users", counts[f"n{len(_VIEWS) + place}"], is_team=True)
-        for place, (key, name) in enumerate(team_views.items())
-    ]
+
+
+def _counts(viewer: Viewer, key: str = "") -> tuple[dict[str, int], datetime | None]:
+    """The counters by view as a viewer sees them, of one view or of all, and when they were last brought up to date."""
+    rows = ViewCount.objects.filter(_audience(viewer), person__in=[0, viewer.user_id or 0])
+    if key:
+        rows = rows.filter(view=key)
+    counts: dict[str, int] = {}
+    counted_at = None
+    for row in rows.values("view").annotate(number=Sum("count"), at=Max("counted_at")).order_by():
+        counts[row["view"]] = row["number"]
+        counted_at = row["at"] or counted_at
+    return counts, counted_at
+
+
+def _audience(viewer: Viewer) -> Q:
+    """The parts of the counters that are of tickets the viewer may see; the counterpart of ``visible_to``."""
+    if not viewer.can("tickets.view"):
+        return Q(pk__in=[])
+    if viewer.can("tickets.all_teams"):
+        return Q()
+    seen = Q(team=0) | Q(team__in=viewer.team_ids)
+    return seen if viewer.user_id is None else seen | Q(assignee=viewer.user_id)
 
 
 def visible_tickets(viewer: Viewer) -> QuerySet[Ticket]:
@@ -187,7 +203,7 @@ def with_row_parts(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
 def ticket_list(
     viewer: Viewer,
     *,
-    view: str = DEFAULT_VIEW,
+    view: str | ListView = DEFAULT_VIEW,
     sort: str = "sla",
     cursor: str = "",
     limit: int = PAGE_SIZE,
@@ -198,16 +214,43 @@ def ticket_list(
     ``filters`` are further conditions by the names of ``FILTERS``; unknown names and values raise ValidationError. ``cursor``
     is the ``next_cursor`` of the page before. Raises LookupError for an unknown view or sort, CursorError.
     """
-    tickets = with_row_parts(visible_tickets(viewer).filter(_condition(view, viewer, timezone.now())))
-    tickets = filter_tickets(tickets, filters or {})
+    tickets, next_cursor = ticket_page(
+        viewer, view=view, sort=sort, cursor=cursor, limit=limit, filters=filters, load=with_row_parts
+    )
+    return TicketPage(tuple(row_of(ticket) for ticket in tickets), next_cursor)
+
+
+def ticket_page(
+    viewer: Viewer,
+    *,
+    view: str | ListView,
+    sort: str,
+    load: Callable[[QuerySet[Ticket]], QuerySet[Ticket]],
+    cursor: str = "",
+    limit: int = PAGE_SIZE,
+    filters: Mapping[str, str] | None = None,
+) -> tuple[list[Ticket], str]:
+    """Return the tickets of one page of a view, loaded by ``load``, and the cursor of the next one.
+
+    Raises what ``ticket_list`` raises.
+    """
+    order = _order(sort)
     limit = max(1, min(limit, MAX_PAGE_SIZE))
-    tickets, descending = _sorted(tickets, sort)
+    tickets = _sorted(load(tickets_in_view(viewer, view=view, filters=filters)), order)
     if cursor:
-        tickets = _after(tickets, cursor, descending)
+        tickets = tickets.filter(_beyond(cursor, order))
     found = list(tickets[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
-    return TicketPage(tuple(row_of(ticket) for ticket in found), _cursor(found[-1]) if more else "")
+    return found, _cursor(found[-1], order) if more else ""
+
+
+def tickets_in_view(
+    viewer: Viewer, *, view: str | ListView, filters: Mapping[str, str] | None = None
+) -> QuerySet[Ticket]:
+    """Return the visible tickets of a view, unordered. Raises what ``ticket_list`` raises."""
+    tickets = visible_tickets(viewer).filter(_condition(view, viewer, timezone.now()))
+    return filter_tickets(tickets, filters or {}, viewer)
 
 
 def list_row(viewer: Viewer, ticket_id: int) -> TicketRow:
@@ -224,7 +267,7 @@ def ids_in_view(
     viewer: Viewer,
     ticket_ids: Collection[int],
     *,
-    view: str,
+    view: str | ListView,
     sort: str = "sla",
     before: str = "",
     filters: Mapping[str, str] | None = None,
@@ -234,22 +277,22 @@ def ids_in_view(
     With ``before``, the ``next_cursor`` of the last page on display, only those that belong above its end. Raises what
     ``ticket_list`` raises.
     """
-    tickets = visible_tickets(viewer).filter(_condition(view, viewer, timezone.now()), pk__in=ticket_ids)
-    tickets, descending = _sorted(filter_tickets(tickets, filters or {}), sort)
+    order = _order(sort)
+    tickets = _sorted(tickets_in_view(viewer, view=view, filters=filters).filter(pk__in=ticket_ids), order)
     if before:
-        tickets = tickets.exclude(_beyond(before, descending))
+        tickets = tickets.exclude(pk__in=Ticket.objects.filter(_beyond(before, order), pk__in=ticket_ids))
     return list(tickets.values_list("pk", flat=True))
 
 
 def count_of_view(viewer: Viewer, view: str) -> int:
-    """Return how many tickets a view holds; raises LookupError for an unknown one."""
-    return visible_tickets(viewer).filter(_condition(view, viewer, timezone.now())).count()
+    """Return how many tickets a view holds, from its counters; raises LookupError for an unknown one. One query."""
+    key = view_of(viewer, view).count_key
+    return _counts(viewer, key)[0].get(key, 0) if key else 0
 
 
 def row_of(ticket: Ticket) -> TicketRow:
     """Make a row from a ticket loaded by ``with_row_parts``; no query."""
     account = ticket.account
-    at_risk = None if account is None else account.value_at_risk
     return TicketRow(
         id=ticket.pk,
         number=ticket.number,
@@ -273,7 +316,7 @@ def row_of(ticket: Ticket) -> TicketRow:
         sentiment=ticket.sentiment_label,
         sla=sla_of(ticket),
         waiting_since=ticket.waiting_since,
-        value_at_risk=None if at_risk is None else float(at_risk),
+        value_at_risk=None if account is None else ticket.value_at_risk,
         currency=account.currency if account else "",
         version=ticket.version,
     )
@@ -307,21 +350,33 @@ FILTERS: dict[str, Any] = {
     "account": lambda value: Q(account_id=_number(value)),
     "contact": lambda value: Q(contact_id=_number(value)),
     "inbox": lambda value: Q(inbox_id=_number(value)),
+    "type": lambda value: Q(type=None) if value == "none" else Q(type_id=_number(value)),
+    "tag": lambda value: Q(Exists(TicketTag.objects.filter(ticket=OuterRef("pk"), tag__name=value.lower()))),
     "updated_since": lambda value: Q(updated_at__gte=_moment(value)),
 }
 
 
-def filter_tickets(tickets: QuerySet[Ticket], filters: Mapping[str, str]) -> QuerySet[Ticket]:
-    """Narrow a list by filters of ``FILTERS``; raises ValidationError naming what is unknown or malformed."""
-    refused: dict[str, str] = {}
+# The filter that holds a whole condition as JSON (see ``tickets.conditions``).
+WHERE = "where"
+
+
+def filter_tickets(
+    tickets: QuerySet[Ticket], filters: Mapping[str, str], viewer: Viewer | None = None
+) -> QuerySet[Ticket]:
+    """Narrow a list by filters of ``FILTERS`` and the condition in ``where``; ``viewer`` is who "me" is.
+
+    Raises ValidationError naming what is unknown or malformed.
+    """
+    refused: dict[str, Any] = {}
     for name, value in filters.items():
-        if name not in FILTERS:
-            refused[name] = gettext("There is no such filter.")
-            continue
         try:
             if "\x00" in value:
                 raise ValueError("PostgreSQL knows no text with NUL")
-            tickets = tickets.filter(FILTERS[name](value))
+            tickets = tickets.filter(_filter(name, value, viewer))
+        except ValidationError as error:
+            refused[name] = error.messages
+        except LookupError:
+            refused[name] = gettext("There is no such filter.")
         except ValueError:
             refused[name] = gettext("This value cannot be used.")
     if refused:
@@ -329,41 +384,77 @@ def filter_tickets(tickets: QuerySet[Ticket], filters: Mapping[str, str]) -> Que
     return tickets
 
 
-def _sorted(tickets: QuerySet[Ticket], sort: str) -> tuple[QuerySet[Ticket], bool]:
-    """Order a list; the second value tells whether it descends. Ties are broken by primary key in the same direction."""
-    if sort == "sla":
-        return tickets.annotate(sort_key=Coalesce("next_due_at", Value(_FAR))).order_by(
-            "sort_key", "pk"
-        ), False
-    if sort == "newest":
-        return tickets.annotate(sort_key=F("last_message_at")).order_by("-sort_key", "-pk"), True
-    if sort == "value":
-        # As a float: SQLite would compare a decimal parameter as text.
-        value = Coalesce(Cast("account__value_at_risk", FloatField()), 0.0)
-        return tickets.annotate(sort_key=value).order_by("-sort_key", "-pk"), True
-    raise LookupError(f"no order {sort!r}")
+def _filter(name: str, value: str, viewer: Viewer | None) -> Q:
+    if name == WHERE:
+        me = None if viewer is None else viewer.user_id
+        return as_q(read_where(value), me=me, now=timezone.now())
+    clause: Q = FILTERS[name](value)
+    return clause
 
 
-def _cursor(ticket: Ticket) -> str:
-    key = ticket.sort_key  # type: ignore[attr-defined]
-    place = [key.isoformat() if isinstance(key, datetime) else key, ticket.pk]
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
-
-
-def _after(tickets: QuerySet[Ticket], cursor: str, descending: bool) -> QuerySet[Ticket]:
-    return tickets.filter(_beyond(cursor, descending))
-
-
-def _beyond(cursor: str, descending: bool) -> Q:
-    """What comes after a cursor; raises CursorError."""
+def read_where(value: str) -> dict[str, Any]:
+    """Return the condition that a query string carries; raises ValidationError."""
     try:
-        key, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        key = datetime.fromisoformat(key) if isinstance(key, str) else float(key)
-        pk = int(pk)
+        sent = json.loads(value) if value.strip() else {}
+    except (ValueError, RecursionError):
+        raise ValidationError(gettext("This condition cannot be read.")) from None
+    return check_condition(sent)
+
+
+def _order(sort: str) -> Order:
+    if sort not in ORDERS:
+        raise LookupError(f"no order {sort!r}")
+    return ORDERS[sort]
+
+
+def _sorted(tickets: QuerySet[Ticket], order: Order) -> QuerySet[Ticket]:
+    """Order a list by columns of the row alone, so that an index can hand the rows out in their order."""
+    keys = [F(name).desc() if descending else F(name).asc() for name, descending in order.columns]
+    if order.nullable:
+        name, descending = order.columns[0]
+        keys[0] = F(name).desc(nulls_last=True) if descending else F(name).asc(nulls_last=True)
+    return tickets.order_by(*keys, "-pk" if order.descending else "pk")
+
+
+def _cursor(ticket: Ticket, order: Order) -> str:
+    values = [getattr(ticket, name) for name, _descending in order.columns]
+    place = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    return base64.urlsafe_b64encode(json.dumps([*place, ticket.pk]).encode()).decode().rstrip("=")
+
+
+def _place(cursor: str, order: Order) -> list[Any]:
+    """The values of a cursor; raises CursorError."""
+    try:
+        *place, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if len(place) != len(order.columns) or (None in place and not order.nullable):
+            raise ValueError("made for another order")
+        values = [
+            _moment(one) if isinstance(one, str) else None if one is None else float(one) for one in place
+        ]
+        return [*values, int(pk)]
     except (binascii.Error, ValueError, TypeError) as error:
         raise CursorError("this cursor is not valid") from error
-    side = "lt" if descending else "gt"
-    return Q(**{f"sort_key__{side}": key}) | Q(sort_key=key, **{f"pk__{side}": pk})
+
+
+def _beyond(cursor: str, order: Order) -> Q:
+    """What comes after a cursor; raises CursorError."""
+    place = _place(cursor, order)
+    names = [*order.columns, ("pk", order.descending)]
+    same, after = Q(), Q(pk__in=[])
+    for (name, descending), value in zip(names, place, strict=True):
+        if value is None:
+            same &= Q(**{f"{name}__isnull": True})
+            continue
+        further = Q(**{f"{name}__{'lt' if descending else 'gt'}": value})
+        if order.nullable and name == order.columns[0][0]:
+            further |= Q(**{f"{name}__isnull": True})
+        after |= same & further
+        same &= Q(**{name: value})
+    if order.nullable:
+        return after
+    # said aloud, so that an index starts there
+    name, descending = order.columns[0]
+    return Q(**{f"{name}__{'lte' if descending else 'gte'}": place[0]}) & after
 
 
 def ticket_of(viewer: Viewer, ticket_id: int) -> Ticket:
@@ -375,16 +466,25 @@ def ticket_of(viewer: Viewer, ticket_id: int) -> Ticket:
     )
 
 
-def next_in_list(viewer: Viewer, *, ticket: Ticket, view: str, sort: str = "sla") -> int | None:
-    """Return the id of the ticket that comes after this one in a view, for "and next"; None at the end."""
-    tickets = visible_tickets(viewer).filter(_condition(view, viewer, timezone.now()))
-    ordered, descending = _sorted(tickets, sort)
-    here, _same = _sorted(visible_tickets(viewer).filter(pk=ticket.pk), sort)
-    row = here.first()
+def next_in_list(
+    viewer: Viewer,
+    *,
+    ticket: Ticket,
+    view: str | ListView,
+    sort: str = "sla",
+    filters: Mapping[str, str] | None = None,
+) -> int | None:
+    """Return the id of the ticket that comes after this one in a filtered view, for "and next"; None at the end.
+
+    Raises what ``ticket_list`` raises.
+    """
+    order = _order(sort)
+    row = visible_tickets(viewer).filter(pk=ticket.pk).first()
     if row is None:
         return None
-    following = _after(ordered, _cursor(row), descending).first()
-    return None if following is None else following.pk
+    ordered = _sorted(tickets_in_view(viewer, view=view, filters=filters), order)
+    following = ordered.filter(_beyond(_cursor(row, order), order))
+    return following.values_list("pk", flat=True).first()
 
 
 def other_tickets(viewer: Viewer, ticket: Ticket, *, limit: int = 5) -> list[TicketRow]:

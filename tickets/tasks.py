@@ -5,10 +5,14 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from core.job_runner import start_job
+from people.viewer import system_viewer
 from tickets.channels.email.services.poll_drop_folder import poll_drop_folders
 from tickets.channels.email.services.process_mail import process_waiting_mail
 from tickets.services.assign_waiting_tickets import assign_waiting_tickets
 from tickets.services.close_resolved_tickets import close_resolved_tickets
+from tickets.services.copy_value_at_risk import copy_value_at_risk
+from tickets.services.count_views import count_due_tickets
 from tickets.services.mark_sla_breaches import mark_sla_breaches
 from tickets.services.snooze_ticket import wake_due_tickets
 
@@ -50,3 +54,21 @@ def close_resolved_tickets_task() -> None:
 def wake_due_tickets_task() -> None:
     """Wake tickets whose time to come back has come."""
     wake_due_tickets()
+
+
+@shared_task(name="tickets.count_due_tickets")
+def count_due_tickets_task() -> None:
+    """Count what time has moved from view to view."""
+    count_due_tickets()
+
+
+@shared_task(name="tickets.recount_views")
+def recount_views_task() -> None:
+    """Start the hourly repair of the counters."""
+    start_job(kind="tickets.recount_views", key="all", by=system_viewer("task"))
+
+
+@shared_task(name="tickets.copy_value_at_risk")
+def copy_value_at_risk_task() -> None:
+    """Bring the value at risk of customers to their tickets."""
+    copy_value_at_risk()

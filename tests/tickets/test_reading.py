@@ -31,6 +31,7 @@ from tickets.selectors import (
 from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_status import change_status
+from tickets.services.count_views import recount_everything
 from tickets.services.receive_message import Received
 from tickets.services.reply_to_ticket import reply_to_ticket
 
@@ -39,6 +40,7 @@ Write = Callable[..., Received]
 
 def counts(viewer: Viewer) -> dict[str, int]:
     """The number beside each view."""
+    recount_everything()
     return {view.key: view.count for view in inbox_views(viewer)}
 
 
