@@ -158,8 +158,11 @@ class TicketMessages(APIView):
         viewer = viewer_of(request)
         ticket = visible_tickets(viewer).select_related("contact").get(pk=pk)
         message, new = _add_message(ticket, wanted, viewer)
-        # An external_id may be known from a ticket that this viewer does not see.
-        shown = messages_of(visible_tickets(viewer).only("pk").get(pk=message.ticket_id)).get(pk=message.pk)
+        shown = message
+        if message.kind == Message.Kind.INBOUND:
+            # An external_id may be known from a ticket that this viewer does not see.
+            joined = visible_tickets(viewer).only("pk").get(pk=message.ticket_id)
+            shown = messages_of(joined).get(pk=message.pk)
         code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
         return Response(serializers.TicketMessageOut(shown).data, status=code)
 
