@@ -1,5 +1,9 @@
 """Readiness checks of the ground floor: migrations, the canaries of the short queues and beat."""
 
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
 from core.readiness import SHORT_QUEUES, Finding, HealthCheck, heartbeat_finding, unapplied_migrations
 
 
@@ -33,3 +37,23 @@ class Beat(HealthCheck):
     def look(self) -> Finding:
         """Judge beat's own heartbeat."""
         return heartbeat_finding("beat")
+
+
+class SearchIndex(HealthCheck):
+    """The search index is kept up. Texts that wait for it are named, they do not keep traffic away."""
+
+    key = "search"
+
+    def look(self) -> Finding:
+        """Read the last count; a count that is long overdue means that nobody indexes what was missed."""
+        from core.search.sources import COUNT_EVERY, index_state
+
+        state = index_state()
+        if not state.counted_at:
+            return Finding(True, "not counted yet")
+        missing = sum(state.missing.values())
+        age = timezone.now() - datetime.fromisoformat(state.counted_at)
+        late = age > 2 * COUNT_EVERY + timedelta(minutes=5)
+        return Finding(
+            not late, f"{missing} texts not indexed, counted {age.total_seconds() / 60:.0f} min ago"
+        )

@@ -48,3 +48,13 @@ class DeadLettersNav(JobsNav):
     icon = "alert-triangle"
     url_name = "dead-letters"
     order = 84
+
+
+class SearchIndexNav(JobsNav):
+    """The search index."""
+
+    key = "operations-search"
+    label = _("Search index")
+    icon = "search"
+    url_name = "search-index"
+    order = 85

@@ -39,6 +39,14 @@ def seal_due_events() -> None:
     forget_old_answers()
 
 
+@shared_task(name="core.index_missing")
+def index_missing_texts() -> None:
+    """Index for search what no service has indexed: restored, imported or written before there was an index."""
+    from core.search.sources import index_missing
+
+    index_missing()
+
+
 @shared_task(name="core.canary")
 def canary(name: str, detail: dict[str, Any] | None = None) -> None:
     """Prove that a queue is worked: write its heartbeat row."""

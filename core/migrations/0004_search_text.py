@@ -7,7 +7,6 @@ from django.db.utils import DatabaseError
 POSTGRESQL = """
 ALTER TABLE core_searchdocument ADD COLUMN words tsvector NOT NULL DEFAULT ''::tsvector;
 CREATE INDEX search_words ON core_searchdocument USING gin (words) WITH (gin_pending_list_limit = 1024);
-CREATE INDEX search_word_start ON core_searchword (word text_pattern_ops);
 """
 TRIGRAMS = "CREATE INDEX search_word_trigrams ON core_searchword USING gin (word gin_trgm_ops)"
 SQLITE = (
@@ -44,7 +43,6 @@ def drop(apps, schema_editor):
             cursor.execute("DROP TABLE core_searchtext")
             return
         cursor.execute("DROP INDEX IF EXISTS search_word_trigrams")
-        cursor.execute("DROP INDEX search_word_start")
         cursor.execute("ALTER TABLE core_searchdocument DROP COLUMN words")
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from core.pages import dead_letters, events, jobs, notifications, outbox, search
+from core.pages import dead_letters, events, jobs, notifications, outbox, search, search_index
 
 urlpatterns: list[URLPattern] = [
     path("palette/", search.palette, name="palette"),
@@ -16,6 +16,8 @@ urlpatterns: list[URLPattern] = [
     path("settings/jobs/<int:job_id>/retry/", jobs.job_retry, name="job-retry"),
     path("settings/outbox/", outbox.outbox, name="outbox"),
     path("settings/outbox/<int:outbound_id>/retry/", outbox.outbound_retry, name="outbound-retry"),
+    path("settings/search-index/", search_index.search_index, name="search-index"),
+    path("settings/search-index/again/", search_index.search_reindex, name="search-reindex"),
     path("settings/events/", events.events, name="events"),
     path("settings/events/dead-letters/", dead_letters.dead_letters, name="dead-letters"),
     path(

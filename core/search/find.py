@@ -41,9 +41,10 @@ def find(query: Query, *, streams: "QuerySet | None", heads: str, bodies: str) -
             found = _within_cases(query.wanted, streams, kinds, found)
     except EmptyResultSet:
         return Found(())
-    for term in query.unwanted:
-        found = _without(term, found)
-    return found
+    if not query.unwanted:
+        return found
+    kept = without(query.unwanted, {hit.stream_id for hit in found.hits})
+    return Found(tuple(hit for hit in found.hits if hit.stream_id in kept), found.capped)
 
 
 def _within_texts(terms: Sequence[Term], streams: "QuerySet | None", kinds: tuple[str, str]) -> Found:  # type: ignore[type-arg]
@@ -102,8 +103,9 @@ def _within_cases(
     return Found((*found.hits, *apart), found.capped or first.capped)
 
 
-def _without(term: Term, found: Found) -> Found:
-    if not found.hits:
-        return found
-    bad = backend().streams_with(term, sorted({hit.stream_id for hit in found.hits}))
-    return Found(tuple(hit for hit in found.hits if hit.stream_id not in bad), found.capped)
+def without(terms: Sequence[Term], stream_ids: Collection[int]) -> set[int]:
+    """Return the streams in which none of the terms occurs."""
+    kept = set(stream_ids)
+    for term in terms:
+        kept -= backend().streams_with(term, sorted(kept)) if kept else set()
+    return kept

@@ -1,10 +1,7 @@
-"""Why a text was found: the stretch of it that holds the words, with the words marked."""
+"""Why a text was found: the stretch of it that holds the words, with the words marked. Pages escape the pieces themselves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
 
 from core.search.language import Term
 from core.search.words import Place, composed, places
@@ -57,14 +54,6 @@ def snippet(text: str, terms: Sequence[Term], *, length: int = LENGTH) -> list[P
     if end < len(text):
         cut.append(Piece(" …", False))
     return cut
-
-
-def as_html(cut: Iterable[Piece]) -> SafeString:
-    """Return pieces as HTML: everything escaped, matches in ``<mark>``."""
-    parts = [
-        f"<mark>{escape(piece.text)}</mark>" if piece.marked else str(escape(piece.text)) for piece in cut
-    ]
-    return mark_safe("".join(parts))
 
 
 def _matches(text: str, terms: Sequence[Term]) -> list[tuple[int, int]]:

@@ -54,7 +54,7 @@ class PostgresqlBackend:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM (SELECT 1 FROM core_searchdocument"
-                " WHERE words @@ %s::tsquery AND kind = %s LIMIT %s) AS some",
+                " WHERE words @@ %s::tsquery AND kind = %s LIMIT %s) AS matching",
                 [asked, wanted.kind, RARE + 1],
             )
             is_rare = cursor.fetchone()[0] <= RARE

@@ -27,6 +27,7 @@ from core.search.documents import forget, put
 # Grows when texts are cut into words in another way: everything is indexed again then.
 FORM = 1
 SLICE = 1_000
+WORDS_SLICE = 5_000
 STATE = "search.index"
 COUNT_EVERY = timedelta(hours=1)
 
@@ -115,14 +116,19 @@ def reindex_slice(
 @dataclass
 class IndexState:
     """How far the index is. ``walked`` are the keys up to which every row has been seen to be indexed; ``anew`` says that the
-    walk indexes what has a document, too; ``missing`` is the last count by kind."""
+    walk indexes what has a document, too; ``counts`` are all rows and those without a document by kind, as last counted."""
 
     form: int = FORM
     walked: dict[str, int] = field(default_factory=dict)
     anew: bool = False
     learned: int = 0
-    missing: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, list[int]] = field(default_factory=dict)
     counted_at: str = ""
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """Rows without a document by kind, as last counted."""
+        return {kind: missing for kind, (_total, missing) in self.counts.items()}
 
 
 def index_state() -> IndexState:
@@ -174,7 +180,7 @@ def _learn(state: IndexState) -> None:
     for _slice in range(20):
         if state.learned >= newest:
             break
-        until = min(newest, state.learned + SLICE)
+        until = min(newest, state.learned + WORDS_SLICE)
         with transaction.atomic():
             backend().learn_words(state.learned, until)
         state.learned = until
@@ -182,11 +188,19 @@ def _learn(state: IndexState) -> None:
 
 
 def _count(state: IndexState, done: int) -> None:
-    now = timezone.now()
     last = datetime.fromisoformat(state.counted_at) if state.counted_at else None
-    if last is not None and not done and not any(state.missing.values()) and now - last < COUNT_EVERY:
+    settled = last is not None and not done and not any(state.missing.values())
+    if settled and last is not None and timezone.now() - last < COUNT_EVERY:
         return
-    state.missing = {one.key: one.missing for one in coverage()}
-    state.counted_at = now.isoformat()
+    state.counts = {one.key: [one.total, one.missing] for one in coverage()}
+    state.counted_at = timezone.now().isoformat()
     if any(state.missing.values()) and not done:
         state.walked = {}
+
+
+def count_again() -> IndexState:
+    """Count what is missing now, and remember it."""
+    state = index_state()
+    _count(state, done=1)
+    Setting.objects.update_or_create(key=STATE, defaults={"value": asdict(state)})
+    return state

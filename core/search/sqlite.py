@@ -1,7 +1,7 @@
 """The SQLite half: an FTS5 table beside the documents, under the same ids."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from django.db import connection
@@ -60,7 +60,7 @@ class SqliteBackend:
                 [expression(wanted.terms), wanted.kind, *params, wanted.limit],
             )
             return [
-                Hit(kind, object_id, stream_id, _moment(at), rank)
+                Hit(kind, object_id, stream_id, at.replace(tzinfo=UTC), rank)
                 for kind, object_id, stream_id, at, rank in cursor.fetchall()
             ]
 
@@ -114,7 +114,3 @@ def _where(wanted: Wanted) -> tuple[str, Sequence[Any]]:
         return "1", ()
     sql, params = wanted.streams.query.sql_with_params()
     return f"stream_id IN ({sql})", params
-
-
-def _moment(value: str) -> datetime:
-    return datetime.fromisoformat(value).replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from people.viewer import Viewer
 from tickets.events import TAGS_CHANGED
 from tickets.models import Tag, Ticket, TicketTag
+from tickets.search_index import index_ticket
 from tickets.tag_names import tag_names
 from tickets.ticket_rows import lock_ticket, save_ticket
 
@@ -42,6 +43,7 @@ def change_tags(*, ticket: Ticket, by: Viewer, add: Sequence[str] = (), remove: 
         detail={"added": new, "removed": gone},
     )
     save_ticket(locked)
+    index_ticket(locked.pk)
     return locked
 
 

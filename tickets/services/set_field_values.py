@@ -20,6 +20,7 @@ from tickets.custom_fields import (
 )
 from tickets.events import FIELDS_CHANGED
 from tickets.models import CustomField, FieldValue, Ticket
+from tickets.search_index import index_ticket
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -50,6 +51,7 @@ def set_field_values(*, ticket: Ticket, values: Mapping[str, Any], by: Viewer) -
         detail={"changes": _told(changed, before, fields, by)},
     )
     save_ticket(locked)
+    index_ticket(locked.pk)
     return locked
 
 
