@@ -1,12 +1,15 @@
 """`manage.py seed_volume`: a desk of any size for benchmarks, on an empty database."""
 
+import io
 import time
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from cs_ops.demo.volume import make_volume
+from core.services.fast_forward import fast_forward
+from cs_ops.demo.volume import index_volume, make_volume
 from tickets.models import Ticket
 
 
@@ -31,3 +34,12 @@ class Command(BaseCommand):
             f"{written.tickets} tickets, {written.messages} messages, {written.events} events in"
             f" {time.monotonic() - started:.0f} s"
         )
+        fast_forward()
+        for name, fill in (("search index", index_volume), ("counters", self._count)):
+            started = time.monotonic()
+            fill()
+            self.stderr.write(f"{name} in {time.monotonic() - started:.0f} s")
+
+    @staticmethod
+    def _count() -> None:
+        call_command("recount_views", stdout=io.StringIO())
