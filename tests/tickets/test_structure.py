@@ -1,6 +1,7 @@
 """How tickets hang together: followers, copies, links, merging and back, splitting, moving a message."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.models import Event
-from customers.models import Account
+from customers.models import Account, ContactIdentity
 from people.models import Team, User
 from people.viewer import Viewer
 from tests.conftest import make_user
 from tickets.conversation import EventItem, MessageItem, conversation
 from tickets.families import family_of, merge_target
+from tickets.linked_tickets import candidates
 from tickets.models import Inbox, MailLedger, Message, MessageAlias, Ticket, TicketLink
 from tickets.recipients import participants_of, recipients_of_answer
 from tickets.selectors import followers_of, ticket_of
@@ -348,18 +350,13 @@ def test_no_order_of_merging_makes_a_circle_or_loses_anything(
         home = dict(Message.objects.values_list("pk", "ticket_id"))
         wrote = False
         for act, first, second in steps:
-            try:
-                if act == "merge":
-                    merge_tickets(ticket=tickets[first], into=tickets[second], by=viewer)
-                elif act == "unmerge":
-                    unmerge_ticket(ticket=tickets[first], by=viewer)
-                else:
-                    received = write("more", ticket=again(tickets[first]))
-                    home[received.message.pk] = received.message.ticket_id
-                    assert received.ticket.merged_into_id is None
-                    wrote = True
-            except ValidationError:
-                pass
+            if act == "write":
+                received = write("more", ticket=again(tickets[first]))
+                home[received.message.pk] = received.message.ticket_id
+                assert received.ticket.merged_into_id is None
+                wrote = True
+            else:
+                attempt(act, tickets[first], tickets[second], viewer)
             check_families(tickets, viewer)
         for ticket in tickets:
             if again(ticket).merged_into_id is not None:
@@ -368,6 +365,15 @@ def test_no_order_of_merging_makes_a_circle_or_loses_anything(
         if not wrote:
             assert columns(tickets) == before
         transaction.set_rollback(True)
+
+
+def attempt(act: str, ticket: Ticket, into: Ticket, viewer: Viewer) -> None:
+    """Merge or take back, as far as it is allowed."""
+    with suppress(ValidationError):
+        if act == "merge":
+            merge_tickets(ticket=ticket, into=into, by=viewer)
+        else:
+            unmerge_ticket(ticket=ticket, by=viewer)
 
 
 def check_families(tickets: list[Ticket], viewer: Viewer) -> None:
@@ -477,3 +483,126 @@ def test_what_must_stay_stays(ticket: Ticket, other: Ticket, viewer: Viewer, wri
         move_message(message=note, to=ticket, by=viewer)
     move_message(message=note, to=other, by=viewer)
     assert (again(other).inbound_count, again(other).messages.count()) == (1, 2)
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def test_merging_in_the_inbox_opens_the_target_and_can_be_undone(
+    ticket: Ticket, other: Ticket, agent: User, login: Any
+) -> None:
+    browser = login(agent)
+    dialog = browser.get(f"/inbox/{other.pk}/merge/").content.decode()
+    assert f'value="{ticket.pk}"' in dialog
+    refused = browser.post(f"/inbox/{other.pk}/merge/")
+    assert (refused.status_code, "Choose a ticket." in refused.content.decode()) == (422, True)
+    done = browser.post(f"/inbox/{other.pk}/merge/", {"into": ticket.pk}, headers={"HX-Request": "true"})
+    html = done.content.decode()
+    assert done["HX-Push-Url"].startswith(f"/inbox/{ticket.pk}/")
+    assert done["HX-Retarget"] == "#conversation"
+    assert "Same thing here" in html
+    assert f"/inbox/{other.pk}/unmerge/?undo=1" in done["HX-Trigger"]
+    merged = browser.get(f"/inbox/{other.pk}/").content.decode()
+    assert "Merged into" in merged
+    assert "data-composer" not in merged
+    assert browser.post(f"/inbox/{other.pk}/unmerge/?undo=1").status_code == 204
+    assert again(other).merged_into_id is None
+    assert browser.post(f"/inbox/{other.pk}/unmerge/").status_code == 422
+
+
+def test_splitting_and_moving_in_the_inbox(
+    ticket: Ticket, other: Ticket, agent: User, login: Any, write: Write
+) -> None:
+    browser = login(agent)
+    second = write("Something else entirely. Really.", ticket=ticket).message
+    address = f"/inbox/{ticket.pk}/messages/{second.pk}"
+    page = browser.get(f"/inbox/{ticket.pk}/").content.decode()
+    assert f"{address}/split/" in page
+    assert "Something else entirely" in browser.get(f"{address}/split/").content.decode()
+    moved = browser.post(f"{address}/move/", {"to": other.pk})
+    assert moved["HX-Push-Url"].startswith(f"/inbox/{other.pk}/")
+    undo = f"/inbox/{other.pk}/messages/{second.pk}/move/?to={ticket.pk}&undo=1"
+    assert undo in moved["HX-Trigger"]
+    assert browser.post(undo).status_code == 204
+    made = browser.post(f"{address}/split/", {"subject": "Something else"})
+    new = Ticket.objects.get(subject="Something else")
+    assert made["HX-Push-Url"].startswith(f"/inbox/{new.pk}/")
+    assert browser.post(f"/inbox/{new.pk}/merge/?into={ticket.pk}&undo=1").status_code == 204
+    assert again(new).merged_into_id == ticket.pk
+
+
+def test_links_copies_and_following_in_the_inbox(
+    ticket: Ticket, other: Ticket, agent: User, login: Any
+) -> None:
+    browser = login(agent)
+    linked = browser.post(f"/inbox/{ticket.pk}/links/", {"other": other.pk, "role": "child"})
+    assert linked["HX-Retarget"] == "#panel-linked"
+    html = linked.content.decode()
+    assert (f"#{other.number}" in html, "0 of 1 solved" in html) == (True, True)
+    link = TicketLink.objects.get()
+    assert (
+        "Linked with no other" in browser.post(f"/inbox/{ticket.pk}/links/{link.pk}/remove/").content.decode()
+    )
+    assert browser.post(f"/inbox/{ticket.pk}/copies/", {"email": "x"}).status_code == 422
+    html = browser.post(f"/inbox/{ticket.pk}/copies/", {"email": "kim@other.example"}).content.decode()
+    assert ("kim@other.example" in html, "outside" in html) == (True, True)
+    kim = ContactIdentity.objects.get(value="kim@other.example").contact
+    html = browser.post(f"/inbox/{ticket.pk}/copies/{kim.pk}/remove/").content.decode()
+    assert "kim@other.example" not in html
+    assert "Unfollow" in browser.post(f"/inbox/{ticket.pk}/follow/", {"on": "1"}).content.decode()
+    assert followers_of(ticket.pk) == {agent.pk}
+    assert "Unfollow" not in browser.post(f"/inbox/{ticket.pk}/follow/", {"on": ""}).content.decode()
+
+
+def test_choices_are_the_customers_open_tickets_the_requesters_own_first(
+    ticket: Ticket, other: Ticket, viewer: Viewer, write: Write, private_team: Team
+) -> None:
+    own = write("Mine too", subject="Mine").ticket
+    closed = write("Old", subject="Old").ticket
+    change_status(ticket=closed, status="closed", by=viewer)
+    hidden = write("Hidden", subject="Hidden").ticket
+    Ticket.objects.filter(pk=hidden.pk).update(team=private_team)
+    stranger = write("Hello", sender="a@elsewhere.example").ticket
+    assert candidates(viewer, ticket) == [own, other]
+    assert candidates(viewer, ticket, "also") == [other]
+    assert candidates(viewer, ticket, f"#{own.number}") == [own]
+    assert candidates(viewer, ticket, own.reference.lower()) == [own]
+    assert candidates(viewer, ticket, str(stranger.number)) == []
+    assert candidates(viewer, ticket, str(stranger.number), any_customer=True) == [stranger]
+    assert candidates(viewer, ticket, "old", closed_too=True) == [closed]
+
+
+# --- REST -------------------------------------------------------------------------------------------------------------
+
+
+def test_rest_does_what_the_pages_do(
+    ticket: Ticket, other: Ticket, api: Any, write: Write, agent: User
+) -> None:
+    rest = api("tickets:write")
+    base = f"/api/v1/tickets/{ticket.pk}"
+    assert rest.post(f"{base}/followers/", {"user": agent.email}, format="json").json()[0]["id"] == agent.pk
+    assert rest.delete(f"{base}/followers/{agent.pk}/").status_code == 204
+    assert rest.delete(f"{base}/followers/{agent.pk}/").status_code == 404
+    copies = rest.post(f"{base}/copies/", {"email": "kim@other.example"}, format="json").json()
+    reached = rest.get(f"{base}/recipients/").json()
+    assert [(one["address"], one["is_outside"]) for one in reached["cc"]] == [("kim@other.example", True)]
+    assert rest.delete(f"{base}/copies/{copies[0]['contact']['id']}/").status_code == 204
+    assert rest.get(f"{base}/copies/").json() == []
+    links = rest.post(f"{base}/links/", {"ticket": other.pk, "role": "related"}, format="json").json()
+    assert (links[0]["role"], links[0]["ticket"]["number"]) == ("related", other.number)
+    assert rest.delete(f"{base}/links/{links[0]['id']}/").status_code == 204
+    assert rest.post(f"{base}/links/", {"ticket": other.pk, "role": "aunt"}, format="json").status_code == 400
+    second = write("Something else", ticket=ticket).message
+    moved = rest.post(f"{base}/messages/{second.pk}/move/", {"to": other.pk}, format="json")
+    assert moved.json()["ticket"] == other.pk
+    split = rest.post(
+        f"/api/v1/tickets/{other.pk}/messages/{second.pk}/split/", {"subject": "New"}, format="json"
+    )
+    assert (split.status_code, split.json()["subject"]) == (201, "New")
+    merged = rest.post(f"{base}/merge/", {"into": other.pk}, format="json")
+    assert merged.json()["id"] == other.pk
+    assert rest.get(f"{base}/").json()["merged_into"] == other.pk
+    refused = rest.patch(f"{base}/", {"status": "open"}, format="json")
+    assert (refused.status_code, "merged into" in str(refused.json())) == (400, True)
+    assert rest.delete(f"{base}/merge/").json()["merged_into"] is None
+    assert api("tickets:read").post(f"{base}/merge/", {"into": other.pk}, format="json").status_code == 403

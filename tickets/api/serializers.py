@@ -208,6 +208,9 @@ class TicketOut(serializers.Serializer[Ticket]):
     contact = TicketPerson()
     inbox = TicketName(allow_null=True)
     follow_up_of = serializers.IntegerField(source="follow_up_of_id", allow_null=True)
+    merged_into = serializers.IntegerField(
+        source="merged_into_id", allow_null=True, help_text=_("The ticket that goes on with this one.")
+    )
     sentiment = serializers.SerializerMethodField()
     sla = serializers.SerializerMethodField()
     satisfaction = serializers.IntegerField(

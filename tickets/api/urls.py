@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tickets.api import macros, satisfaction, views
+from tickets.api import macros, satisfaction, structure, views
 
 urlpatterns: list[URLPattern] = [
     path("tickets/", views.TicketList.as_view(), name="api-tickets"),
@@ -23,4 +23,30 @@ urlpatterns: list[URLPattern] = [
     path("macros/", macros.MacroList.as_view(), name="api-macros"),
     path("macros/<int:pk>/", macros.MacroDetail.as_view(), name="api-macro"),
     path("tickets/<int:pk>/macros/<int:macro_pk>/", macros.TicketMacro.as_view(), name="api-ticket-macro"),
+    path("tickets/<int:pk>/followers/", structure.TicketFollowers.as_view(), name="api-ticket-followers"),
+    path(
+        "tickets/<int:pk>/followers/<int:user_pk>/",
+        structure.TicketFollower.as_view(),
+        name="api-ticket-follower",
+    ),
+    path("tickets/<int:pk>/copies/", structure.TicketCopies.as_view(), name="api-ticket-copies"),
+    path(
+        "tickets/<int:pk>/copies/<int:contact_pk>/", structure.TicketCopy.as_view(), name="api-ticket-copy"
+    ),
+    path("tickets/<int:pk>/recipients/", structure.TicketRecipients.as_view(), name="api-ticket-recipients"),
+    path("tickets/<int:pk>/links/", structure.TicketLinks.as_view(), name="api-ticket-links"),
+    path(
+        "tickets/<int:pk>/links/<int:link_pk>/", structure.TicketLinkDetail.as_view(), name="api-ticket-link"
+    ),
+    path("tickets/<int:pk>/merge/", structure.TicketMergeView.as_view(), name="api-ticket-merge"),
+    path(
+        "tickets/<int:pk>/messages/<int:message_pk>/split/",
+        structure.TicketMessageSplit.as_view(),
+        name="api-ticket-message-split",
+    ),
+    path(
+        "tickets/<int:pk>/messages/<int:message_pk>/move/",
+        structure.TicketMessageMove.as_view(),
+        name="api-ticket-message-move",
+    ),
 ]
