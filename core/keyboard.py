@@ -31,6 +31,7 @@ KEYS: tuple[Key, ...] = (
     Key("/", "search", _("Search"), _EVERYWHERE),
     Key("Mod+k", "palette", _("Command palette"), _EVERYWHERE),
     Key("c", "create", _("Create"), _EVERYWHERE),
+    Key("b", "notifications", _("Notifications"), _EVERYWHERE),
     Key("?", "help", _("This list of keys"), _EVERYWHERE),
     Key("j", "list-next", _("Next"), _LIST),
     Key("k", "list-previous", _("Previous"), _LIST),
@@ -41,10 +42,13 @@ KEYS: tuple[Key, ...] = (
     Key("a", "assign", _("Assign"), _TICKET),
     Key("s", "status", _("Status"), _TICKET),
     Key("p", "priority", _("Priority"), _TICKET),
+    Key("l", "tags", _("Tags"), _TICKET),
+    Key("z", "snooze", _("Snooze"), _TICKET),
     Key("m", "macro", _("Macros and canned replies"), _TICKET),
     Key("e", "resolve", _("Resolve"), _TICKET),
     Key("Shift+E", "resolve-next", _("Resolve and open the next"), _TICKET),
     Key(".", "more", _("More: follow, merge, link"), _TICKET),
+    Key("u", "undo", _("Undo what was just done"), _TICKET),
     Key("Mod+Enter", "send", _("Send"), _TICKET),
 )
 

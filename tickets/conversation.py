@@ -17,6 +17,7 @@ from tickets import events
 from tickets.families import family_of
 from tickets.message_text import new_text
 from tickets.models import Attachment, Category, Message, Status, Ticket
+from tickets.property_lines import PROPERTY_ICONS, words_of_property
 from tickets.selectors import messages_of
 from tickets.structure_words import ICONS as STRUCTURE_ICONS
 from tickets.structure_words import SILENT_REASONS, words_of
@@ -38,7 +39,12 @@ _ICONS = {
     "tickets.automatic_reply_received": "mail",
     "tickets.possible_reply_received": "link",
     "tickets.delivery_retried": "refresh",
+    "tickets.reply_undone": "arrow-back-up",
+    "tickets.answer_scheduled": "clock",
+    "tickets.answer_held": "player-pause",
+    "tickets.scheduled_answer_cancelled": "x",
     **STRUCTURE_ICONS,
+    **PROPERTY_ICONS,
 }
 # Mail events whose reason, as the mail server gave it, completes the line.
 _REASONED = frozenset({"tickets.message_bounced", "tickets.answer_failed"})
@@ -49,7 +55,9 @@ _PRIORITIES = dict(zip(Ticket.Priority.values, Ticket.Priority.labels, strict=Tr
 class MessageItem:
     """A message to show. ``text`` is what is new in it, ``quoted`` what was folded away (empty when nothing).
 
-    ``kind`` is inbound, outbound or note. ``sender_unverified`` warns that the channel cannot vouch for the sender.
+    ``html`` is what a colleague has written with its form; ``has_html`` says that a customer's message has some to be shown
+    in a frame. Until ``leaves_at`` an answer can be taken back. ``kind`` is inbound, outbound or note.
+    ``sender_unverified`` warns that the channel cannot vouch for the sender.
     ``ticket_id`` is the ticket it is in and ``merged_number`` that one's number when it was merged into the ticket on display,
     else 0.
     """
@@ -65,6 +73,8 @@ class MessageItem:
     text: str
     quoted: str
     has_html: bool
+    html: str
+    leaves_at: datetime | None
     sentiment: str
     sentiment_probability: float | None
     delivery: str
@@ -137,7 +147,9 @@ def _message_item(message: Message, viewer: Viewer, merged_number: int = 0) -> M
         channel=message.channel,
         text=new_text(message.body_text, message.quote_offsets),
         quoted=_quoted(message),
-        has_html=bool(message.body_html),
+        has_html=bool(message.body_html) and message.kind == Message.Kind.INBOUND,
+        html="" if message.kind == Message.Kind.INBOUND else message.body_html,
+        leaves_at=message.leaves_at,
         sentiment=message.sentiment_label,
         sentiment_probability=message.sentiment_probability,
         delivery=message.delivery,
@@ -231,6 +243,9 @@ def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     of_structure = words_of(verb, detail, names.contacts)
     if of_structure is not None:
         return of_structure
+    of_property = words_of_property(verb, detail)
+    if of_property is not None:
+        return of_property
     if verb == events.ASSIGNED.verb:
         return pgettext("assigned the ticket", "to %s") % names.users.get(detail.get("to") or 0, "?")
     key = str(detail.get("to", ""))

@@ -74,8 +74,9 @@ LANGUAGE_CHANGED = EventType("tickets.language_changed", subject="ticket", sente
 FIELDS_CHANGED = EventType("tickets.fields_changed", subject="ticket", sentence=_("changed the fields"))
 SNOOZED = EventType("tickets.snoozed", subject="ticket", sentence=_("put the ticket aside"))
 WOKEN = EventType("tickets.woken", subject="ticket", sentence=_("woke the ticket"))
+# A line for each tick would bury the conversation.
 CHECKLIST_CHANGED = EventType(
-    "tickets.checklist_changed", subject="ticket", sentence=_("changed the checklist")
+    "tickets.checklist_changed", subject="ticket", sentence=_("changed the checklist"), feed=False
 )
 TIME_LOGGED = EventType("tickets.time_logged", subject="ticket", sentence=_("logged time"))
 STATUS_SAVED = EventType("tickets.status_saved", subject="status", sentence=_("saved a status"))

@@ -193,6 +193,10 @@ def visible_tickets(viewer: Viewer) -> QuerySet[Ticket]:
     return Ticket.objects.visible_to(viewer)
 
 
+# The tags of tickets with their names, in one query.
+TAGS = Prefetch("ticket_tags", TicketTag.objects.select_related("tag").order_by("tag__name"))
+
+
 def with_row_parts(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
     """Load what a row or the REST form of a ticket shows, in constant queries."""
     return tickets.select_related(
@@ -461,7 +465,8 @@ def ticket_of(viewer: Viewer, ticket_id: int) -> Ticket:
     """Return one visible ticket with everything its page shows; raises Ticket.DoesNotExist."""
     return (
         with_row_parts(visible_tickets(viewer))
-        .select_related("account__csm", "follow_up_of", "merged_into")
+        .select_related("account__csm", "follow_up_of", "merged_into", "type")
+        .prefetch_related(TAGS)
         .get(pk=ticket_id)
     )
 

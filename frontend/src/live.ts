@@ -4,7 +4,7 @@
  * what changed, never what it is. The browser resumes with Last-Event-ID; after `reset` everything is read again.
  */
 import htmx from "htmx.org";
-import { all, first } from "./dom";
+import { all, first, isTyping } from "./dom";
 
 interface Change {
   verb: string;
@@ -86,9 +86,19 @@ function refresh(element: HTMLElement): void {
     element,
     window.setTimeout(() => {
       waiting.delete(element);
-      read(element);
+      unlessTypedIn(element.isConnected ? element : (document.getElementById(element.id) ?? element));
     }, 120),
   );
+}
+
+/** A field is not taken away while somebody types in it. */
+function unlessTypedIn(element: HTMLElement): void {
+  const field = document.activeElement;
+  if (field && element.contains(field) && isTyping(field)) {
+    field.addEventListener("blur", () => refresh(element), { once: true });
+    return;
+  }
+  read(element);
 }
 
 /** A part that is replaced keeps its place: scrollers inside and the part itself. */

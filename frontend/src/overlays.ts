@@ -9,6 +9,11 @@ function closeMenus(except: Element | null): void {
   }
 }
 
+/** A field that narrows down the entries of its menu: the arrows lead from it into them. */
+function isFilter(target: Element): boolean {
+  return target.matches("[data-menu-filter]");
+}
+
 function onMenuKey(event: KeyboardEvent): void {
   const menu = (event.target as Element).closest<HTMLDetailsElement>("details.menu[open]");
   if (!menu) return;
@@ -16,7 +21,7 @@ function onMenuKey(event: KeyboardEvent): void {
     menu.open = false;
     first("summary", menu)?.focus();
     event.stopPropagation();
-  } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !isTyping(event.target)) {
+  } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && (!isTyping(event.target) || isFilter(event.target as Element))) {
     const items = all<HTMLElement>(".menu-i", menu);
     const at = items.indexOf(document.activeElement as HTMLElement);
     const step = event.key === "ArrowDown" ? 1 : -1;
