@@ -1,14 +1,15 @@
 """The Cc of an answer as a person has edited it, checked against what the server computed."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
-from tickets.models import Inbox, Ticket
-from tickets.recipients import Recipient, Recipients, without_tag
+from tickets.models import Ticket
+from tickets.recipients import Recipient, Recipients, own_addresses, without_tag
 
 MOST_CC = 50
 
@@ -36,13 +37,7 @@ def with_cc(computed: Recipients, cc: Sequence[str] | None) -> Recipients:
             chosen.setdefault(lower, known.get(lower) or Recipient(address, is_new=True))
     if len(chosen) > MOST_CC:
         raise ValidationError({"cc": _("A copy can go to at most %d people.") % MOST_CC})
-    return Recipients(computed.to, tuple(chosen.values()))
-
-
-def own_addresses() -> set[str]:
-    """The addresses of our inboxes, in lower case."""
-    addresses = Inbox.objects.exclude(address="").values_list("address", flat=True)
-    return {address.lower() for address in addresses}
+    return replace(computed, cc=tuple(chosen.values()))
 
 
 def split_addresses(values: Iterable[str]) -> list[str]:

@@ -169,7 +169,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 function noteNewest(thread: HTMLElement): void {
   const form = first("[data-composer]");
   const seen = form && first<HTMLInputElement>("input[name=seen]", form);
-  const field = form && first<HTMLTextAreaElement>("textarea", form);
+  const field = form && first<HTMLTextAreaElement>("textarea[name=body]", form);
   const newest = thread.dataset.newest ?? "0";
   if (!form || !seen || !field || Number(newest) <= Number(seen.value)) return;
   const alert = first("[data-newer]", form);
@@ -254,12 +254,6 @@ document.addEventListener("click", (event) => {
 export function initInbox(): void {
   countOwn();
   selectOpen(); // htmx settles classes of replaced rows after the swap
-  once<HTMLInputElement>("[data-composer] input[type=file]", "Files", (input) => {
-    input.addEventListener("change", () => {
-      const state = input.form && first("[data-draft-state]", input.form);
-      if (state) state.textContent = [...(input.files ?? [])].map((file) => file.name).join(", ");
-    });
-  });
   // the bulk form keeps its ticks while rows come and go, but a finished act clears them
   once("#ticket-list", "BulkDone", (form) => {
     form.addEventListener("htmx:afterRequest", (event) => {

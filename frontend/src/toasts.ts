@@ -43,6 +43,7 @@ export function showToast(toast: Toast): void {
   if (toast.undo_url) {
     const url = toast.undo_url;
     const undo = button(text("undo"));
+    undo.dataset.hotkey = "undo";
     undo.addEventListener("click", () => {
       element.remove();
       void htmx.ajax("post", url, { source: document.body, swap: "none" });

@@ -65,8 +65,9 @@ def _put_ticket_back(ticket: Ticket, changed: dict[str, list[Any]], by: Viewer, 
     values = untouched_since(ticket, changed)
     taken_by = ticket.assignee_id
     if "status_id" in values:
-        before = Status.objects.get(pk=values["status_id"])
+        before, reopened = Status.objects.get(pk=values["status_id"]), ticket.reopen_count
         move_to(ticket, before, by=by, reason="undo", at=timezone.now(), cause=event)
+        ticket.reopen_count = reopened
     for name, value in values.items():
         if name not in _WITH_STATUS:
             setattr(ticket, name, value)
