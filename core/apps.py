@@ -10,10 +10,12 @@ REGISTRY_MODULES = (
     "subscription",
     "outbox",
     "job_runner",
+    "notifications",
     "readiness",
     "navigation",
     "palette",
     "live.subjects",
+    "search.sections",
     "search.sources",
     "checks",
 )

@@ -11,7 +11,7 @@ An app above adds a source::
         def find(self, viewer, query, limit): ...
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -57,15 +57,20 @@ class PaletteSource(Part):
 palette_sources: Registry[PaletteSource] = Registry(PaletteSource, "palette")
 
 
-def search_everything(viewer: Any, query: str, *, limit: int = 5) -> list[PaletteGroup]:
+def search_everything(
+    viewer: Any, query: str, *, limit: int = 5, without: Collection[str] = ()
+) -> list[PaletteGroup]:
     """Return the groups that hold something for ``query``: records first, then pages and actions.
+
+    ``without`` are keys of sources that are left out.
 
     Records need SHORTEST_QUERY characters (or a number); an empty query shows all pages.
     """
     query = query.replace("\x00", "").strip()[:200]
     groups = []
     if len(query) >= SHORTEST_QUERY or query.isdigit():
-        for source in sorted(palette_sources, key=lambda part: (part.order, part.key)):
+        asked = (source for source in palette_sources if source.key not in without)
+        for source in sorted(asked, key=lambda part: (part.order, part.key)):
             found = [
                 PaletteItem(item.label, item.url, item.sub, item.icon or source.icon)
                 for item in source.find(viewer, query, limit)

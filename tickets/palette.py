@@ -1,15 +1,15 @@
-"""Tickets in the command palette: by number, reference or words of the subject."""
+"""Tickets in the command palette: what the search finds, in bodies too."""
 
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.palette import PaletteItem, PaletteSource
 from people.viewer import Viewer
-from tickets.models import Ticket
+from tickets.models import Status
+from tickets.search import search_tickets
 
 
 class TicketSource(PaletteSource):
-    """Tickets, the one with the number first, then the most recently active."""
+    """Tickets, the best match first."""
 
     key = "tickets"
     label = _("Tickets")
@@ -17,27 +17,17 @@ class TicketSource(PaletteSource):
     order = 10
 
     def find(self, viewer: Viewer, query: str, limit: int) -> list[PaletteItem]:
-        """Return visible tickets whose number or reference is ``query``, or whose subject holds all its words."""
-        wanted = Q()
-        for word in query.lstrip("#").split():
-            wanted &= Q(subject__icontains=word)
-        found = Ticket.objects.visible_to(viewer).select_related("account", "status")
-        tickets = []
-        number = query.lstrip("#")
-        if number.isdecimal() and len(number) < 18:
-            tickets = list(found.filter(number=int(number)))
-        tickets += list(found.filter(reference=query.upper())[:1]) if len(query) == 10 else []
-        known = [ticket.pk for ticket in tickets]
-        tickets += list(found.filter(wanted).exclude(pk__in=known).order_by("-last_message_at")[:limit])
+        """Return the tickets that the search finds."""
+        found = search_tickets(viewer, query, limit=limit)
         return [
             PaletteItem(
-                label=f"#{ticket.number} {ticket.subject}",
-                url=f"/inbox/{ticket.pk}/",
+                label=f"#{one.row.number} {one.row.subject}",
+                url=one.url,
                 sub=" · ".join(
                     part
-                    for part in (ticket.account.name if ticket.account else "", ticket.status.name)
+                    for part in (one.row.account, str(Status.Category(one.row.status_category).label))
                     if part
                 ),
             )
-            for ticket in tickets[:limit]
+            for one in found.tickets
         ]

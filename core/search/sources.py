@@ -194,13 +194,19 @@ def _count(state: IndexState, done: int) -> None:
         return
     state.counts = {one.key: [one.total, one.missing] for one in coverage()}
     state.counted_at = timezone.now().isoformat()
-    if any(state.missing.values()) and not done:
-        state.walked = {}
+    if not done:
+        _walk_again(state)
+
+
+def _walk_again(state: IndexState) -> None:
+    """Start at the first row of each kind of which the count has found something missing."""
+    state.walked = {kind: after for kind, after in state.walked.items() if not state.missing.get(kind)}
 
 
 def count_again() -> IndexState:
-    """Count what is missing now, and remember it."""
+    """Count what is missing now, for the next walk to find."""
     state = index_state()
     _count(state, done=1)
+    _walk_again(state)
     Setting.objects.update_or_create(key=STATE, defaults={"value": asdict(state)})
     return state

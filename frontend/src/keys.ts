@@ -32,8 +32,9 @@ function press(action: string): boolean {
     return true;
   }
   switch (action) {
-    case "palette":
     case "search":
+      return focusSearch() || openPalette();
+    case "palette":
       return openPalette();
     case "help":
       return openDialog("keys-dialog");
@@ -55,6 +56,14 @@ function press(action: string): boolean {
   const menu = control.closest("details");
   if (menu?.open) menu.querySelector<HTMLElement>(".menu-i")?.focus();
   return true;
+}
+
+/** The search field of the page itself, where it has one. */
+function focusSearch(): boolean {
+  const field = all<HTMLInputElement>("[data-search-field]").find(isVisible);
+  field?.focus();
+  field?.select();
+  return Boolean(field);
 }
 
 function send(): boolean {

@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from tickets.api import macros, satisfaction, structure, views
+from tickets.api import macros, satisfaction, search, structure, views
 
 urlpatterns: list[URLPattern] = [
+    path("search/", search.TicketSearch.as_view(), name="api-search"),
     path("tickets/", views.TicketList.as_view(), name="api-tickets"),
     path("tickets/<int:pk>/", views.TicketDetail.as_view(), name="api-ticket"),
     path("tickets/<int:pk>/messages/", views.TicketMessages.as_view(), name="api-ticket-messages"),
