@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from core.models import Setting
 from core.sealing import seal_events
+from core.search.sources import index_missing
 from core.services.fast_forward import fast_forward
 from core.services.record_history import record_history
 from cs_ops.demo.companies import SYSTEM, Customers, build_customers
@@ -52,6 +53,9 @@ def build_world(
         report("past outreach")
         add_outreach(seed, customers, playbook, now)
     fast_forward()
+    report("search index")
+    while index_missing():
+        pass
     report("sealing the event log")
     while seal_events(limit_blocks=50):
         pass

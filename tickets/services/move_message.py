@@ -9,6 +9,7 @@ from people.viewer import Viewer
 from tickets.events import MESSAGE_MOVED_AWAY, MESSAGE_MOVED_HERE, SPLIT
 from tickets.message_text import one_line, preview, storable
 from tickets.models import MailLedger, Message, MessageAlias, Status, Ticket, TicketLink
+from tickets.search_index import index_message
 from tickets.services.apply_sla import set_deadlines
 from tickets.services.merge_tickets import private_team_of
 from tickets.services.receive_message import start_ticket
@@ -106,6 +107,7 @@ def _carry(
     if message.external_id:
         MessageAlias.objects.filter(message_id=message.external_id, ticket=source).update(ticket=target)
     MailLedger.objects.filter(message=message).update(ticket=target)
+    index_message(message.pk)
     if message.kind == Message.Kind.INBOUND and target.status_category in Status.ACTIVE:
         target.unread = True
     event = MESSAGE_MOVED_AWAY.record(
