@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "tickets",
     "health",
     "success",
+    "insights",
     "cs_ops",
 ]
 
@@ -230,6 +231,9 @@ WHITENOISE_USE_FINDERS = DEBUG
 
 # --- Mail out -------------------------------------------------------------------------------------------------------
 # The default writes each mail to a file under var/outbox: a demo never mails a stranger.
+# Hosts of one's own network that webhooks may call, "host" or "host:port"; every other must have a public address.
+GUARDED_HTTP_ALLOW = env.list("GUARDED_HTTP_ALLOW", default=[])
+
 EMAIL_URL = env.str("EMAIL_URL", default=f"filemail:///{VAR_DIR / 'outbox'}")
 vars().update(env.email_url_config(EMAIL_URL))
 if EMAIL_URL.startswith("filemail:"):

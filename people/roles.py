@@ -20,7 +20,7 @@ class Role(models.TextChoices):
 
 
 _LOOK = {"tickets.view", "customers.view", "health.view", "success.view", "people.view"}
-_WORK_TICKETS = {"tickets.create", "tickets.reply", "tickets.note", "tickets.edit", "tickets.assign"}
+_WORK_TICKETS = {"tickets.create", "tickets.reply", "tickets.note", "tickets.edit", "tickets.assign", "tickets.escalate"}
 _WORK_CUSTOMERS = {"customers.edit", "success.act"}
 _LEAD = {
     "success.manage",
@@ -29,20 +29,21 @@ _LEAD = {
     "operations.view",
     "operations.retry",
     "ml.view",
+    "insights.view",
     "tickets.all_teams",
 }
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.AGENT: frozenset(_LOOK | _WORK_TICKETS),
+    Role.AGENT: frozenset(_LOOK | _WORK_TICKETS | {"insights.view"}),
     Role.CSM: frozenset(_LOOK | _WORK_CUSTOMERS | {"tickets.note", "tickets.create", "tickets.reply"}),
     Role.LEAD: frozenset(_LOOK | _WORK_TICKETS | _WORK_CUSTOMERS | _LEAD),
-    Role.ANALYST: frozenset(_LOOK | {"ml.view", "tickets.all_teams"}),
+    Role.ANALYST: frozenset(_LOOK | {"ml.view", "insights.view", "tickets.all_teams"}),
     Role.ADMIN: frozenset(
         _LOOK
         | _WORK_TICKETS
         | _WORK_CUSTOMERS
         | _LEAD
-        | {"settings.manage", "ml.manage", "operations.manage"}
+        | {"settings.manage", "ml.manage", "operations.manage", "customers.erase"}
     ),
     Role.INTEGRATION: frozenset(),
 }
@@ -56,8 +57,10 @@ SCOPES: dict[str, frozenset[str]] = {
     ),
     "accounts:read": frozenset({"customers.view", "health.view"}),
     "accounts:write": frozenset({"customers.view", "customers.edit"}),
+    "accounts:erase": frozenset({"customers.view", "customers.erase"}),
     "usage:write": frozenset({"usage.write"}),
     "health:read": frozenset({"customers.view", "health.view"}),
+    "insights:read": frozenset({"insights.view", "tickets.view", "tickets.all_teams"}),
 }
 
 SCOPE_LABELS = {
@@ -65,8 +68,10 @@ SCOPE_LABELS = {
     "tickets:write": _("Create and change tickets and messages"),
     "accounts:read": _("Read customers and their health"),
     "accounts:write": _("Create and change customers"),
+    "accounts:erase": _("Export and erase the data of people"),
     "usage:write": _("Send product usage"),
     "health:read": _("Read health and churn scores"),
+    "insights:read": _("Read figures and the tickets behind them"),
 }
 
 PERMISSION_LABELS = {
@@ -77,15 +82,18 @@ PERMISSION_LABELS = {
     "tickets.note": _("Write private notes"),
     "tickets.edit": _("Change status, priority, category and tags"),
     "tickets.assign": _("Assign tickets"),
+    "tickets.escalate": _("Escalate tickets and take that back"),
     "tickets.share_macros": _("Keep macros for teams and everyone"),
     "tickets.share_views": _("Keep views for everyone"),
     "customers.view": _("See customers and contacts"),
     "customers.edit": _("Change customers and contacts"),
+    "customers.erase": _("Export and erase everything about a person"),
     "health.view": _("See health and churn scores"),
     "success.view": _("See tasks, playbooks and outreach"),
     "success.act": _("Work on tasks and outreach"),
     "success.manage": _("Write and start playbooks"),
     "people.view": _("See colleagues"),
+    "insights.view": _("See figures; of all teams with every ticket in sight, else one's own and one's teams'"),
     "ml.view": _("See models and their quality"),
     "ml.manage": _("Promote and roll back models"),
     "operations.view": _("See jobs, outbox, mail ledger and event log"),

@@ -13,8 +13,10 @@ from tickets.services.assign_waiting_tickets import assign_waiting_tickets
 from tickets.services.close_resolved_tickets import close_resolved_tickets
 from tickets.services.copy_value_at_risk import copy_value_at_risk
 from tickets.services.count_views import count_due_tickets
+from tickets.services.escalate_by_rules import escalate_by_time
 from tickets.services.mark_sla_breaches import mark_sla_breaches
 from tickets.services.snooze_ticket import wake_due_tickets
+from tickets.services.take_sla_steps import take_sla_steps
 
 BUDGET = timedelta(seconds=45)
 
@@ -36,6 +38,18 @@ def process_waiting_mail_task() -> None:
 def mark_sla_breaches_task() -> None:
     """Note broken promises."""
     mark_sla_breaches()
+
+
+@shared_task(name="tickets.take_sla_steps")
+def take_sla_steps_task() -> None:
+    """Warn of deadlines and take the other steps of SLA policies."""
+    take_sla_steps()
+
+
+@shared_task(name="tickets.check_escalations")
+def check_escalations_task() -> None:
+    """Escalate tickets by the rules that ask about the time."""
+    escalate_by_time()
 
 
 @shared_task(name="tickets.assign_waiting_tickets")

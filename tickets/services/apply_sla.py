@@ -6,6 +6,7 @@ again by ``tickets.subscribers.sla_policy`` when something that conditions ask a
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
@@ -36,10 +37,10 @@ def apply_sla(*, ticket: Ticket, by: Viewer) -> Ticket:
     """
     by.require("tickets.edit")
     locked = lock_ticket(ticket.pk, by)
-    before = (locked.sla_policy_id, locked.sla_policy_version, columns_of(locked))
+    before = _state(locked)
     locked.sla_policy = choose_policy(locked)
     set_deadlines(locked)
-    if before == (locked.sla_policy_id, locked.sla_policy_version, columns_of(locked)):
+    if before == _state(locked):
         return locked
     save_ticket(locked)
     if before[0] != locked.sla_policy_id:
@@ -88,6 +89,15 @@ def columns_of(ticket: Ticket) -> Deadlines:
         next_due=ticket.next_due_at,
         step_at=ticket.sla_step_at,
     )
+
+
+def without_step(deadlines: Deadlines) -> Deadlines:
+    """Return the deadlines alone: the moment of the next step also moves when a step is taken."""
+    return replace(deadlines, step_at=None)
+
+
+def _state(ticket: Ticket) -> tuple[int | None, int, Deadlines]:
+    return ticket.sla_policy_id, ticket.sla_policy_version, without_step(columns_of(ticket))
 
 
 def note_customer_waits(ticket: Ticket, since: datetime) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from core.job_runner import start_job
@@ -17,7 +18,7 @@ from core.models import Calendar, Job
 from people.viewer import Viewer
 from tickets.condition_fields import ConditionFields
 from tickets.models import SLAPolicy, SLATarget, Ticket
-from tickets.services.apply_sla import apply_sla, columns_of
+from tickets.services.apply_sla import apply_sla, columns_of, without_step
 from tickets.services.save_sla_policy import TargetSpec, proposed_policy
 from tickets.sla_terms import Deadlines, active_policies, choose, deadlines_of, status_changes_of
 
@@ -53,7 +54,7 @@ class PreviewCount:
         self.looked += looked
         for move in moves:
             before, after = move.before.next_due, move.after.next_due
-            if before == after and move.before == move.after:
+            if without_step(move.before) == without_step(move.after):
                 continue
             self.moved += 1
             self.earlier += after is not None and (before is None or after < before)
@@ -142,13 +143,16 @@ def policies_with(params: Mapping[str, Any]) -> list[SLAPolicy]:
 
 
 def next_slice(after: int, limit: int = BATCH) -> list[Ticket]:
-    """Return the living tickets after an id with what conditions and deadlines read, in constant queries."""
+    """Return the living tickets after an id with what conditions and deadlines read."""
+    return judged(Ticket.objects.active().filter(pk__gt=after).order_by("pk")[:limit])
+
+
+def judged(tickets: QuerySet[Ticket]) -> list[Ticket]:
+    """Load tickets with what conditions and deadlines read beside them, in constant queries."""
     return list(
-        Ticket.objects.active()
-        .filter(pk__gt=after)
-        .select_related("status", "account", "contact", "sla_policy")
-        .prefetch_related("ticket_tags__tag", "field_values")
-        .order_by("pk")[:limit]
+        tickets.select_related("status", "account", "contact", "sla_policy").prefetch_related(
+            "ticket_tags__tag", "field_values"
+        )
     )
 
 
@@ -164,7 +168,7 @@ def moves_of(tickets: Sequence[Ticket], policies: Sequence[SLAPolicy]) -> list[M
             (None, 0) if policy is None else (policy.pk, policy.version)
         )
         before = columns_of(ticket)
-        if not same_policy or before != after:
+        if not same_policy or without_step(before) != without_step(after):
             found.append(Move(ticket, policy, before, after))
     return found
 
