@@ -173,3 +173,9 @@ JOB_ENDED = EventType("core.job_ended", subject="job", sentence=_("ended a job")
 JOB_CANCELLED = EventType("core.job_cancelled", subject="job", sentence=_("cancelled a job"), feed=False)
 JOB_RETRIED = EventType("core.job_retried", subject="job", sentence=_("retried a job"), feed=False)
 NOTIFIED = EventType("core.notified", subject="user", sentence=_("was notified"), feed=False)
+NOTIFICATION_PREFERENCE_SAVED = EventType(
+    "core.notification_preference_saved",
+    subject="user",
+    sentence=_("changed how to be told"),
+    feed=False,
+)

@@ -10,13 +10,14 @@ An app adds a kind in ``<app>/notification_kinds.py``::
 and tells a person with ``notify_user(kind="tickets.breach", …)``. The preferences page lists every kind.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.translation import gettext_lazy as _
 
-from core.models import NotificationPreference
+from core.models import Notification, NotificationPreference
 from core.registry import Label, Part, Registry
 
 # What happens within it becomes one mail.
@@ -29,6 +30,7 @@ class NotificationKind(Part):
     """Something a person can be told. ``app`` and ``mail`` are the channels of who has chosen nothing.
 
     ``always`` kinds are shown in the product whatever a person prefers. ``permission`` hides a kind from who can never be told.
+    ``verbs`` are the events that are of this kind when who tells of them names none.
     """
 
     label: ClassVar[Label] = ""
@@ -38,6 +40,11 @@ class NotificationKind(Part):
     mail: ClassVar[bool] = False
     always: ClassVar[bool] = False
     permission: ClassVar[str] = ""
+    verbs: ClassVar[frozenset[str]] = frozenset()
+
+    def still_told(self, user: Any, rows: Sequence[Notification]) -> Sequence[Notification]:
+        """Return those of ``rows`` that may still be mailed to the person: what it may no longer see is left out."""
+        return rows
 
 
 notification_kinds: Registry[NotificationKind] = Registry(NotificationKind, "notification_kinds")
@@ -46,6 +53,11 @@ notification_kinds: Registry[NotificationKind] = Registry(NotificationKind, "not
 def kinds_in_order() -> list[NotificationKind]:
     """Return every kind in the order of the preferences page."""
     return sorted(notification_kinds, key=lambda kind: (kind.order, kind.key))
+
+
+def kind_of(verb: str) -> str:
+    """Return the key of the kind that an event is of by itself, "" when it is of none."""
+    return next((kind.key for kind in notification_kinds if verb in kind.verbs), "")
 
 
 def channels_of(kind_key: str, preference: NotificationPreference | None) -> tuple[bool, bool]:

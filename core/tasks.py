@@ -10,6 +10,7 @@ from core.job_runner import run_jobs
 from core.models import Heartbeat
 from core.outbox import send_due
 from core.sealing import seal_events
+from core.services.mail_notifications import mail_due_notifications
 
 
 @shared_task(name="core.pump_events")
@@ -45,6 +46,12 @@ def index_missing_texts() -> None:
     from core.search.sources import index_missing
 
     index_missing()
+
+
+@shared_task(name="core.mail_notifications")
+def mail_notifications() -> None:
+    """Put what people are to be told by mail into mails."""
+    mail_due_notifications()
 
 
 @shared_task(name="core.canary")

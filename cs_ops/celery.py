@@ -51,6 +51,7 @@ app.conf.beat_schedule = {
     "copy-value-at-risk": _every("tickets.copy_value_at_risk", 300, queue="batch"),
     "roll-up-usage": _every("customers.roll_up_usage", 30, queue="batch"),
     "end-accounts": _every("customers.end_accounts", 3600, queue="batch"),
+    "delete-expired-exports": _every("customers.delete_expired_exports", 3600, queue="batch"),
     "score-accounts": _every("health.score_due_accounts", 20, queue="batch"),
     "run-playbooks": _every("success.run_due_steps", 30, queue="batch"),
     "forget-old-logins": _every("people.forget_old_logins", 3600, queue="batch"),

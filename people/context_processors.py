@@ -15,6 +15,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         return {"viewer": getattr(request, "viewer", None)}
     return {
         "viewer": request.viewer,  # type: ignore[attr-defined]
-        "unread_notifications": lambda: Notification.objects.filter(user_id=user.pk, read_at=None).count(),
+        "unread_notifications": lambda: Notification.objects.filter(
+            user_id=user.pk, in_app=True, read_at=None
+        ).count(),
         "live_place": last_seq,
     }

@@ -75,3 +75,14 @@ class CalendarsNav(PeopleNav):
     icon = "calendar"
     url_name = "settings-calendars"
     order = 14
+
+
+class NotificationPreferencesNav(NavItem):
+    """How one wants to be told."""
+
+    key = "notification-preferences"
+    label = _("What I am told")
+    icon = "bell-cog"
+    url_name = "notification-preferences"
+    place = "user"
+    order = 10

@@ -1,7 +1,7 @@
 """Mentions of colleagues in notes: ``@Priya Raman``, or ``@[Priya Raman](user:7)`` where a name alone is not enough."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
@@ -37,6 +37,15 @@ def people_who_see(ticket: Ticket) -> QuerySet[User]:
         return people
     members = Q(memberships__team_id=ticket.team_id)
     return people.filter(Q(role__in=_SEEING_ALL) | Q(pk=ticket.assignee_id) | members).distinct()
+
+
+def sees(user: User, team_ids: Collection[int], ticket: Ticket) -> bool:
+    """Say the same of one person with its teams, without a query when the ticket's team is loaded."""
+    if not user.is_active or user.role not in _SEEING:
+        return False
+    if ticket.team is None or not ticket.team.is_private or user.role in _SEEING_ALL:
+        return True
+    return ticket.assignee_id == user.pk or ticket.team_id in team_ids
 
 
 def find_mentions(text: str, people: Sequence[User]) -> tuple[str, list[Mentioned]]:

@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern] = [
     path("palette/", search.palette, name="palette"),
     path("search/", search.search, name="search"),
     path("notifications/", notifications.notifications, name="notifications"),
+    path("notifications/bell/", notifications.notification_bell, name="notification-bell"),
     path("notifications/read/", notifications.notifications_read, name="notifications-read"),
     path("notifications/<int:notification_id>/", notifications.notification_open, name="notification"),
     path("settings/jobs/", jobs.jobs, name="jobs"),

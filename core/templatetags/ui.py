@@ -421,6 +421,16 @@ def bar_chart(
     }
 
 
+@register.inclusion_tag("ui/bar_chart.html")
+def pair_chart(
+    first: Sequence[float], second: Sequence[float], labels: Sequence[str], *, label: str, height: int = 176
+) -> Context:
+    """Two bars side by side per label: the first in the accent, the second grey."""
+    pairs = list(zip(first, second, strict=True))
+    plot = charts.grouped_plot(pairs, css=("c1", "c-mute"), labels=labels, height=height)
+    return {"plot": plot, "label": label}
+
+
 @register.inclusion_tag("ui/chart_data.html")
 def chart_data(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Context:
     """The table behind a chart, opened by "Data"."""
@@ -553,6 +563,7 @@ def client_strings() -> dict[str, str]:
         "signed_out": _("Your session has ended. Sign in again; drafts on this page are kept."),
         "no_connection": _("No connection. Nothing was changed; try again when you are back online."),
         "copied": _("Copied"),
+        "desktop_denied": _("This browser does not let CS Ops show them. Allow it in the settings of the site."),
         "canned_replies": _("Canned replies"),
         "colleagues": _("Colleagues"),
         "fill_in": _("Fill in by hand:"),

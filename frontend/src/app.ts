@@ -10,13 +10,14 @@ import { initInbox } from "./inbox";
 import { initKeys } from "./keys";
 import { initLists } from "./lists";
 import { initLive } from "./live";
+import { initNotifications } from "./notifications";
 import { initOverlays } from "./overlays";
 import { initPalette } from "./palette";
 import { initPresence } from "./presence";
 import { initTimes } from "./times";
 import { initToasts } from "./toasts";
 
-const inits = [initOverlays, initConditions, initKeys, initPalette, initLists, initComposer, initPresence, initCanned, initInbox, initTimes, initToasts, initLive];
+const inits = [initOverlays, initConditions, initKeys, initPalette, initLists, initComposer, initPresence, initCanned, initNotifications, initInbox, initTimes, initToasts, initLive];
 
 function initAll(): void {
   for (const init of inits) init();

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from people.pages import login, profile
+from people.pages import login, notification_preferences, profile
 from people.pages import settings_api_keys as api_keys
 from people.pages import settings_calendars as calendars
 from people.pages import settings_people as people
@@ -18,6 +18,11 @@ urlpatterns: list[URLPattern] = [
         name="set-password",
     ),
     path("profile/", profile.profile, name="profile"),
+    path(
+        "profile/notifications/",
+        notification_preferences.notification_preferences,
+        name="notification-preferences",
+    ),
     path("profile/password/", profile.change_own_password, name="change-password"),
     path("profile/sign-out-elsewhere/", profile.end_own_sessions, name="end-own-sessions"),
     path("availability/", profile.availability, name="availability"),
