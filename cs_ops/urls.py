@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("customers.api.urls")),
     path("api/v1/", include("health.api.urls")),
     path("api/v1/", include("tickets.api.urls")),
+    path("api/v1/", include("insights.api.urls")),
     path("", start, name="start"),
     path("setup/", setup, name="setup"),
     path("settings/", include("tickets.pages.settings_urls")),
@@ -28,4 +29,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("customers.pages.urls")),
     path("", include("health.pages.urls")),
     path("", include("success.pages.urls")),
+    path("", include("insights.pages.urls")),
 ]

@@ -6,7 +6,7 @@ stays 11 px at any width and no chart needs a script.
 """
 
 from core.charts.bars import Bar, Segment, diverging, segments
-from core.charts.plot import Annotation, Plot, Point, history_plot, line_plot, stacked_plot
+from core.charts.plot import Annotation, Plot, Point, grouped_plot, history_plot, line_plot, stacked_plot
 from core.charts.scales import Tick, nice_ticks, path
 from core.charts.sparks import Spark, spark
 from core.charts.waterfall import Step, Waterfall, waterfall
@@ -22,6 +22,7 @@ __all__ = [
     "Tick",
     "Waterfall",
     "diverging",
+    "grouped_plot",
     "history_plot",
     "line_plot",
     "nice_ticks",

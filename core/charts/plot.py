@@ -252,6 +252,38 @@ def stacked_plot(
     )
 
 
+def grouped_plot(
+    pairs: Sequence[tuple[float, float]], *, css: tuple[str, str], labels: Sequence[str], height: int = 176
+) -> Plot | None:
+    """Lay out two bars side by side per label, from zero. None without pairs."""
+    if not pairs:
+        return None
+    ticks = nice_ticks(0, max(max(pair) for pair in pairs) or 1)
+    high = ticks[-1]
+    top, bottom = 8.0, float(height - 20)
+    slot = 100 / len(pairs)
+    rects = [
+        Rect(
+            round(index * slot + slot * (0.12 + 0.39 * place), 2),
+            round(bottom - size, 1),
+            round(slot * 0.36, 2),
+            round(size, 1),
+            css[place],
+        )
+        for index, pair in enumerate(pairs)
+        for place, value in enumerate(pair)
+        if (size := scale(value, 0, high, 0, bottom - top)) > 0
+    ]
+    return Plot(
+        height=height,
+        paths=[],
+        y_ticks=[Tick(round(scale(value, 0, high, bottom, top), 1), _label(value)) for value in ticks],
+        x_ticks=_spread(labels, centred=True),
+        rects=rects,
+        base=bottom,
+    )
+
+
 def _spread(labels: Sequence[str], *, centred: bool = False, at_most: int = 6) -> list[Tick]:
     """Place at most ``at_most`` labels evenly, in percent."""
     if not labels:

@@ -1,0 +1,1 @@
+"""The figures that come with the product: one module per theme."""
