@@ -25,7 +25,7 @@ from people.viewer import Viewer
 from tickets.conditions import as_q, check_condition
 from tickets.families import family_of
 from tickets.list_views import DEFAULT_VIEW, ListView, view_of, views_of
-from tickets.models import Follower, Inbox, Message, Ticket, TicketTag, ViewCount
+from tickets.models import FieldValue, Follower, Inbox, Message, Ticket, TicketTag, ViewCount
 from tickets.services.assign_ticket import WORKING_ROLES, open_tickets_of
 from tickets.ticket_facts import SlaFacts, sla_of
 
@@ -193,8 +193,22 @@ def visible_tickets(viewer: Viewer) -> QuerySet[Ticket]:
     return Ticket.objects.visible_to(viewer)
 
 
-# The tags of tickets with their names, in one query.
+# The tags of tickets with their names, and what their custom fields hold, in one query each.
 TAGS = Prefetch("ticket_tags", TicketTag.objects.select_related("tag").order_by("tag__name"))
+FIELD_VALUES = Prefetch("field_values", FieldValue.objects.select_related("field"))
+
+
+def with_properties(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
+    """Load type, tags and custom fields, in two queries more."""
+    return tickets.select_related("type").prefetch_related(TAGS, FIELD_VALUES)
+
+
+def without_properties(ticket: Ticket) -> None:
+    """Note that a ticket that was made just now has neither tags nor custom fields, so that nobody asks the database."""
+    ticket._prefetched_objects_cache = {  # type: ignore[attr-defined]
+        "ticket_tags": TicketTag.objects.none(),
+        "field_values": FieldValue.objects.none(),
+    }
 
 
 def with_row_parts(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:

@@ -8,7 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from people.models import Team, User
-from tickets.models import Category, Inbox, Message, Ticket
+from tickets.custom_fields import values_of
+from tickets.models import Category, Inbox, Message, Ticket, TicketType
+from tickets.services.mark_sla_breaches import next_response_broken
 from tickets.ticket_facts import routing_of, sla_of
 
 MAX_BODY = 200_000
@@ -47,7 +49,31 @@ class TicketContactIn(serializers.Serializer[dict[str, Any]]):
     name = serializers.CharField(max_length=160, required=False, allow_blank=True, default="")
 
 
-class TicketIn(serializers.Serializer[dict[str, Any]]):
+_FIELDS_HELP = _("Custom fields by their key; an empty value clears one.")
+
+
+class TicketPropertiesIn(serializers.Serializer[dict[str, Any]]):
+    """What a ticket is said to be, beside its status, priority and routing."""
+
+    type = ByIdOrName(TicketType, "name", required=False, allow_null=True)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        required=False,
+        max_length=50,
+        help_text=_("All tags of the ticket; unknown ones are made."),
+    )
+    language = serializers.CharField(
+        required=False, allow_blank=True, max_length=16, help_text=_("Code, like “de”; empty: not known.")
+    )
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.JSONField(allow_null=True), required=False, help_text=_FIELDS_HELP
+    )
+    snoozed_until = serializers.DateTimeField(
+        required=False, allow_null=True, help_text=_("Put aside until then; null takes it back.")
+    )
+
+
+class TicketIn(TicketPropertiesIn):
     """A new ticket with its first message."""
 
     subject = serializers.CharField(max_length=300)
@@ -68,7 +94,7 @@ class TicketIn(serializers.Serializer[dict[str, Any]]):
     inbox = ByIdOrName(Inbox, "name", required=False, allow_null=True, default=None)
 
 
-class TicketChangeIn(serializers.Serializer[dict[str, Any]]):
+class TicketChangeIn(TicketPropertiesIn):
     """What can be changed on a ticket. ``version``, when given, must be the present one."""
 
     status = serializers.CharField(max_length=24, required=False)
@@ -184,6 +210,8 @@ class TicketSla(serializers.Serializer[Any]):
     first_response_due_at = serializers.DateTimeField(allow_null=True)
     first_responded_at = serializers.DateTimeField(allow_null=True)
     first_response_breached = serializers.BooleanField()
+    next_response_due_at = serializers.DateTimeField(allow_null=True)
+    next_response_breached = serializers.BooleanField()
     resolution_due_at = serializers.DateTimeField(allow_null=True)
     resolved_at = serializers.DateTimeField(allow_null=True)
     resolution_breached = serializers.BooleanField()
@@ -207,6 +235,12 @@ class TicketOut(serializers.Serializer[Ticket]):
     account = TicketName(allow_null=True)
     contact = TicketPerson()
     inbox = TicketName(allow_null=True)
+    type = TicketName(allow_null=True)
+    tags = serializers.SerializerMethodField()
+    language = serializers.CharField()
+    # The serializer's own attribute of this name is made of the declared ones and is not replaced.
+    fields = serializers.SerializerMethodField(method_name="get_values")  # type: ignore[assignment]
+    snoozed_until = serializers.DateTimeField(allow_null=True)
     follow_up_of = serializers.IntegerField(source="follow_up_of_id", allow_null=True)
     merged_into = serializers.IntegerField(
         source="merged_into_id", allow_null=True, help_text=_("The ticket that goes on with this one.")
@@ -217,12 +251,23 @@ class TicketOut(serializers.Serializer[Ticket]):
         allow_null=True, help_text=_("What the customer said last: 1 (very bad) to 5 (very good).")
     )
     unread = serializers.BooleanField()
+    escalation_level = serializers.IntegerField(help_text=_("0: not escalated."))
     waiting_since = serializers.DateTimeField(allow_null=True)
     preview = serializers.CharField(source="last_message_preview")
     last_message_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     version = serializers.IntegerField()
+
+    @extend_schema_field({"type": "array", "items": {"type": "string"}})
+    def get_tags(self, ticket: Ticket) -> list[str]:
+        """The names of the tags."""
+        return [one.tag.name for one in ticket.ticket_tags.all()]
+
+    @extend_schema_field({"type": "object", "additionalProperties": {}})
+    def get_values(self, ticket: Ticket) -> dict[str, Any]:
+        """What the custom fields hold, by key; those without a value are left out."""
+        return values_of(ticket)
 
     @extend_schema_field(TicketSentiment(allow_null=True))
     def get_sentiment(self, ticket: Ticket) -> dict[str, Any] | None:
@@ -246,6 +291,8 @@ class TicketOut(serializers.Serializer[Ticket]):
                     "first_response_due_at": ticket.first_response_due_at,
                     "first_responded_at": ticket.first_responded_at,
                     "first_response_breached": ticket.first_response_breached_at is not None,
+                    "next_response_due_at": ticket.next_response_due_at,
+                    "next_response_breached": next_response_broken(ticket),
                     "resolution_due_at": ticket.resolution_due_at,
                     "resolved_at": ticket.resolved_at,
                     "resolution_breached": ticket.resolution_breached_at is not None,

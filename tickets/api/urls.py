@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tickets.api import macros, satisfaction, search, structure, views
+from tickets.api import macros, properties, satisfaction, search, sla, structure, views
 
 urlpatterns: list[URLPattern] = [
     path("search/", search.TicketSearch.as_view(), name="api-search"),
@@ -15,6 +15,9 @@ urlpatterns: list[URLPattern] = [
         name="api-ticket-message",
     ),
     path("tickets/<int:pk>/corrections/", views.TicketCorrections.as_view(), name="api-ticket-corrections"),
+    path("tickets/<int:pk>/sla/", sla.TicketSlaReason.as_view(), name="api-ticket-sla"),
+    path("tickets/<int:pk>/escalations/", sla.TicketEscalations.as_view(), name="api-ticket-escalations"),
+    path("escalations/", sla.EscalationList.as_view(), name="api-escalations"),
     path("satisfaction/", satisfaction.SatisfactionList.as_view(), name="api-satisfaction"),
     path(
         "tickets/<int:pk>/satisfaction/",
@@ -31,9 +34,7 @@ urlpatterns: list[URLPattern] = [
         name="api-ticket-follower",
     ),
     path("tickets/<int:pk>/copies/", structure.TicketCopies.as_view(), name="api-ticket-copies"),
-    path(
-        "tickets/<int:pk>/copies/<int:contact_pk>/", structure.TicketCopy.as_view(), name="api-ticket-copy"
-    ),
+    path("tickets/<int:pk>/copies/<int:contact_pk>/", structure.TicketCopy.as_view(), name="api-ticket-copy"),
     path("tickets/<int:pk>/recipients/", structure.TicketRecipients.as_view(), name="api-ticket-recipients"),
     path("tickets/<int:pk>/links/", structure.TicketLinks.as_view(), name="api-ticket-links"),
     path(
@@ -49,5 +50,20 @@ urlpatterns: list[URLPattern] = [
         "tickets/<int:pk>/messages/<int:message_pk>/move/",
         structure.TicketMessageMove.as_view(),
         name="api-ticket-message-move",
+    ),
+    path("ticket-statuses/", properties.TicketStatuses.as_view(), name="api-ticket-statuses"),
+    path("ticket-types/", properties.TicketTypes.as_view(), name="api-ticket-types"),
+    path("ticket-fields/", properties.TicketFields.as_view(), name="api-ticket-fields"),
+    path("tags/", properties.Tags.as_view(), name="api-tags"),
+    path("tickets/<int:pk>/snooze/", properties.TicketSnooze.as_view(), name="api-ticket-snooze"),
+    path("tickets/<int:pk>/checklist/", properties.TicketChecklist.as_view(), name="api-ticket-checklist"),
+    path(
+        "tickets/<int:pk>/checklist/<int:step_pk>/", properties.TicketStep.as_view(), name="api-ticket-step"
+    ),
+    path("tickets/<int:pk>/time/", properties.TicketTime.as_view(), name="api-ticket-time"),
+    path(
+        "tickets/<int:pk>/time/<int:entry_pk>/",
+        properties.TicketTimeEntry.as_view(),
+        name="api-ticket-time-entry",
     ),
 ]

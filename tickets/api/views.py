@@ -1,5 +1,6 @@
 """REST of tickets: a view parses, calls one service or selector, answers."""
 
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -18,15 +19,24 @@ from people.api.permissions import viewer_of
 from people.viewer import Viewer
 from tickets.api import serializers
 from tickets.models import Message, Ticket
-from tickets.selectors import filter_tickets, messages_of, ticket_of, visible_tickets, with_row_parts
+from tickets.selectors import (
+    filter_tickets,
+    messages_of,
+    ticket_of,
+    visible_tickets,
+    with_properties,
+    with_row_parts,
+    without_properties,
+)
 from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
 from tickets.services.change_status import change_status
 from tickets.services.correct_routing import confirm_routing, correct_routing
 from tickets.services.create_ticket import create_ticket
-from tickets.services.receive_message import IncomingMessage, receive_message
+from tickets.services.receive_message import IncomingMessage, Received, receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
+from tickets.services.set_properties import PROPERTIES, set_properties
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -69,7 +79,8 @@ class TicketList(APIView):
         wanted = {name: value for name, value in request.query_params.dict().items() if name not in _PAGING}
         tickets = filter_tickets(visible_tickets(viewer_of(request)), wanted)
         pages = KeysetPagination()
-        rows = pages.paginate_queryset(with_row_parts(tickets), request, view=self)
+        tickets = with_properties(with_row_parts(tickets))
+        rows = pages.paginate_queryset(tickets, request, view=self)
         return pages.get_paginated_response(serializers.TicketOut(rows, many=True).data)  # type: ignore[arg-type]
 
     @extend_schema(
@@ -81,21 +92,18 @@ class TicketList(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Open a ticket. 200 instead of 201 when the channel has sent this ``external_id`` before."""
-        wanted = _read(serializers.TicketIn, request)
+        wanted = read_body(serializers.TicketIn, request)
         viewer = viewer_of(request)
-        received = create_ticket(
-            subject=wanted["subject"],
-            body=wanted["body"],
-            contact_email=wanted["contact"]["email"],
-            contact_name=wanted["contact"]["name"],
-            channel=wanted["channel"],
-            external_id=wanted["external_id"],
-            inbox=wanted["inbox"],
-            by=viewer,
-        )
-        if received.outcome == "duplicate":
-            return _ticket_answer(viewer, received.ticket.pk)
+        properties = {name: wanted[name] for name in PROPERTIES if name in wanted}
+        with transaction.atomic() if properties else nullcontext():
+            received = _create(wanted, viewer)
+            if received.outcome == "duplicate":
+                return _ticket_answer(viewer, received.ticket.pk)
+            if properties:
+                set_properties(ticket=received.ticket, wanted=properties, by=viewer)
+                return _ticket_answer(viewer, received.ticket.pk, status.HTTP_201_CREATED)
         # What has just been written need not be read again.
+        without_properties(received.ticket)
         data = serializers.TicketDetailOut(received.ticket).data
         return Response(data, status=status.HTTP_201_CREATED)
 
@@ -116,8 +124,8 @@ class TicketDetail(APIView):
         responses={200: serializers.TicketDetailOut, 404: NOT_FOUND},
     )
     def patch(self, request: Request, pk: int) -> Response:
-        """Change status, priority, assignee, team or category; all of it or nothing."""
-        wanted = _read(serializers.TicketChangeIn, request)
+        """Change status, priority, routing, assignee or properties; all of it or nothing."""
+        wanted = read_body(serializers.TicketChangeIn, request)
         viewer = viewer_of(request)
         with transaction.atomic():
             _change(ticket_of(viewer, pk), wanted, viewer)
@@ -154,7 +162,7 @@ class TicketMessages(APIView):
 
         An inbound message to a closed ticket opens a follow-up; 200 when its ``external_id`` is known.
         """
-        wanted = _read(serializers.TicketMessageIn, request)
+        wanted = read_body(serializers.TicketMessageIn, request)
         viewer = viewer_of(request)
         ticket = visible_tickets(viewer).select_related("contact").get(pk=pk)
         message, new = _add_message(ticket, wanted, viewer)
@@ -193,7 +201,7 @@ class TicketCorrections(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Correct category or team, or confirm the routing with an empty body; the models learn from it."""
-        wanted = _read(serializers.TicketCorrectionIn, request)
+        wanted = read_body(serializers.TicketCorrectionIn, request)
         viewer = viewer_of(request)
         ticket = ticket_of(viewer, pk)
         if wanted:
@@ -205,7 +213,20 @@ class TicketCorrections(APIView):
         return _ticket_answer(viewer, pk)
 
 
-def _read(serializer: type[Any], request: Request) -> dict[str, Any]:
+def _create(wanted: dict[str, Any], viewer: Viewer) -> Received:
+    return create_ticket(
+        subject=wanted["subject"],
+        body=wanted["body"],
+        contact_email=wanted["contact"]["email"],
+        contact_name=wanted["contact"]["name"],
+        channel=wanted["channel"],
+        external_id=wanted["external_id"],
+        inbox=wanted["inbox"],
+        by=viewer,
+    )
+
+
+def read_body(serializer: type[Any], request: Request) -> dict[str, Any]:
     """Return the validated body; raises ValidationError naming unknown and refused fields."""
     wanted = serializer(data=request.data)
     wanted.is_valid(raise_exception=True)
@@ -230,6 +251,8 @@ def _change(ticket: Ticket, wanted: dict[str, Any], viewer: Viewer) -> None:
         change_priority(ticket=ticket, priority=wanted["priority"], by=viewer)
     if "assignee" in wanted:
         assign_ticket(ticket=ticket, assignee=wanted["assignee"], by=viewer)
+    # before the status: what is required to resolve may come with it
+    set_properties(ticket=ticket, wanted=wanted, by=viewer)
     if "status" in wanted:
         change_status(ticket=ticket, status=wanted["status"], by=viewer)
 
