@@ -16,6 +16,7 @@ from core.services.fast_forward import fast_forward
 from core.services.record_history import record_history
 from cs_ops.demo.companies import SYSTEM, Customers, build_customers
 from cs_ops.demo.outreach import add_outreach
+from cs_ops.demo.satisfaction import add_satisfaction
 from cs_ops.demo.staff import build_desk
 from cs_ops.demo.tickets import TicketWorld
 from cs_ops.demo.usage import build_usage
@@ -44,6 +45,8 @@ def build_world(
             events = events + TicketWorld(seed, desk, customers, now, keep_pending=with_models).build(tickets)
         report(f"{len(events)} events")
         record_history(events=events)
+        report("episodes of tickets and what customers said")
+        add_satisfaction(seed, customers, now)
         playbook = add_default_playbook(by=SYSTEM)
         fast_forward()
     if with_models:
