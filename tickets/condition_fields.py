@@ -15,13 +15,15 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from customers.models import Account
+from customers.models import Account, Contact
 from people.models import Team, User
 from tickets.models import (
     Category,
     CustomField,
     FieldValue,
+    Follower,
     Inbox,
+    Mention,
     Status,
     Tag,
     Ticket,
@@ -195,6 +197,28 @@ class ChoiceField(ConditionField):
         names = self.names(value)
         listed = _(" or ").join(str(names.get(one, one)) for one in value)
         return f"{self.label} {self.operators[operator]} {listed}"
+
+
+class PeopleField(ChoiceField):
+    """People who stand in rows about a ticket: those who follow it, those named in its notes."""
+
+    def __init__(self, key: str, label: Label, model: Any, to_ticket: str) -> None:
+        super().__init__(key, label, "user_id", _people)
+        self._model = model
+        self._to_ticket = to_ticket
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause as EXISTS, so that no row comes twice."""
+        wanted, _with_empty = self._wanted(value, asked)
+        rows = self._model._default_manager.filter(user_id__in=wanted)
+        found = Q(Exists(rows.filter(**{self._to_ticket: OuterRef("pk")})))
+        return found if operator == "in" else ~found
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge by the rows; one query."""
+        wanted, _with_empty = self._wanted(value, asked)
+        rows = self._model._default_manager.filter(user_id__in=wanted, **{self._to_ticket: ticket.pk})
+        return (ticket.pk is not None and rows.exists()) is (operator == "in")
 
 
 class TagField(ConditionField):
@@ -690,6 +714,8 @@ _BUILT_IN: tuple[ConditionField, ...] = (
     ChoiceField("category", gettext_lazy("category"), "category_id", _rows(Category), nullable=True),
     ChoiceField("team", gettext_lazy("team"), "team_id", _rows(Team), nullable=True),
     ChoiceField("assignee", gettext_lazy("assignee"), "assignee_id", _people, nullable=True),
+    PeopleField("follower", gettext_lazy("follower"), Follower, "ticket"),
+    PeopleField("mentioned", gettext_lazy("mentioned in a note"), Mention, "message__ticket"),
     ChoiceField("language", gettext_lazy("language"), "language", _languages, empty="", nullable=True),
     ChoiceField(
         "sentiment", gettext_lazy("mood"), "sentiment_label", _choices(_SENTIMENTS), empty="", nullable=True
@@ -712,6 +738,7 @@ _BUILT_IN: tuple[ConditionField, ...] = (
     ),
     ChoiceField("csm", gettext_lazy("customer's CSM"), "account__csm_id", _people, nullable=True),
     TextField("subject", gettext_lazy("subject"), "subject"),
+    ChoiceField("contact_id", gettext_lazy("contact"), "contact_id", _rows(Contact)),
     TextField("contact", gettext_lazy("contact's name"), "contact__name"),
     NumberField("value_at_risk", gettext_lazy("value at risk"), "value_at_risk"),
     NumberField("arr", gettext_lazy("customer's ARR"), "account__arr"),
@@ -724,6 +751,7 @@ _BUILT_IN: tuple[ConditionField, ...] = (
     MomentField("last_message_at", gettext_lazy("last message"), "last_message_at"),
     MomentField("waiting_since", gettext_lazy("customer waiting since"), "waiting_since"),
     MomentField("next_due_at", gettext_lazy("next deadline"), "next_due_at"),
+    MomentField("updated_at", gettext_lazy("last change"), "updated_at"),
     MomentField("resolved_at", gettext_lazy("resolved"), "resolved_at"),
     MomentField("snoozed_until", gettext_lazy("snoozed until"), "snoozed_until"),
     BoolField("unread", gettext_lazy("unread"), Q(unread=True), lambda ticket: ticket.unread),

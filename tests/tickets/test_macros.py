@@ -16,7 +16,7 @@ from core.models import Event, Outbound
 from people.models import Team, User
 from people.viewer import Viewer
 from tickets.macro_variables import VARIABLES, render, unknown_variables
-from tickets.models import Macro, Message, Ticket
+from tickets.models import Draft, Macro, Message, Ticket
 from tickets.services.apply_macro import apply_macro, preview_macro
 from tickets.services.receive_message import Received
 from tickets.services.save_macro import delete_macro, save_macro
@@ -371,3 +371,10 @@ def test_rest_keeps_previews_and_applies(ticket: Ticket, api: Callable[..., APIC
     assert reader.delete(f"/api/v1/macros/{pk}/").status_code == 403
     assert rest.delete(f"/api/v1/macros/{pk}/").status_code == 204
     assert rest.get(f"/api/v1/macros/{pk}/").status_code == 404
+
+
+def test_without_a_composer_the_reply_waits_as_a_draft(ticket: Ticket, viewer: Viewer) -> None:
+    row = macro(viewer, reply="Hi {{contact.first_name}}")
+    for expected in ("Hi Mette", "Hi Mette\n\nHi Mette"):
+        apply_macro(ticket=ticket, macro=row, by=viewer)
+        assert Draft.objects.get(ticket=ticket, user_id=viewer.user_id).body == expected

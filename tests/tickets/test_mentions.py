@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from core.models import Event
 from people.models import Team, User
 from people.viewer import Viewer
 from tests.conftest import make_user
+from tickets.conditions import as_q, check_condition, holds
 from tickets.mentions import find_mentions, people_who_see, with_chips
 from tickets.models import Mention, Message, Ticket
 from tickets.services.add_note import add_note
@@ -104,3 +106,15 @@ def test_the_note_shows_a_chip(
     page = login(agent).get(f"/inbox/{ticket.pk}/thread/").content.decode()
     assert '<span class="at">@Lena Vogt</span>' in page
     assert "<b>look</b>" not in page
+
+
+def test_conditions_find_tickets_where_somebody_is_named(
+    ticket: Ticket, viewer: Viewer, lead_user: User, agent: User, write: Write
+) -> None:
+    other = write("something else").ticket
+    add_note(ticket=ticket, body="@Lena Vogt look", by=viewer)
+    named = check_condition({"field": "mentioned", "is": "in", "value": ["me"]})
+    for me, found in ((lead_user.pk, [ticket]), (agent.pk, [])):
+        now = timezone.now()
+        assert list(Ticket.objects.filter(as_q(named, me=me, now=now))) == found
+        assert [one for one in (ticket, other) if holds(named, one, me=me, now=now)] == found

@@ -81,6 +81,8 @@ def macro_apply(request: StaffRequest, ticket_id: int, macro_id: int) -> HttpRes
             by=request.viewer,
             token=request.POST.get("token", "")[:64],
             seen_message_id=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else None,
+            # The page puts it where the person's cursor is.
+            keep_draft=False,
         )
     except NewerMessage as newer:
         return refused(ValidationError(str(newer)))

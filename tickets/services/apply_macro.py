@@ -12,12 +12,14 @@ from django.utils.translation import gettext as _
 
 from people.viewer import Viewer
 from tickets.conditions import holds, in_words
+from tickets.drafts import own_draft, writing_on
 from tickets.events import MACRO_APPLIED
 from tickets.macro_variables import Rendered, render, values_for
-from tickets.models import Macro, Message, Ticket
+from tickets.models import Draft, Macro, Message, Ticket
 from tickets.registry import macro_actions
 from tickets.services.add_note import add_note
 from tickets.services.reply_to_ticket import reply_to_ticket
+from tickets.services.save_draft import save_draft
 from tickets.ticket_rows import lock_ticket
 
 
@@ -73,10 +75,12 @@ def apply_macro(
     by: Viewer,
     token: str = "",
     seen_message_id: int | None = None,
+    keep_draft: bool = True,
 ) -> MacroResult:
     """Do everything the macro says, in one transaction: the note, the reply, then its actions in their order.
 
-    The reply goes out only when the macro sends; else it comes back as ``draft`` and nothing is written. ``token`` names the
+    The reply goes out only when the macro sends; else it comes back as ``draft`` and, with ``keep_draft``, is added to the
+    person's draft on the ticket. ``token`` names the
     form, so that note and reply are written once; ``seen_message_id`` is as in ``reply_to_ticket``. Raises ValidationError when
     the macro is not for this ticket, when a reply that would be sent has variables without a value, or when an action is
     refused; PermissionDenied; NewerMessage.
@@ -100,6 +104,9 @@ def apply_macro(
             seen_message_id=seen_message_id,
             token=f"{token}:reply" if token else "",
         )
+    draft = "" if macro.sends else reply.text
+    if draft and keep_draft and by.user_id is not None and by.can("tickets.reply"):
+        _add_to_draft(locked, draft, by)
     acts = _act(locked, macro, by)
     Macro.objects.filter(pk=macro.pk).update(use_count=F("use_count") + 1, last_used_at=timezone.now())
     MACRO_APPLIED.record(
@@ -115,7 +122,7 @@ def apply_macro(
         acts=tuple(acts),
         note=noted,
         answer=answer,
-        draft="" if macro.sends else reply.text,
+        draft=draft,
         unfilled=reply.unfilled,
     )
 
@@ -145,6 +152,14 @@ def _act(ticket: Ticket, macro: Macro, by: Viewer) -> list[str]:
             raise ValidationError({"macro": sentence % (acts[-1] if acts else macro.name)}) from None
         acts.append(words_of(one))
     return acts
+
+
+def _add_to_draft(ticket: Ticket, text: str, by: Viewer) -> None:
+    """Put the text below what the person has begun to write."""
+    begun = own_draft(writing_on(ticket, by), Draft.Kind.REPLY)
+    kept = "" if begun is None else begun.body.rstrip()
+    body = f"{kept}\n\n{text}" if kept else text
+    save_draft(ticket=ticket, kind=Draft.Kind.REPLY, body=body, by=by, cc=None if begun is None else begun.cc)
 
 
 def _write_note(ticket: Ticket, note: Rendered, by: Viewer, token: str) -> Message | None:
