@@ -15,7 +15,9 @@ from core.search.sources import index_missing
 from core.services.fast_forward import fast_forward
 from core.services.record_history import record_history
 from cs_ops.demo.companies import SYSTEM, Customers, build_customers
+from cs_ops.demo.macros import add_macros
 from cs_ops.demo.outreach import add_outreach
+from cs_ops.demo.properties import add_properties
 from cs_ops.demo.satisfaction import add_satisfaction
 from cs_ops.demo.staff import build_desk
 from cs_ops.demo.tickets import TicketWorld
@@ -33,6 +35,7 @@ def build_world(
     with transaction.atomic():
         report("teams, people, promises")
         desk = build_desk()
+        add_macros(desk, seed)
         # The login page offers the demo people as long as this says so.
         Setting.objects.update_or_create(key="demo", defaults={"value": True})
         report(f"{accounts} customers with contracts and revenue")
@@ -43,6 +46,7 @@ def build_world(
         events = customers.events
         if tickets:
             events = events + TicketWorld(seed, desk, customers, now, keep_pending=with_models).build(tickets)
+            add_properties(seed, now)
         report(f"{len(events)} events")
         record_history(events=events)
         report("episodes of tickets and what customers said")
