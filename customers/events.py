@@ -17,6 +17,13 @@ CONTACTS_MERGED = EventType("customers.contacts_merged", subject="contact", sent
 CONTACTS_UNMERGED = EventType(
     "customers.contacts_unmerged", subject="contact", sentence=_("took a merge of contacts back")
 )
+EXPORT_REQUESTED = EventType(
+    "customers.export_requested", subject="contact", sentence=_("asked for the data of a contact")
+)
+ERASURE_REQUESTED = EventType(
+    "customers.erasure_requested", subject="contact", sentence=_("asked to erase a contact")
+)
+CONTACT_ERASED = EventType("customers.contact_erased", subject="contact", sentence=_("erased a contact"))
 CONSENT_RECORDED = EventType(
     "customers.consent_recorded", subject="contact", sentence=_("recorded a consent")
 )

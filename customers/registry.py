@@ -1,7 +1,7 @@
 """The extension points of customers: parts of the account page, reasons why an account needs somebody today, and names
-of what its timeline tells about."""
+of what its timeline tells about, and what each app keeps about a person."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from django.utils.functional import Promise
@@ -90,3 +90,37 @@ class TimelineSubject(Part):
 
 
 timeline_subjects: Registry[TimelineSubject] = Registry(TimelineSubject, "timeline_subjects")
+
+
+class PersonalData(Part):
+    """What an app keeps about people, in ``<app>/personal_data.py``: it hands it out, and it erases it.
+
+    ``contact_ids`` are one person: the contact and those that were merged into it. Parts are asked in the order of
+    ``order``, the contact itself comes last: the others still find its addresses.
+    """
+
+    order: ClassVar[int] = 100
+
+    def export(self, contact_ids: Collection[int]) -> Mapping[str, Any]:
+        """Return lists of plain rows by name, as they go into the JSON file."""
+        return {}
+
+    def files(self, contact_ids: Collection[int]) -> Iterator[tuple[str, bytes]]:
+        """Yield (path inside the ZIP file, content) of files; a part without files yields none."""
+        yield from ()
+
+    def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
+        """Empty or delete everything that tells about the person, and return how many rows of what.
+
+        Runs in a transaction of its own, in a job that repeats it after a kill; numbers that tell nothing about a person
+        stay. What is outside the database goes through jobs or the outbox.
+        """
+        raise NotImplementedError
+
+
+personal_data: Registry[PersonalData] = Registry(PersonalData, "personal_data")
+
+
+def personal_data_parts() -> list[PersonalData]:
+    """Return the parts in the order in which they erase."""
+    return sorted(personal_data, key=lambda part: (part.order, part.key))

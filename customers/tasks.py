@@ -5,6 +5,7 @@ import time
 from celery import shared_task
 
 from customers.services.end_accounts import end_accounts
+from customers.services.export_contact import delete_expired_exports
 from customers.services.roll_up_usage import forget_old_usage
 from customers.services.roll_up_usage import roll_up_usage as roll_up
 from people.viewer import system_viewer
@@ -26,3 +27,9 @@ def roll_up_usage() -> None:
 def end_churned_accounts() -> None:
     """End the accounts whose announced churn has become effective."""
     end_accounts(by=system_viewer("task"))
+
+
+@shared_task(name="customers.delete_expired_exports")
+def delete_expired_exports_task() -> None:
+    """Delete the files of exports that nobody may fetch any more."""
+    delete_expired_exports()

@@ -145,7 +145,9 @@ def _message_item(message: Message, viewer: Viewer, merged_number: int = 0) -> M
         is_mine=message.author_id is not None and message.author_id == viewer.user_id,
         at=message.created_at,
         channel=message.channel,
-        text=new_text(message.body_text, message.quote_offsets),
+        text=_("This text was erased.")
+        if contact is not None and contact.erased_at is not None and not message.body_text
+        else new_text(message.body_text, message.quote_offsets),
         quoted=_quoted(message),
         has_html=bool(message.body_html) and message.kind == Message.Kind.INBOUND,
         html="" if message.kind == Message.Kind.INBOUND else message.body_html,

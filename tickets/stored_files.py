@@ -35,11 +35,21 @@ def store_file(content: bytes) -> tuple[str, str]:
 
 
 def read_file(key: str) -> bytes:
-    """The content stored under ``key``. Raises FileNotFoundError, and ValueError for what is no key."""
+    """The content stored under ``key``. Raises FileNotFoundError, also for the empty key of what was erased, and ValueError
+    for what is no key."""
+    if not key:
+        raise FileNotFoundError("erased")
     if not _KEY.fullmatch(key):
         raise ValueError(f"not a storage key: {key!r}")
     with default_storage.open(key, "rb") as file:
         return bytes(file.read())
+
+
+def delete_file(key: str) -> None:
+    """Delete the file stored under ``key``, if there is one. Raises ValueError for what is no key."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"not a storage key: {key!r}")
+    default_storage.delete(key)
 
 
 def _backend() -> object:

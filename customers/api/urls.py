@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from customers.api import views
+from customers.api import personal_data, views
 
 urlpatterns: list[URLPattern] = [
     path("accounts/", views.AccountList.as_view(), name="api-accounts"),
@@ -18,5 +18,12 @@ urlpatterns: list[URLPattern] = [
     path("contacts/<int:pk>/merge/", views.ContactMergeView.as_view(), name="api-contact-merge"),
     path("contacts/<int:pk>/identities/", views.ContactIdentities.as_view(), name="api-contact-identities"),
     path("contacts/<int:pk>/consent/", views.ContactConsent.as_view(), name="api-contact-consent"),
+    path("contacts/<int:pk>/exports/", personal_data.ContactExports.as_view(), name="api-contact-exports"),
+    path(
+        "contacts/<int:pk>/exports/<int:export_pk>/file/",
+        personal_data.ContactExportFile.as_view(),
+        name="api-contact-export-file",
+    ),
+    path("contacts/<int:pk>/erasures/", personal_data.ContactErasures.as_view(), name="api-contact-erasures"),
     path("usage/batch/", views.UsageBatch.as_view(), name="api-usage-batch"),
 ]

@@ -3,6 +3,7 @@
 from customers.models.account import Account
 from customers.models.consent import ConsentEvent
 from customers.models.contact import Contact, ContactIdentity, ContactMerge
+from customers.models.personal_data import ContactErasure, ContactExport
 from customers.models.revenue import RevenueMovement, Subscription
 from customers.models.usage import DirtyUsageDay, UsageDaily, UsageDailyRevision, UsageEvent
 
@@ -10,6 +11,8 @@ __all__ = [
     "Account",
     "ConsentEvent",
     "Contact",
+    "ContactErasure",
+    "ContactExport",
     "ContactIdentity",
     "ContactMerge",
     "DirtyUsageDay",

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.models.account import Account
@@ -42,11 +43,15 @@ class Contact(models.Model):
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
     last_seen_at = models.DateTimeField(null=True)
     sentiment_label = models.CharField(max_length=10, blank=True)
+    # Since when nothing is known about the person any more; the row stays for the statistics of its tickets.
+    erased_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[models.Manager["Contact"]] = models.Manager.from_queryset(ContactQuerySet)()
 
     def __str__(self) -> str:
+        if self.erased_at is not None:
+            return gettext("Erased person")
         return self.name or self.email
 
     @property

@@ -14,6 +14,7 @@ from customers.models import ConsentEvent, Contact, ContactMerge
 from customers.pages.account import find_account
 from customers.pages.account_forms import Asked, attempt, show
 from customers.pages.forms import AddressForm, ContactForm, MergeForm, NewContactForm
+from customers.pages.personal_data import personal_data_parts_of
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.save_contact import add_identity, create_contact, update_contact
 from people.requests import StaffRequest, page
@@ -112,7 +113,7 @@ def _contact_page(
     address_form: AddressForm | None = None,
     merge_form: MergeForm | None = None,
 ) -> HttpResponse:
-    may_edit = request.viewer.can("customers.edit")
+    may_edit = request.viewer.can("customers.edit") and found.erased_at is None
     forms = [form or ContactForm(instance=found), address_form or AddressForm()]
     context = {
         "contact": found,
@@ -124,6 +125,8 @@ def _contact_page(
         "merges": ContactMerge.objects.filter(target=found, undone_at=None)
         .select_related("source")
         .order_by("-pk"),
+        "may_erase": request.viewer.can("customers.erase"),
+        **personal_data_parts_of(request, found),
         "consent": ConsentEvent.objects.filter(contact=found).order_by("-pk")[:20],
     }
     failed = any(bound is not None and bound.is_bound for bound in (address_form, merge_form)) or bool(

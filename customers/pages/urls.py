@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from customers.pages import account, account_forms, contact, portfolio
+from customers.pages import account, account_forms, contact, personal_data, portfolio
 
 urlpatterns: list[URLPattern] = [
     path("customers/", portfolio.portfolio, name="portfolio"),
@@ -27,4 +27,8 @@ urlpatterns: list[URLPattern] = [
     path("contacts/<int:pk>/addresses/", contact.contact_address, name="contact-address"),
     path("contacts/<int:pk>/merge/", contact.contact_merge, name="contact-merge"),
     path("contacts/<int:pk>/unmerge/", contact.contact_unmerge, name="contact-unmerge"),
+    path("contacts/<int:pk>/exports/", personal_data.contact_export, name="contact-export"),
+    path("contacts/<int:pk>/exports/rows/", personal_data.export_rows, name="contact-export-rows"),
+    path("contacts/<int:pk>/exports/<int:export_id>/", personal_data.export_file, name="contact-export-file"),
+    path("contacts/<int:pk>/erase/", personal_data.contact_erase, name="contact-erase"),
 ]

@@ -330,7 +330,8 @@ def _followers(viewer: Viewer, pk: int) -> Response:
 
 def _copies(ticket: Ticket) -> Response:
     rows = ticket.carbon_copies.filter(removed_at=None).select_related("contact").order_by("pk")
-    return Response(CopyOut(rows.prefetch_related("contact__identities"), many=True).data)
+    found = list(rows.prefetch_related("contact__identities"))
+    return Response(CopyOut(found, many=True).data)  # type: ignore[arg-type]
 
 
 def _links(viewer: Viewer, pk: int) -> Response:

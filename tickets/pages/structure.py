@@ -43,7 +43,7 @@ def _menu(request: StaffRequest, ticket: Ticket) -> HttpResponse:
     parts = {
         "ticket": ticket,
         "state": list_state(request, viewer, ticket),
-        "follows": Follower.objects.filter(ticket=ticket, user_id=viewer.user_id).exists(),
+        "follows": Follower.objects.filter(ticket=ticket, user_id=viewer.user_id or 0).exists(),
         "can_edit": viewer.can("tickets.edit"),
         "is_merged": ticket.merged_into_id is not None,
     }

@@ -1,0 +1,69 @@
+"""What customers keep about a person: the contact, its addresses, its consent, its use of the product."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
+from django.utils import timezone
+
+from core.models import Event
+from core.services.erase_details import erase_details
+from customers.models import ConsentEvent, Contact, ContactExport, ContactIdentity, UsageEvent
+from customers.registry import PersonalData
+
+_KNOWN = ("pk", "name", "title", "role", "timezone", "language", "is_verified", "created_at", "last_seen_at")
+
+
+class ContactData(PersonalData):
+    """The contact itself; erased last."""
+
+    key = "contact"
+    order = 1000
+
+    def export(self, contact_ids: Collection[int]) -> Mapping[str, Any]:
+        """Return contacts, addresses, consents and product usage events."""
+        usage = UsageEvent.objects.filter(contact__in=contact_ids).order_by("pk")
+        return {
+            "contacts": list(Contact.objects.filter(pk__in=contact_ids).values(*_KNOWN, "account__name")),
+            "addresses": list(
+                ContactIdentity.objects.filter(contact__in=contact_ids).values("kind", "value", "created_at")
+            ),
+            "consents": list(
+                ConsentEvent.objects.filter(contact__in=contact_ids)
+                .order_by("pk")
+                .values("channel", "topic", "status", "basis", "source", "at")
+            ),
+            "usage": list(usage.values("kind", "name", "user_key", "occurred_at", "payload")),
+        }
+
+    def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
+        """Empty the contact, delete its addresses, make its usage nobody's, delete what was exported of it."""
+        from customers.services.export_contact import delete_files
+
+        addresses, _rows = ContactIdentity.objects.filter(contact__in=contact_ids).delete()
+        # One invented user per contact, so that distinct users can still be counted.
+        nobody = Concat(Value("erased-"), Cast("contact_id", CharField()))
+        usage = UsageEvent.objects.filter(contact__in=contact_ids).exclude(user_key__startswith="erased-")
+        used = usage.update(user_key=nobody, payload={})
+        ConsentEvent.objects.filter(contact__in=contact_ids).update(basis="")
+        files = delete_files(
+            list(ContactExport.objects.filter(contact__in=contact_ids).exclude(storage_key=""))
+        )
+        contacts = Contact.objects.filter(pk__in=contact_ids, erased_at=None).update(
+            name="", title="", role="", timezone="", language="", last_seen_at=None, erased_at=timezone.now()
+        )
+        details = erase_details(
+            events=Event.objects.filter(subject_kind="contact", subject_id__in=contact_ids, verb__in=_TELLING)
+        )
+        return {
+            "contacts": contacts,
+            "addresses": addresses,
+            "usage_events": used,
+            "exports": files,
+            "event_details": details,
+        }
+
+
+# Events whose details hold names and addresses.
+_TELLING = ("customers.contact_created", "customers.contact_changed", "customers.identity_added")

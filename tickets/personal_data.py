@@ -1,0 +1,192 @@
+"""What tickets keep about a person: what was written by, to and about the person, files, raw mails, ratings."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from core.job_runner import start_job
+from core.models import Event, Notification, Outbound
+from core.services.erase_details import erase_details
+from customers.models import ContactIdentity
+from customers.registry import PersonalData
+from ml.models import Prediction
+from people.viewer import system_viewer
+from tickets.models import (
+    Attachment,
+    CarbonCopy,
+    CustomField,
+    Draft,
+    FieldValue,
+    MailLedger,
+    Mention,
+    Message,
+    MessageAlias,
+    SatisfactionSurvey,
+    Ticket,
+)
+from tickets.search_index import index_many
+from tickets.stored_files import read_file
+
+ERASED_SUBJECT = "–"
+FILES_JOB = "tickets.delete_files"
+# Mail events that quote people in their details; all others hold ids, numbers and stable words.
+_QUOTING = (
+    "tickets.message_bounced",
+    "tickets.automatic_reply_received",
+    "tickets.answer_failed",
+)
+
+
+class TicketData(PersonalData):
+    """Tickets that the person has asked for, and what the person wrote on others."""
+
+    key = "tickets"
+    order = 500
+
+    def export(self, contact_ids: Collection[int]) -> Mapping[str, Any]:
+        """Return tickets with all that was said to the customer, messages on others' tickets, ratings. No private notes."""
+        tickets = Ticket.objects.filter(contact__in=contact_ids).order_by("pk")
+        told = ("reference", "subject", "channel", "status__customer_label", "created_at", "resolved_at")
+        said = _said(contact_ids).exclude(kind=Message.Kind.NOTE).order_by("ticket_id", "created_at", "pk")
+        surveys = SatisfactionSurvey.objects.filter(contact__in=contact_ids, rated_at__isnull=False)
+        fields = FieldValue.objects.filter(ticket__in=tickets).order_by("pk")
+        return {
+            "tickets": list(tickets.values(*told)),
+            "fields": list(
+                fields.values("ticket__reference", "field__label", "text", "number", "date", "boolean")
+            ),
+            "messages": list(
+                said.values(
+                    "ticket__reference", "kind", "channel", "subject", "body_text", "recipients", "created_at"
+                )
+            ),
+            "ratings": list(surveys.values("ticket__reference", "score", "comment", "rated_at")),
+        }
+
+    def files(self, contact_ids: Collection[int]) -> Iterator[tuple[str, bytes]]:
+        """Yield the files of those messages; one that is lost is left out."""
+        said = _said(contact_ids).exclude(kind=Message.Kind.NOTE)
+        rows = Attachment.objects.filter(message__in=said).select_related("message__ticket").order_by("pk")
+        for row in rows:
+            name = row.name.replace("/", "_").replace("\\", "_")
+            try:
+                content = read_file(row.storage_key)
+            except (FileNotFoundError, ValueError):
+                continue
+            yield f"files/{row.message.ticket.reference}/{row.pk}-{name}", content
+
+    def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
+        """Empty texts, delete files, raw mails, drafts and notices; ids, times, states and scores stay."""
+        addresses = list(
+            ContactIdentity.objects.filter(contact__in=contact_ids, kind="email").values_list(
+                "value", flat=True
+            )
+        )
+        own = list(Ticket.objects.filter(contact__in=contact_ids).values_list("pk", flat=True))
+        messages = list(_said(contact_ids).values_list("pk", "ticket_id"))
+        message_ids = [pk for pk, _ticket in messages]
+        counts = {"tickets": len(own), "messages": len(message_ids)}
+        keys = _mail_keys(message_ids, addresses) | _file_keys(message_ids)
+        counts["mails"] = _erase_mails(message_ids, addresses)
+        counts["files"] = Attachment.objects.filter(message__in=message_ids).delete()[0]
+        _erase_messages(message_ids)
+        counts["copies"] = _erase_copies(contact_ids, addresses)
+        _erase_tickets(own)
+        _erase_previews({ticket_id for _pk, ticket_id in messages} - set(own), set(message_ids))
+        SatisfactionSurvey.objects.filter(contact__in=contact_ids).update(comment="")
+        subjects = Q(subject_kind="ticket", subject_id__in=own)
+        subjects |= Q(subject_kind="message", subject_id__in=message_ids)
+        Prediction.objects.filter(subjects).update(reasons=[], input_digest="")
+        told = Event.objects.filter(ticket_id__in=own)
+        Notification.objects.filter(event_id__in=told.values("pk")).delete()
+        counts["event_details"] = erase_details(events=told.filter(verb__in=_QUOTING))
+        index_many(sorted({*own, *(ticket_id for _pk, ticket_id in messages)}))
+        if keys:
+            start_job(
+                kind=FILES_JOB,
+                key=f"{min(contact_ids)}-{len(keys)}",
+                by=system_viewer("task"),
+                params={"keys": sorted(keys)},
+            )
+        return counts
+
+
+def _said(contact_ids: Collection[int]) -> QuerySet[Message]:
+    """What the person wrote anywhere, and what we wrote on the person's own tickets; not what other customers wrote."""
+    ours = Q(ticket__contact__in=contact_ids) & ~Q(kind=Message.Kind.INBOUND)
+    return Message.objects.filter(Q(contact__in=contact_ids) | ours)
+
+
+def _file_keys(message_ids: Collection[int]) -> set[str]:
+    return set(Attachment.objects.filter(message__in=message_ids).values_list("storage_key", flat=True))
+
+
+def _mails(message_ids: Collection[int], addresses: Collection[str]) -> QuerySet[MailLedger]:
+    return MailLedger.objects.filter(Q(message__in=message_ids) | Q(sender__in=addresses))
+
+
+def _mail_keys(message_ids: Collection[int], addresses: Collection[str]) -> set[str]:
+    keys = _mails(message_ids, addresses).exclude(storage_key="")
+    return set(keys.values_list("storage_key", flat=True))
+
+
+def _erase_mails(message_ids: Collection[int], addresses: Collection[str]) -> int:
+    """The digest stays, so that the same mail, delivered again, is recognised."""
+    return _mails(message_ids, addresses).update(
+        subject="", sender="", header_id="", source="", error="", storage_key=""
+    )
+
+
+def _erase_messages(message_ids: Collection[int]) -> None:
+    rows = Message.objects.filter(pk__in=message_ids)
+    ids = rows.filter(channel="email").exclude(external_id="").values_list("external_id", flat=True)
+    MessageAlias.objects.filter(message_id__in=list(ids)).delete()
+    Mention.objects.filter(message__in=message_ids).delete()
+    rows.update(
+        subject="",
+        body_text="",
+        body_html="",
+        quote_offsets=[],
+        recipients={},
+        external_id="",
+        delivery_detail="",
+    )
+
+
+def _erase_copies(contact_ids: Collection[int], addresses: Collection[str]) -> int:
+    """Take the person off copies and out of the recipients of others' messages."""
+    gone, _rows = CarbonCopy.objects.filter(contact__in=contact_ids).delete()
+    for address in addresses:
+        for message in Message.objects.filter(recipients__icontains=address).only("recipients"):
+            message.recipients = {
+                kind: [one for one in entries if _address_of(one) not in addresses]
+                if isinstance(entries, list)
+                else entries
+                for kind, entries in message.recipients.items()
+            }
+            message.save(update_fields=["recipients"])
+            gone += 1
+    return gone
+
+
+def _address_of(entry: Any) -> str:
+    """The address of a stored recipient, in lower case."""
+    return str(entry if isinstance(entry, str) else entry.get("address", "")).lower()
+
+
+def _erase_tickets(ticket_ids: Collection[int]) -> None:
+    Ticket.objects.filter(pk__in=ticket_ids).update(subject=ERASED_SUBJECT, last_message_preview="")
+    texts = FieldValue.objects.filter(ticket__in=ticket_ids, field__kind=CustomField.Kind.TEXT)
+    texts.delete()
+    Draft.objects.filter(ticket__in=ticket_ids).delete()
+    Outbound.objects.filter(ticket_id__in=ticket_ids).update(last_error="")
+
+
+def _erase_previews(ticket_ids: Collection[int], message_ids: Collection[int]) -> None:
+    """Empty the line in lists of others' tickets whose last message was the person's."""
+    for ticket_id in ticket_ids:
+        said = Message.objects.filter(ticket=ticket_id).exclude(kind=Message.Kind.NOTE)
+        last = said.order_by("-created_at", "-pk").values_list("pk", flat=True).first()
+        if last in message_ids:
+            Ticket.objects.filter(pk=ticket_id).update(last_message_preview="")
