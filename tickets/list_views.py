@@ -62,6 +62,7 @@ _BUILT_IN: dict[str, tuple[str | Promise, str, dict[str, Any]]] = {
         "alarm",
         _all(_ASKED, _clause("next_due_at", "within_next", SOON_SECONDS)),
     ),
+    "escalated": (_("Escalated"), "flag", _all(_LIVING, _clause("escalation_level", "at_least", 1))),
     "waiting": (_("Waiting"), "player-pause", _clause("status_category", "in", ["waiting"])),
     "snoozed": (_("Snoozed"), "alarm-snooze", _all(_LIVING, _clause("snoozed_until", "not_empty"))),
     "open": (_("All open"), "inbox", _LIVING),

@@ -132,6 +132,16 @@ class SatisfactionNav(InboxesNav):
     order = 48
 
 
+class EscalationRulesNav(InboxesNav):
+    """Escalation rules."""
+
+    key = "settings-escalations"
+    label = _("Escalation rules")
+    icon = "flag"
+    url_name = "settings-escalation-rules"
+    order = 43
+
+
 class MailLedgerNav(NavItem):
     """The mail ledger."""
 
@@ -165,3 +175,13 @@ class OwnMacrosNav(MacrosNav):
     label = _("Macros and canned replies")
     place = "user"
     order = 20
+
+
+class AttachmentsNav(InboxesNav):
+    """The rules for files."""
+
+    key = "settings-attachments"
+    label = _("Attachments")
+    icon = "paperclip"
+    url_name = "settings-attachments"
+    order = 49

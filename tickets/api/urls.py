@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tickets.api import macros, properties, satisfaction, search, sla, structure, views
+from tickets.api import macros, properties, satisfaction, search, sla, structure, views, writing
 
 urlpatterns: list[URLPattern] = [
     path("search/", search.TicketSearch.as_view(), name="api-search"),
@@ -66,4 +66,17 @@ urlpatterns: list[URLPattern] = [
         properties.TicketTimeEntry.as_view(),
         name="api-ticket-time-entry",
     ),
+    path("tickets/<int:pk>/answers/", writing.TicketAnswers.as_view(), name="api-ticket-answers"),
+    path(
+        "tickets/<int:pk>/answers/<int:draft_pk>/",
+        writing.TicketWaitingAnswer.as_view(),
+        name="api-ticket-answer",
+    ),
+    path(
+        "tickets/<int:pk>/messages/<int:message_pk>/undo/",
+        writing.TicketMessageUndo.as_view(),
+        name="api-ticket-message-undo",
+    ),
+    path("tickets/<int:pk>/drafts/<slug:kind>/", writing.TicketDraft.as_view(), name="api-ticket-draft"),
+    path("tickets/<int:pk>/presence/", writing.TicketPresence.as_view(), name="api-ticket-presence"),
 ]

@@ -48,7 +48,7 @@ def head_parts(ticket: Ticket, viewer: Viewer, state: ListState) -> dict[str, An
         "statuses": [one for one in known if one.category != Status.Category.NEW and one.is_active],
         "priorities": Ticket.Priority.choices[::-1],
         "sla": sla,
-        "sla_label": _("Reply in") if sla.about == "first_response" else _("Solve in"),
+        "sla_label": _("Solve in") if sla.about == "resolution" else _("Reply in"),
         "trend": _trend(ticket),
         "prediction": _prediction(ticket, viewer, routing_of(ticket), state),
         "is_pending": ticket.routing_state == Ticket.Routing.PENDING,
@@ -131,9 +131,7 @@ def routing_choices(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def thread_parts(
-    ticket: Ticket, viewer: Viewer, state: ListState, drafts: Sequence[Draft]
-) -> dict[str, Any]:
+def thread_parts(ticket: Ticket, viewer: Viewer, state: ListState, drafts: Sequence[Draft]) -> dict[str, Any]:
     """Variables of ``tickets/_thread.html``: messages, lines and day rules, oldest first."""
     items = conversation(ticket, viewer)
     newest = [

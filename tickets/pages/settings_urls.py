@@ -5,6 +5,8 @@ from django.urls import URLPattern, path
 from tickets.pages import (
     mail_ledger,
     settings,
+    settings_attachments,
+    settings_escalations,
     settings_macros,
     settings_properties,
     settings_satisfaction,
@@ -15,9 +17,30 @@ urlpatterns: list[URLPattern] = [
     path("inboxes/", settings.inboxes, name="settings-inboxes"),
     path("inboxes/new/", settings.inbox_form, name="settings-inbox-new"),
     path("inboxes/<int:inbox_id>/", settings.inbox_form, name="settings-inbox"),
+    path("attachments/", settings_attachments.attachments, name="settings-attachments"),
     path("categories/", settings.categories, name="settings-categories"),
     path("categories/new/", settings.category_form, name="settings-category-new"),
     path("categories/<int:category_id>/", settings.category_form, name="settings-category"),
+    path("escalations/", settings_escalations.escalation_rules, name="settings-escalation-rules"),
+    path("escalations/new/", settings_escalations.escalation_rule_form, name="settings-escalation-rule-new"),
+    path(
+        "escalations/try/", settings_escalations.escalation_rule_try, name="settings-escalation-rule-try-new"
+    ),
+    path(
+        "escalations/<int:rule_id>/",
+        settings_escalations.escalation_rule_form,
+        name="settings-escalation-rule",
+    ),
+    path(
+        "escalations/<int:rule_id>/try/",
+        settings_escalations.escalation_rule_try,
+        name="settings-escalation-rule-try",
+    ),
+    path(
+        "escalations/<int:rule_id>/delete/",
+        settings_escalations.escalation_rule_delete,
+        name="settings-escalation-rule-delete",
+    ),
     path("sla/", settings_sla.sla_policies, name="settings-sla-policies"),
     path("sla/new/", settings_sla.sla_policy_form, name="settings-sla-policy-new"),
     path("sla/preview/", settings_sla.sla_preview, name="settings-sla-preview-new"),
