@@ -94,6 +94,23 @@ class ProfileForm(forms.Form):
         choices=[("", gettext_lazy("As it was")), *User.Availability.choices],
         help_text=gettext_lazy("New tickets are given to available people only."),
     )
+    undo_seconds = forms.TypedChoiceField(
+        label=gettext_lazy("An answer can be taken back for"),
+        coerce=int,
+        choices=[
+            (0, gettext_lazy("no time: it leaves at once")),
+            (5, gettext_lazy("5 seconds")),
+            (15, gettext_lazy("15 seconds")),
+            (30, gettext_lazy("30 seconds")),
+        ],
+    )
+    signature = forms.CharField(
+        label=gettext_lazy("Signature"),
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea({"rows": 3}),
+        help_text=gettext_lazy("Stands below your answers, above that of the inbox."),
+    )
 
 
 class InviteForm(forms.Form):

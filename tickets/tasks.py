@@ -15,6 +15,7 @@ from tickets.services.copy_value_at_risk import copy_value_at_risk
 from tickets.services.count_views import count_due_tickets
 from tickets.services.escalate_by_rules import escalate_by_time
 from tickets.services.mark_sla_breaches import mark_sla_breaches
+from tickets.services.note_presence import forget_old_presence
 from tickets.services.snooze_ticket import wake_due_tickets
 from tickets.services.take_sla_steps import take_sla_steps
 
@@ -86,3 +87,9 @@ def recount_views_task() -> None:
 def copy_value_at_risk_task() -> None:
     """Bring the value at risk of customers to their tickets."""
     copy_value_at_risk()
+
+
+@shared_task(name="tickets.forget_old_presence")
+def forget_old_presence_task() -> None:
+    """Delete the signs of people who have long left a ticket."""
+    forget_old_presence()

@@ -14,7 +14,7 @@ from people.models import User
 from people.pages.login import safe_target
 from people.requests import StaffRequest, is_partial, page
 from people.roles import Role
-from people.services.save_profile import save_profile
+from people.services.save_profile import UNDO_DEFAULT, save_profile
 from people.services.save_user import end_sessions
 from people.services.set_availability import set_availability
 from people.services.set_password import change_password
@@ -25,15 +25,20 @@ from people.services.set_password import change_password
 def profile(request: StaffRequest) -> HttpResponse:
     """Show and change one's own profile."""
     user = request.user
-    initial = {
-        "name": user.name,
-        "timezone": user.timezone,
-        "availability_at_login": user.preferences.get("availability_at_login", ""),
-    }
-    form = ProfileForm(request.POST or None, initial=initial)
+    form = ProfileForm(request.POST or None, initial=_initial(user))
     if request.method == "POST" and submitted(form, save_profile, user=user, by=request.viewer) is not None:
         return done(request, _("Profile saved."), "profile")
     return _show(request, form, ChangePasswordForm())
+
+
+def _initial(user: User) -> dict[str, object]:
+    return {
+        "name": user.name,
+        "timezone": user.timezone,
+        "availability_at_login": user.preferences.get("availability_at_login", ""),
+        "undo_seconds": user.preferences.get("undo_seconds", UNDO_DEFAULT),
+        "signature": user.preferences.get("signature", ""),
+    }
 
 
 @sensitive_post_parameters("old_password", "new_password")
@@ -44,9 +49,7 @@ def change_own_password(request: StaffRequest) -> HttpResponse:
     form = ChangePasswordForm(request.POST)
     user = submitted(form, change_password, user=request.user, by=request.viewer)
     if user is None:
-        return _show(
-            request, ProfileForm(initial={"name": request.user.name, "timezone": request.user.timezone}), form
-        )
+        return _show(request, ProfileForm(initial=_initial(request.user)), form)
     update_session_auth_hash(request, user)
     return done(request, _("Password changed. All other sessions have ended."), "profile")
 

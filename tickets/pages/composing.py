@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from people.models import User
 from people.requests import StaffRequest
+from people.services.save_profile import UNDO_DEFAULT, UNDO_SECONDS
 from people.viewer import Viewer
 from tickets.answer_cc import is_outsider, split_addresses, with_cc
 from tickets.attachment_policy import attachment_policy
@@ -31,9 +32,6 @@ from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.schedule_answer import schedule_answer
 from tickets.services.snooze_ticket import snooze_ticket
 
-UNDO_SECONDS = 15
-UNDO_CHOICES = (0, 5, 15, 30)
-SNOOZE = timedelta(days=1)
 # What "next" in the form means for the ticket's status; the other words say what the person does next.
 _STATUS_AFTER = {"resolve": "resolved", "resolve-next": "resolved", "waiting": "waiting"}
 OPENS_NEXT = frozenset({"next", "resolve-next"})
@@ -197,8 +195,8 @@ def _tomorrow_morning(ticket: Ticket, user: User) -> datetime:
 
 def undo_seconds_of(user: User) -> int:
     """How long the person's answers can be taken back."""
-    chosen = user.preferences.get("undo_seconds", UNDO_SECONDS)
-    return int(chosen) if chosen in UNDO_CHOICES else UNDO_SECONDS
+    chosen = user.preferences.get("undo_seconds", UNDO_DEFAULT)
+    return int(chosen) if chosen in UNDO_SECONDS else UNDO_DEFAULT
 
 
 def uploaded_files(request: StaffRequest) -> list[IncomingFile]:
