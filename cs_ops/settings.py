@@ -322,6 +322,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "MessageKindEnum": "tickets.models.Message.Kind",
+        "MacroKindEnum": "tickets.models.Macro.Kind",
+        "CustomFieldKindEnum": "tickets.models.CustomField.Kind",
         "RevenueKindEnum": "customers.models.RevenueMovement.Kind",
     },
 }

@@ -163,7 +163,7 @@ class Tags(APIView):
         """List the tags, newest first. A tag is made by putting it on a ticket."""
         pages = KeysetPagination()
         rows = pages.paginate_queryset(Tag.objects.order_by("-pk"), request, view=self)
-        return pages.get_paginated_response(TagOut(rows, many=True).data)  # type: ignore[arg-type]
+        return pages.get_paginated_response(TagOut(rows, many=True).data)
 
 
 # --- snooze -----------------------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ class TicketChecklist(APIView):
     def get(self, request: Request, pk: int) -> Response:
         """List the steps in their order."""
         steps = ticket_of(viewer_of(request), pk).checklist.select_related("done_by")
-        return Response({"results": StepOut(steps, many=True).data})
+        return Response({"results": StepOut(steps, many=True).data})  # type: ignore[arg-type]
 
     @extend_schema(
         operation_id="ticket_checklist_create",
@@ -344,7 +344,8 @@ class TicketTime(APIView):
         """List the entries with their sum."""
         entries = list(ticket_of(viewer_of(request), pk).time_entries.select_related("user"))
         total = sum(entry.minutes for entry in entries)
-        return Response({"minutes": total, "results": TimeOut(entries, many=True).data})
+        results = TimeOut(entries, many=True).data  # type: ignore[arg-type]
+        return Response({"minutes": total, "results": results})
 
     @extend_schema(
         operation_id="ticket_time_create",
