@@ -247,12 +247,12 @@ _PRIORITIES = {str(key): str(key) for key in Ticket.Priority.values}
 
 OPERATORS: dict[str, SearchOperator] = {
     "from": SearchOperator(_from, gettext_lazy("opened it or wrote on it"), "mette"),
-    "contact": SearchOperator(_contact, gettext_lazy("the customer's contact"), "mette@halden.example"),
+    "contact": SearchOperator(_contact, gettext_lazy("the customer's contact"), "mette"),
     "to": SearchOperator(_contact, gettext_lazy("the contact whom we answer"), "mette"),
     "account": SearchOperator(
         _named(Account, "account_id", gettext_lazy("customer"), "name", "domain"),
         gettext_lazy("customer, or none"),
-        '"halden logistics"',
+        "halden",
     ),
     "assignee": SearchOperator(_assignee, gettext_lazy("who has it: a name, me or none"), "me"),
     "team": SearchOperator(_its_team, gettext_lazy("team, mine or none"), "billing"),
