@@ -214,8 +214,8 @@ def without_properties(ticket: Ticket) -> None:
 def with_row_parts(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
     """Load what a row or the REST form of a ticket shows, in constant queries."""
     return tickets.select_related(
-        "status", "account", "contact", "category", "team", "assignee", "sla_policy", "inbox"
-    ).prefetch_related("contact__identities", "sla_policy__targets")
+        "status", "account", "contact", "category", "team", "assignee", "inbox"
+    ).prefetch_related("contact__identities")
 
 
 def ticket_list(

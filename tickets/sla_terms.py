@@ -56,7 +56,14 @@ class DueStep:
 
 def active_policies() -> list[SLAPolicy]:
     """Return the policies in the order they are tried, with calendar, targets and steps; kept for some seconds."""
-    return _active.get()
+    return [policy for policy in _kept.get().values() if policy.is_active]
+
+
+def policy_of(ticket: Ticket) -> SLAPolicy | None:
+    """Return the policy of a ticket with its terms, from what is kept; read only when it is newer than that."""
+    if ticket.sla_policy_id is None:
+        return None
+    return _kept.get().get(ticket.sla_policy_id) or ticket.sla_policy
 
 
 def with_terms(policies: QuerySet[SLAPolicy]) -> QuerySet[SLAPolicy]:
@@ -64,20 +71,13 @@ def with_terms(policies: QuerySet[SLAPolicy]) -> QuerySet[SLAPolicy]:
     return policies.select_related("calendar").prefetch_related("targets", "steps")
 
 
-_active = KeptRows(
-    lambda: list(with_terms(SLAPolicy.objects.filter(is_active=True))),
+_kept = KeptRows(
+    lambda: {policy.pk: policy for policy in with_terms(SLAPolicy.objects.all())},
     SLAPolicy,
     SLATarget,
     SLAStep,
     Calendar,
 )
-
-
-def lend_policy(ticket: Ticket) -> None:
-    """Let a loaded ticket have its policy from what is kept, without a query; one that is no longer active stays to be read."""
-    policy = next((one for one in active_policies() if one.pk == ticket.sla_policy_id), None)
-    if policy is not None:
-        ticket.sla_policy = policy
 
 
 def choose(

@@ -9,7 +9,7 @@ from ml.models import Feedback, Prediction
 from tickets.models import SLAPolicy, Status, Ticket
 from tickets.services.mark_sla_breaches import next_response_broken
 from tickets.sla import PromiseName
-from tickets.sla_terms import open_promises, status_runs
+from tickets.sla_terms import open_promises, policy_of, status_runs
 
 ROUTING_TASK = "routing"
 PRIORITY_TASK = "priority"
@@ -99,14 +99,14 @@ def _because(prediction: Prediction) -> str:
 
 
 def sla_of(ticket: Ticket) -> SlaFacts:
-    """Say where the promise stands, from the ticket's columns and its policy's targets; prefetch ``sla_policy__targets``
-    for lists.
+    """Say where the promise stands, from the ticket's columns and the policies that are kept.
 
     A clock is "breached" once the passed deadline has been stamped; before that, as long as a display counts on by itself,
     it is "running" with a ``due_at`` that may lie in the past. "breached" without a ``due_at``: the ticket is done, or
     paused, and the solution came too late.
     """
-    if ticket.sla_policy is None:
+    policy = policy_of(ticket)
+    if policy is None:
         return SlaFacts("", "", None, None)
     if ticket.status.category not in Status.ACTIVE:
         missed = ticket.resolution_breached_at is not None
@@ -125,7 +125,7 @@ def sla_of(ticket: Ticket) -> SlaFacts:
         "breached" if stamped else "running",
         about,
         ticket.next_due_at,
-        promised_seconds(ticket.sla_policy, ticket.priority, about),
+        promised_seconds(policy, ticket.priority, about),
     )
 
 

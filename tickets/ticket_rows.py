@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from people.viewer import Viewer
 from tickets.families import merge_target
 from tickets.models import Ticket
-from tickets.sla_terms import lend_policy
+from tickets.sla_terms import policy_of
 
 RANKS = {
     Ticket.Priority.LOW: 0,
@@ -31,7 +31,8 @@ def lock_ticket(ticket_id: int, by: Viewer | None = None, *, merged_too: bool = 
     tickets = Ticket.objects.all() if by is None else Ticket.objects.visible_to(by)
     related = ("status", "account", "contact", "inbox", "team", "assignee", "category")
     ticket: Ticket = tickets.select_related(*related).get(pk=ticket_id)
-    lend_policy(ticket)
+    # With its terms, which a change of status or priority asks for.
+    ticket.sla_policy = policy_of(ticket)
     if ticket.merged_into_id is not None and not merged_too and by is not None and by.kind != "system":
         number = Ticket.objects.values_list("number", flat=True).get(pk=ticket.merged_into_id)
         sentence = _("#%(number)d was merged into #%(target)d: go on there, or take the merge back first.")

@@ -11,6 +11,7 @@ from people.models import Team, User
 from tickets.custom_fields import values_of
 from tickets.models import Category, Inbox, Message, Ticket, TicketType
 from tickets.services.mark_sla_breaches import next_response_broken
+from tickets.sla_terms import policy_of
 from tickets.ticket_facts import routing_of, sla_of
 
 MAX_BODY = 200_000
@@ -277,7 +278,7 @@ class TicketOut(serializers.Serializer[Ticket]):
     @extend_schema_field(TicketSla(allow_null=True))
     def get_sla(self, ticket: Ticket) -> dict[str, Any] | None:
         """The promise, null when none holds."""
-        policy = ticket.sla_policy
+        policy = policy_of(ticket)
         if policy is None:
             return None
         facts = sla_of(ticket)
