@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.models import Event
+from core.outbox import send_due
 from customers.models import Account, ContactIdentity
 from people.models import Team, User
 from people.viewer import Viewer
 from tests.conftest import make_user
+from tickets.channels.email.thread_evidence import takes_part
 from tickets.conversation import EventItem, MessageItem, conversation
 from tickets.families import family_of, merge_target
 from tickets.linked_tickets import candidates
@@ -606,3 +608,33 @@ def test_rest_does_what_the_pages_do(
     assert (refused.status_code, "merged into" in str(refused.json())) == (400, True)
     assert rest.delete(f"{base}/merge/").json()["merged_into"] is None
     assert api("tickets:read").post(f"{base}/merge/", {"into": other.pk}, format="json").status_code == 403
+
+
+# --- mail -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_threads_for_both_customers_and_shows_no_internal_number(
+    ticket: Ticket, viewer: Viewer, write: Write, mailoutbox: Any
+) -> None:
+    own = write("Any news?", ticket=ticket, external_id="<a1@halden.example>").message
+    twin = write(
+        "Same here", subject="Same", sender="jo@halden.example", external_id="<b1@halden.example>"
+    ).ticket
+    merge_tickets(ticket=twin, into=ticket, by=viewer)
+    reply_to_ticket(ticket=again(ticket), body="Solved for both of you.", by=viewer)
+    send_due()
+    [mail] = mailoutbox
+    assert (mail.to, mail.cc) == (["Mette Aas <mette@halden.example>"], ["jo@halden.example"])
+    assert mail.extra_headers["In-Reply-To"] == own.external_id
+    assert "<b1@halden.example>" in mail.extra_headers["References"]
+    said = " ".join((mail.subject, mail.body, *map(str, mail.reply_to), mail.extra_headers["Message-ID"]))
+    assert str(ticket.number) not in said
+    assert ticket.reference.lower() in said.lower()
+
+
+def test_who_is_in_copy_takes_part(ticket: Ticket, viewer: Viewer) -> None:
+    assert not takes_part(ticket, "kim@other.example")
+    copy = add_cc(ticket=ticket, by=viewer, email="kim@other.example")
+    assert takes_part(ticket, "kim@other.example")
+    remove_cc(ticket=ticket, contact=copy.contact, by=viewer)
+    assert not takes_part(ticket, "kim@other.example")

@@ -18,6 +18,7 @@ from tickets.channels.email.events import ANSWER_FAILED, ANSWER_SENT
 from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.outgoing import OutgoingFile, OutgoingMail, build_mail, reply_subject
 from tickets.channels.email.thread_tokens import make_message_id, reply_address
+from tickets.families import family_of
 from tickets.models import AnswerUndo, Inbox, Message, MessageAlias, Ticket
 from tickets.rich_text import as_mail_html
 from tickets.stored_files import read_file
@@ -158,21 +159,26 @@ def message_id_of(message: Message) -> str:
 
 def _thread(message: Message) -> tuple[list[str], str]:
     """(ids of the thread before this message, oldest first; the id of the mail it answers or an empty string)."""
+    family = list(family_of(message.ticket))
     earlier = (
-        Message.objects.filter(ticket=message.ticket_id, channel="email", pk__lt=message.pk)
+        Message.objects.filter(ticket__in=family, channel="email", pk__lt=message.pk)
         .exclude(kind=Message.Kind.NOTE)
+        .select_related("ticket__inbox")
         .order_by("pk")
     )
-    received = [one.external_id for one in earlier if one.kind == Message.Kind.INBOUND and one.external_id]
+    received = [
+        one.external_id
+        for one in earlier
+        if one.ticket_id == message.ticket_id and one.kind == Message.Kind.INBOUND and one.external_id
+    ]
     ids = []
     for one in earlier:
         if one.kind == Message.Kind.OUTBOUND:
-            one.ticket = message.ticket
             ids.append(message_id_of(one))
         elif one.external_id:
             ids.append(one.external_id)
     # What customers' mails refer to and we never received comes first: it is older than all we know.
-    aliases = MessageAlias.objects.filter(ticket=message.ticket_id).exclude(message_id__in=ids).order_by("pk")
+    aliases = MessageAlias.objects.filter(ticket__in=family).exclude(message_id__in=ids).order_by("pk")
     answered = received[-1] if received else ""
     chain = [*aliases.values_list("message_id", flat=True), *ids]
     return [one for one in chain if one != answered] + ([answered] if answered else []), answered

@@ -18,7 +18,7 @@ from customers.domains import company_domain
 from customers.models import Contact, ContactIdentity
 from tickets.channels.email.parsing import ParsedMail
 from tickets.channels.email.thread_tokens import read_message_id, references_in_addresses
-from tickets.models import Message, MessageAlias, Ticket
+from tickets.models import CarbonCopy, Message, MessageAlias, Ticket
 
 _SUBJECT_NUMBER = re.compile(r"\[#(\d{1,12})\]")
 
@@ -101,13 +101,15 @@ def _tickets_by_alias(mail: ParsedMail) -> list[Ticket]:
 
 
 def takes_part(ticket: Ticket, sender: str) -> bool:
-    """Whether the address belongs to the requester, to somebody who wrote here, or was written to by us."""
+    """Whether the address belongs to the requester, to somebody in copy or who wrote here, or was written to by us."""
     if not sender:
         return False
     contact_ids = contacts_with(sender)
     if ticket.contact_id in contact_ids:
         return True
     if contact_ids and Message.objects.filter(ticket=ticket, contact_id__in=contact_ids).exists():
+        return True
+    if CarbonCopy.objects.filter(ticket=ticket, contact__in=contact_ids, removed_at=None).exists():
         return True
     return _was_recipient(ticket, sender, Message.Kind.OUTBOUND)
 
