@@ -9,11 +9,13 @@ from django.utils.translation import gettext as _
 
 from core.models import Event, Outbound
 from core.outbox import cancel_outbound
+from core.search.documents import forget
 from people.viewer import Viewer
 from tickets.answer_effects import untouched_since, value_of
 from tickets.events import REPLY_UNDONE, UNASSIGNED
 from tickets.models import AnswerUndo, Draft, Message, Status, Ticket
 from tickets.recipients import mailboxes
+from tickets.search_index import MESSAGE
 from tickets.services.apply_sla import set_deadlines
 from tickets.services.change_status import move_to
 from tickets.services.save_draft import locked_draft, put_back
@@ -56,6 +58,7 @@ def undo_answer(*, message: Message, by: Viewer) -> Ticket:
             files=entries_of(answer),
             cc=computed_cc or None,
         )
+    forget(MESSAGE, [answer.pk])
     answer.delete()
     save_ticket(ticket)
     return ticket
