@@ -22,8 +22,28 @@ class Team(models.Model):
     strategy = models.CharField(
         _("assignment"),
         max_length=12,
-        choices=[("balanced", _("Balanced by free capacity")), ("manual", _("By hand"))],
+        choices=[
+            ("balanced", _("Balanced by free capacity")),
+            ("round_robin", _("In turn")),
+            ("skills", _("By skills, then by free capacity")),
+            ("manual", _("By hand")),
+        ],
         default="balanced",
+    )
+    previous_owner_days = models.PositiveSmallIntegerField(
+        _("previous owner first, days"),
+        default=0,
+        help_text=_("Who had the customer's last ticket within so many days gets the next one, when there. 0: never."),
+    )
+    reopen_hours = models.PositiveSmallIntegerField(
+        _("reopened tickets wait for their owner, hours"),
+        default=24,
+        help_text=_("Who is not back by then loses a reopened ticket to the deputy or the team."),
+    )
+    unattended_minutes = models.PositiveSmallIntegerField(
+        _("take back from people who are away after, minutes"),
+        default=0,
+        help_text=_("Tickets in which a customer waits while their owner is away. 0: never."),
     )
     is_active = models.BooleanField(_("active"), default=True)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="TeamMembership", related_name="+")

@@ -49,6 +49,8 @@ class User(AbstractBaseUser):
     capacity = models.PositiveSmallIntegerField(
         _("capacity"), default=20, help_text=_("Open tickets the person takes at the most.")
     )
+    # Copy of the end of the present absence, so that pages need not look for it.
+    absent_until = models.DateTimeField(null=True, editable=False)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC")
     working_hours = models.ForeignKey(
         Calendar, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("working hours")

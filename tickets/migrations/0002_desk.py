@@ -13,8 +13,8 @@ import tickets.models.sla
 class Migration(migrations.Migration):
     dependencies = [
         ("core", "0004_search_text"),
-        ("customers", "0001_initial"),
-        ("people", "0001_initial"),
+        ("customers", "0002_desk"),
+        ("people", "0002_desk"),
         ("tickets", "0001_policy_conditions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -663,6 +663,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="TeamQueue",
+            fields=[
+                (
+                    "team",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="people.team",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="TicketLink",
             fields=[
                 (
@@ -780,6 +795,13 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex(
             model_name="ticket",
             name="ticket_due",
+        ),
+        migrations.AddField(
+            model_name="category",
+            name="required_skills",
+            field=models.ManyToManyField(
+                blank=True, related_name="+", to="people.skill", verbose_name="skills"
+            ),
         ),
         migrations.AddField(
             model_name="message",
@@ -1354,6 +1376,16 @@ class Migration(migrations.Migration):
             name="ticket",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.CASCADE, related_name="sla_step_runs", to="tickets.ticket"
+            ),
+        ),
+        migrations.AddField(
+            model_name="teamqueue",
+            name="last_user",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
             ),
         ),
         migrations.AddField(

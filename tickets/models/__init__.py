@@ -2,6 +2,7 @@
 
 from tickets.models.episode import Episode, SatisfactionSurvey
 from tickets.models.escalation import Escalation, EscalationRule, SLAStepRun
+from tickets.models.assignment import TeamQueue
 from tickets.models.fields import CustomField, Tag, TicketType
 from tickets.models.inbox import Category, Inbox
 from tickets.models.lists import (
@@ -54,6 +55,7 @@ __all__ = [
     "SavedView",
     "Status",
     "Tag",
+    "TeamQueue",
     "Ticket",
     "TicketLink",
     "TicketMerge",

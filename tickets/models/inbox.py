@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from people.models import Team
+from people.models import Skill, Team
 
 
 class Inbox(models.Model):
@@ -39,6 +39,7 @@ class Category(models.Model):
     team = models.ForeignKey(
         Team, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("team")
     )
+    required_skills = models.ManyToManyField(Skill, related_name="+", blank=True, verbose_name=_("skills"))
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
