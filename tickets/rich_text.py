@@ -29,6 +29,8 @@ _MAIL_STYLES = {
     "ul": "margin:0 0 10px;padding-left:22px",
     "ol": "margin:0 0 10px;padding-left:22px",
 }
+_LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\s]{1,2000}\)")
+_MARKS = re.compile(r"\*\*(?=\S)|(?<=\S)\*\*|`+|^\s*(?:[-*>]|\d{1,3}\.)\s+", re.M)
 _ADDRESS = re.compile(r"(?<![\w<(\[\"'=/])(https?://[^\s<>\"')\]]+[^\s<>\"')\].,;:!?])")
 
 
@@ -37,6 +39,12 @@ def as_html(text: str) -> str:
     if len(text) > MOST_CHARACTERS:
         return ""
     return safe_html(str(_MARKDOWN.render(_linked(text))))
+
+
+def without_marks(text: str) -> str:
+    """The text for a line of a list: no marks of form, links by their words."""
+    text = _LINK.sub(r"\1", text)
+    return _MARKS.sub("", text)
 
 
 def safe_html(html: str) -> SafeString:

@@ -1,6 +1,6 @@
 /** Toasts: short confirmations with undo. The server sends `HX-Trigger: {"toast": {"text": "…", "undo_url": "…"}}`. */
 import htmx from "htmx.org";
-import { once, text } from "./dom";
+import { first, once, text } from "./dom";
 
 export interface Toast {
   text: string;
@@ -44,6 +44,7 @@ export function showToast(toast: Toast): void {
     const url = toast.undo_url;
     const undo = button(text("undo"));
     undo.dataset.hotkey = "undo";
+    element.dataset.undoUrl = url;
     undo.addEventListener("click", () => {
       element.remove();
       void htmx.ajax("post", url, { source: document.body, swap: "none" });
@@ -70,6 +71,11 @@ export function initToasts(): void {
 document.addEventListener("toast", (event) => {
   const detail = (event as CustomEvent<Toast | { value: string }>).detail;
   showToast("text" in detail ? detail : { text: detail.value });
+});
+// what is undone by another button needs no way back any more
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { requestConfig } = (event as CustomEvent<{ requestConfig: { path: string } }>).detail;
+  first(`[data-undo-url="${CSS.escape(requestConfig.path)}"]`)?.remove();
 });
 document.addEventListener("htmx:responseError", (event) => {
   const status = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail.xhr.status;

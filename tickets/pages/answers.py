@@ -7,11 +7,15 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 
 
-def with_toast(response: HttpResponse, text: str, *, undo_url: str = "", tone: str = "") -> HttpResponse:
-    """Let a response say what was done, with a way back."""
+def with_toast(
+    response: HttpResponse, text: str, *, undo_url: str = "", tone: str = "", seconds: int = 0
+) -> HttpResponse:
+    """Let a response say what was done, with a way back; ``seconds`` is how long it stays, when not as long as usual."""
     toast: dict[str, Any] = {"text": text}
     if undo_url:
         toast["undo_url"] = undo_url
+    if seconds:
+        toast["seconds"] = seconds
     if tone:
         toast["tone"] = tone
     response["HX-Trigger"] = json.dumps({"toast": toast})

@@ -25,6 +25,7 @@ from tickets.pages.lists import ListState
 from tickets.pages.message_html import PICTURE_TYPES
 from tickets.presence import PresentPerson, others_replying
 from tickets.recipients import Recipient, Recipients, recipients_of_answer
+from tickets.rich_text import as_html
 from tickets.send_later import send_times
 from tickets.services.add_note import add_note
 from tickets.services.receive_message import IncomingFile
@@ -181,12 +182,12 @@ def chosen_time(ticket: Ticket, user: User, when: str, at: str) -> datetime:
 
 
 def moment_words(moment: datetime) -> str:
-    """A moment in the person's zone: "today at 14:05", "Mon, 3 March at 09:00"."""
+    """A moment in the person's zone: "today, 14:05", "Mon 3 Mar, 09:00"."""
     local = timezone.localtime(moment)
     clock = date_format(local, "H:i")
     if local.date() == timezone.localdate():
-        return _("today at %s") % clock
-    return _("%(day)s at %(time)s") % {"day": date_format(local, "D, j F"), "time": clock}
+        return _("today, %s") % clock
+    return _("%(day)s, %(time)s") % {"day": date_format(local, "D j M"), "time": clock}
 
 
 def _tomorrow_morning(ticket: Ticket, user: User) -> datetime:
@@ -314,6 +315,7 @@ def waiting_parts(ticket: Ticket, drafts: Sequence[Draft], viewer: Viewer) -> li
     return [
         {
             "answer": one,
+            "body_html": as_html(one.body) or one.body,
             "ticket": ticket,
             "is_held": one.state == Draft.State.HELD,
             "you": one.user_id == viewer.user_id,

@@ -212,7 +212,9 @@ def message_parts(
         "frame_url": reverse(frame, kwargs=addresses) if frame else "",
         # the frame runs no script that could measure it
         "frame_size": "s" if len(item.text) < SHORT_TEXT else "l" if len(item.text) > LONG_TEXT else "",
-        "state_text": item.delivery_label if failed or item.delivery == Message.Delivery.QUEUED else "",
+        "state_text": item.delivery_label
+        if failed or (item.delivery == Message.Delivery.QUEUED and item.leaves_at is None)
+        else "",
         "state_tone": _TONES.get(Message.Delivery(item.delivery), ""),
         "state_detail": item.delivery_detail,
         "is_automatic": item.is_automatic,

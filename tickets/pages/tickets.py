@@ -226,7 +226,7 @@ def _after_writing(
         response = conversation_answer(request, visible_ticket(request, ticket.pk), state)
     else:
         response = _next_conversation(request, state, following)
-    return with_toast(response, done.text, undo_url=done.undo_url)
+    return with_toast(response, done.text, undo_url=done.undo_url, seconds=done.seconds)
 
 
 def _following(request: StaffRequest, ticket: Ticket, state: ListState) -> int | None:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
@@ -27,7 +28,6 @@ from tickets.pages.message_html import PICTURE_TYPES
 from tickets.pages.tickets import conversation_answer, visible_ticket
 from tickets.presence import people_on
 from tickets.rich_text import as_html
-from tickets.selectors import ticket_of
 from tickets.send_later import send_times
 from tickets.services.note_presence import leave, note_presence
 from tickets.services.save_draft import (
@@ -249,7 +249,7 @@ def waiting_answer(request: StaffRequest, ticket_id: int, draft_id: int) -> Http
             message = send_scheduled_now(answer=answer, by=request.viewer, undo_seconds=seconds)
             words = _("Sent")
             if seconds:
-                toast = {"undo_url": _undo_url(message)}
+                toast = {"undo_url": reverse("inbox-undo", args=[found.pk, message.pk]), "seconds": seconds}
         elif act == "edit":
             edit_scheduled(answer=answer, by=request.viewer)
             words = _("Back in the composer")
@@ -261,16 +261,10 @@ def waiting_answer(request: StaffRequest, ticket_id: int, draft_id: int) -> Http
     return _open(request, ticket_id, words, **toast)
 
 
-def _undo_url(message: Message) -> str:
-    from django.urls import reverse
-
-    return reverse("inbox-undo", args=[message.ticket_id, message.pk])
-
-
 @page("tickets.view")
 @require_GET
 def scheduled(request: StaffRequest) -> HttpResponse:
     """Every answer that waits for its time, on tickets that the person may see."""
     answers = list(waiting_answers_of(request.viewer)[:200])
     rows = [waiting_parts(one.ticket, [one], request.viewer)[0] for one in answers]
-    return render(request, "tickets/scheduled.html", {"rows": rows, "ticket_of": ticket_of})
+    return render(request, "tickets/scheduled.html", {"rows": rows})

@@ -16,7 +16,7 @@ from tickets.events import ASSIGNED, REPLIED
 from tickets.message_text import preview, storable
 from tickets.models import AnswerUndo, Draft, Message, Status, Ticket
 from tickets.recipients import recipients_of_answer
-from tickets.rich_text import as_html
+from tickets.rich_text import as_html, without_marks
 from tickets.services.apply_sla import next_due, note_answer
 from tickets.services.change_status import move_to
 from tickets.services.receive_message import IncomingFile, add_files
@@ -161,7 +161,7 @@ def _note_answer(ticket: Ticket, text: str, now: datetime) -> None:
     """Bring the list columns and the stamp of the first answer up to date."""
     ticket.outbound_count += 1
     ticket.last_message_at = now
-    ticket.last_message_preview = preview(text)
+    ticket.last_message_preview = preview(without_marks(text))
     ticket.last_message_inbound = False
     ticket.unread = False
     note_answer(ticket, now)
