@@ -33,11 +33,14 @@ def macros_of(viewer: Viewer) -> QuerySet[Macro]:
     return rows.order_by("folder", "position", "name", "pk")
 
 
-def macros_for(viewer: Viewer, ticket: Ticket, *, text: str = "", limit: int = 30) -> list[OfferedMacro]:
+def macros_for(
+    viewer: Viewer, ticket: Ticket, *, text: str = "", limit: int = 30, by_folder: bool = False
+) -> list[OfferedMacro]:
     """Return the active macros that are for a ticket and fit ``text``, the best first: two queries and one per custom field
     that a condition asks about.
 
-    A shortcut that is the text comes first, then what begins with it, then what holds it; among equals the most used one.
+    A shortcut that is the text comes first, then what begins with it, then what holds it; among equals the most used one. With
+    ``by_folder`` and no text they stand in the order of their folders.
     """
     known, now = ConditionFields(), timezone.now()
     wanted = " ".join(text.lower().split())[:80]

@@ -20,6 +20,7 @@ PROPERTY_ICONS = {
     "tickets.snoozed": "alarm-snooze",
     "tickets.woken": "alarm",
     "tickets.time_logged": "clock",
+    "tickets.macro_applied": "bolt",
 }
 LONGEST = 160
 
@@ -45,6 +46,8 @@ def words_of_property(verb: str, detail: Mapping[str, Any]) -> str | None:
             }.get(str(detail.get("reason")), "")
         case "tickets.time_logged":
             return _time(detail)
+        case "tickets.macro_applied":
+            return str(detail.get("name") or "")
     return None
 
 

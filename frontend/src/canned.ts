@@ -241,6 +241,7 @@ document.addEventListener("composer-insert", (event) => {
 });
 document.addEventListener("macro-applied", () => {
   first<HTMLDialogElement>("#macro-preview")?.close();
+  document.getElementById("macro-slot")?.replaceChildren();
   const thread = document.getElementById("thread");
   if (thread) htmx.trigger(thread, "live", {});
 });

@@ -54,8 +54,10 @@ export function initOverlays(): void {
       if (outside || (event.target as Element).closest("[data-close-dialog]")) dialog.close();
     });
   });
-  // a dialog that htmx has just loaded opens itself
-  for (const dialog of all<HTMLDialogElement>("dialog[data-open-now]")) if (!dialog.open) dialog.showModal();
+  // a dialog that htmx has just loaded opens itself, and once closed it stays so
+  once<HTMLDialogElement>("dialog[data-open-now]", "OpenNow", (dialog) => {
+    if (!dialog.open) dialog.showModal();
+  });
   markTheme();
 }
 

@@ -44,7 +44,7 @@ def macro_menu(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """What the macro menu offers, filtered by ``macro_q``."""
     found = visible_ticket(request, ticket_id)
     text = _asked(request, "macro_q")
-    offered = macros_for(request.viewer, found, text=text, limit=IN_MENU)
+    offered = macros_for(request.viewer, found, text=text, limit=IN_MENU, by_folder=True)
     return render(request, "tickets/_macro_menu.html", {"ticket": found, "offered": offered, "q": text})
 
 
