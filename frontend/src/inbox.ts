@@ -197,10 +197,13 @@ const swapped = new WeakSet<XMLHttpRequest>();
 
 /** An act shows in list and counts at once, whether the feed has told of it yet or not. */
 function showOwnAct(path: string): void {
+  const isBulk = path.startsWith("/inbox/bulk/");
   const id = /^\/inbox\/(\d+)\/(?!read\/)/.exec(path)?.[1];
-  if (!id || !list()) return;
-  touched.add(id);
-  schedule();
+  if ((!id && !isBulk) || !list()) return;
+  if (id) {
+    touched.add(id);
+    schedule();
+  }
   const views = document.getElementById("views");
   if (views) htmx.trigger(views, "live", {});
 }

@@ -45,12 +45,24 @@ export function selectInList(): boolean {
   return Boolean(box);
 }
 
+/** Everything in the list is chosen, also what is not on display. */
+function everything(form: HTMLElement): HTMLInputElement | null {
+  return first<HTMLInputElement>("[data-bulk-everything]", form);
+}
+
 function count(form: HTMLElement): void {
-  const chosen = all<HTMLInputElement>("[data-row-check]:checked", form).length;
+  const boxes = all<HTMLInputElement>("[data-row-check]", form);
+  const chosen = boxes.filter((box) => box.checked).length;
+  const whole = everything(form);
+  const isWhole = whole?.value === "1";
   for (const bar of all("[data-bulk-bar]", form)) {
     bar.hidden = chosen === 0;
     const label = first("[data-bulk-count]", bar);
-    if (label) label.textContent = (label.dataset.text ?? "%s").replace("%s", String(chosen));
+    const words = label?.dataset.text ?? "%s";
+    if (label) label.textContent = isWhole ? (label.dataset.textAll ?? words) : words.replace("%s", String(chosen));
+    const more = first<HTMLElement>("[data-bulk-all]", bar);
+    // only when there is more than what is on display
+    if (more) more.hidden = isWhole || chosen < boxes.length || !first("#load-more a", form);
   }
 }
 
@@ -58,18 +70,38 @@ export function initLists(): void {
   once("[data-bulk]", "Bulk", (form) => {
     form.addEventListener("change", (event) => {
       const box = event.target as HTMLInputElement;
+      const whole = everything(form);
+      if (whole && box.matches("[data-check-all], [data-row-check]")) whole.value = "";
       if (box.matches("[data-check-all]")) {
         for (const other of all<HTMLInputElement>("[data-row-check]", form)) other.checked = box.checked;
       }
       count(form);
     });
     form.addEventListener("click", (event) => {
-      if (!(event.target as Element).closest("[data-bulk-clear]")) return;
+      const target = event.target as Element;
+      const whole = everything(form);
+      if (target.closest("[data-bulk-all]") && whole) {
+        whole.value = "1";
+        count(form);
+        first<HTMLElement>("[data-bulk-bar] summary", form)?.focus();
+      }
+      if (!target.closest("[data-bulk-clear]")) return;
+      if (whole) whole.value = "";
       for (const box of all<HTMLInputElement>("[data-row-check], [data-check-all]", form)) box.checked = false;
       count(form);
     });
   });
   for (const form of all("[data-bulk]")) count(form);
+  once("[data-sortable]", "Sortable", (list) => {
+    list.addEventListener("click", (event) => {
+      const button = (event.target as Element).closest<HTMLElement>("[data-move]");
+      const item = button?.closest("li");
+      if (!button || !item) return;
+      if (button.dataset.move === "up") item.previousElementSibling?.before(item);
+      else item.nextElementSibling?.after(item);
+      button.focus();
+    });
+  });
 }
 
 // A row opened through htmx becomes the selected one without asking the server for the list again.

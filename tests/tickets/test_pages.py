@@ -541,10 +541,12 @@ def test_a_selection_is_changed_at_once_and_failures_are_named(
     assert Ticket.objects.filter(assignee=agent).count() == 2
     change_status(ticket=tickets[0], status="open", by=system_viewer("task"))
     response = browser.post(address, {"ticket": chosen, "assignee": analyst.pk}, headers=HTMX)
-    html = response.content.decode()
-    assert "0 of 3 done" in html
+    assert response.status_code == 422
+    assert "cannot answer tickets" in response.headers["HX-Trigger"]
+    html = browser.post(address, {"ticket": chosen, "status": "new"}, headers=HTMX).content.decode()
+    assert "2 of 3 done" in html
     assert f"#{tickets[0].number}" in html
-    assert "cannot answer tickets" in html
+    assert "A ticket is new only until" in html
     response = browser.post(address, {"ticket": chosen, "status": "waiting"}, headers=HTMX)
     assert set(Ticket.objects.values_list("status_id", flat=True)) == {"waiting"}
 

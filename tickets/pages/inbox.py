@@ -1,6 +1,7 @@
-"""The inbox: views with counts, the list and how it follows the live feed, bulk acts."""
+"""The inbox: views with counts, the list and how it follows the live feed."""
 
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -9,15 +10,18 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from people.models import Team, User
 from people.requests import StaffRequest, page
 from people.viewer import Viewer
+from tickets.conditions import in_words
+from tickets.list_views import DEFAULT_VIEW, ListView, view_of
 from tickets.models import Category, Status, Ticket
-from tickets.pages.answers import reason, with_toast
+from tickets.pages.condition_form import builder
 from tickets.pages.lists import (
     FILTER_LABELS,
+    TABLE,
     ListState,
     channel_parts,
     current_view,
@@ -27,23 +31,25 @@ from tickets.pages.lists import (
     shows_assignee,
     view_groups,
 )
+from tickets.pages.tables import table_page, table_rows_of
 from tickets.selectors import (
-    DEFAULT_VIEW,
     FILTERS,
     SORTS,
+    WHERE,
     CursorError,
-    TicketPage,
+    InboxView,
     active_inboxes,
     ids_in_view,
     inbox_views,
+    read_where,
     rows_of,
-    statuses,
     ticket_list,
     visible_tickets,
 )
-from tickets.services.assign_ticket import WORKING_ROLES, assign_ticket
-from tickets.services.change_priority import change_priority
-from tickets.services.change_status import change_status
+from tickets.services.assign_ticket import WORKING_ROLES
+from tickets.services.count_views import counters_are_behind
+from tickets.services.save_view import may_change_view
+from tickets.status_rows import statuses
 
 # Ids of one live update: more than fit on a screen, fewer than a URL holds.
 MOST_IDS = 200
@@ -55,7 +61,9 @@ _EMPTY = {
     "triage": gettext_lazy("The classifier was sure about every open ticket."),
     "breaching": gettext_lazy("No promise is in danger within the next hour."),
     "waiting": gettext_lazy("No customer owes an answer."),
-    "snoozed": gettext_lazy("Nothing is put aside. Z puts a ticket aside until a time or the customer's answer."),
+    "snoozed": gettext_lazy(
+        "Nothing is put aside. Z puts a ticket aside until a time or the customer's answer."
+    ),
     "open": gettext_lazy("Every ticket is resolved."),
     "resolved": gettext_lazy("No ticket has been resolved."),
 }
@@ -64,43 +72,84 @@ _EMPTY = {
 @page("tickets.view")
 @require_GET
 def inbox(request: StaffRequest) -> HttpResponse:
-    """The inbox without an open ticket."""
-    return render(request, "tickets/inbox.html", list_parts(request, list_state(request, request.viewer)))
+    """The inbox without an open ticket, or its list as a table (``layout=table``)."""
+    state = list_state(request, request.viewer)
+    template = "tickets/inbox_table.html" if state.is_table else "tickets/inbox.html"
+    return render(request, template, list_parts(request, state))
 
 
 def list_parts(request: StaffRequest, state: ListState, selected: int | None = None) -> dict[str, Any]:
     """Variables of the two left panes; raises Http404 for a view that the viewer does not have."""
     viewer = request.viewer
-    views, current = current_view(viewer, state)
+    views, current, rule = current_view(viewer, state)
     refusal = ""
+    shown: dict[str, Any]
     try:
-        found = ticket_list(viewer, view=state.view, sort=state.sort, filters=state.filters)
+        shown = _first_rows(viewer, state, rule, selected)
     except ValidationError as error:
-        found, refusal = TicketPage((), ""), refused_filters(error)
+        shown, refusal = {"rows": [], "next_url": ""}, refused_filters(error)
     return {
+        **shown,
+        **_views_parts(views, state),
         "state": state,
         "view": current,
-        "view_groups": view_groups(views, state),
-        "own_count": next(view.count for view in views if view.key == DEFAULT_VIEW),
-        "rows": [row_parts(row, state, selected=selected) for row in found.rows],
+        "rule": rule,
         "show_assignee": shows_assignee(state),
-        "next_url": _more_url(state, found),
         "sorts": [(key, label, state.sorted_by(key).url) for key, label in SORTS.items()],
         "sort_label": SORTS[state.sort],
         "filters": _set_filters(state),
         "refusal": refusal,
         "can_edit": viewer.can("tickets.edit"),
+        "can_bulk": viewer.can("tickets.edit") or viewer.can("tickets.note"),
         "can_assign": viewer.can("tickets.assign"),
-        "bulk_statuses": [one for one in statuses() if one.category != Status.Category.NEW],
-        "clear_url": ListState(state.view, state.sort).url,
+        "bulk_statuses": [one for one in statuses() if one.category != Status.Category.NEW and one.is_active],
+        "bulk_priorities": Ticket.Priority.choices[::-1],
+        "clear_url": replace(state, filters={}).url,
+        "pane_url": replace(state, layout="").url,
+        "table_url": replace(state, layout=TABLE).url,
+        "may_change_view": rule.saved is not None and may_change_view(rule.saved, viewer),
         "may_connect": viewer.can("settings.manage"),
         "may_create": viewer.can("tickets.create"),
         "empty_text": _EMPTY.get(state.view, _("No ticket is in this view.")),
         "changes_url": f"{reverse('inbox-changes')}?{state.query}",
-        "is_first_use": not found.rows
+        "is_first_use": not shown["rows"]
         and current.key == "open"
         and not state.filters
         and _is_first_use(viewer),
+    }
+
+
+def _first_rows(
+    viewer: Viewer, state: ListState, rule: ListView, selected: int | None = None, cursor: str = ""
+) -> dict[str, Any]:
+    """The rows of a page of the list, as a pane or a table, and where the next page is."""
+    if state.is_table:
+        parts, next_cursor = table_page(viewer, state, rule, cursor)
+        return {**parts, "next_url": _more_url(state, next_cursor)}
+    found = ticket_list(viewer, view=rule, sort=state.sort, filters=state.filters, cursor=cursor)
+    rows = [row_parts(row, state, selected=selected) for row in found.rows]
+    return {"rows": rows, "next_url": _more_url(state, found.next_cursor)}
+
+
+def _rows_of(viewer: Viewer, state: ListState, rule: ListView, ids: Collection[int]) -> dict[str, Any]:
+    """Rows of the list by ticket, ``by_id`` without order, with what draws them."""
+    if state.is_table:
+        parts = table_rows_of(viewer, state, rule, ids)
+        return {**parts, "by_id": {row["id"]: row for row in parts["rows"]}}
+    return {"by_id": {row.id: row_parts(row, state) for row in rows_of(viewer, ids)}}
+
+
+def _marked(row: dict[str, Any], state: ListState, *, gone: bool) -> dict[str, Any]:
+    """A row that has left its view keeps its place and says so."""
+    return row | {"gone": True, "tag": row["went"]} if gone else row
+
+
+def _views_parts(views: list[InboxView], state: ListState) -> dict[str, Any]:
+    """Variables of ``tickets/_views.html``."""
+    return {
+        "view_groups": view_groups(views, state),
+        "own_count": next(view.count for view in views if view.key == DEFAULT_VIEW),
+        "counted_at": next((view.counted_at for view in views), None),
     }
 
 
@@ -108,8 +157,8 @@ def _is_first_use(viewer: Viewer) -> bool:
     return not visible_tickets(viewer).exists()
 
 
-def _more_url(state: ListState, found: TicketPage) -> str:
-    return f"{reverse('inbox-rows')}?{state.query}&cursor={found.next_cursor}" if found.next_cursor else ""
+def _more_url(state: ListState, cursor: str) -> str:
+    return f"{reverse('inbox-rows')}?{state.query}&cursor={cursor}" if cursor else ""
 
 
 def _set_filters(state: ListState) -> list[dict[str, Any]]:
@@ -121,7 +170,7 @@ def _set_filters(state: ListState) -> list[dict[str, Any]]:
             {
                 "label": FILTER_LABELS.get(name, name),
                 "value": _filter_words(name, value),
-                "remove_url": ListState(state.view, state.sort, left).url,
+                "remove_url": replace(state, filters=left).url,
             }
         )
     return shown
@@ -129,6 +178,8 @@ def _set_filters(state: ListState) -> list[dict[str, Any]]:
 
 def _filter_words(name: str, value: str) -> str:
     """The value of a filter as people read it; at most one query."""
+    if name == WHERE:
+        return _where_words(value)
     if value == "none":
         return _("none")
     if name == "priority":
@@ -147,6 +198,13 @@ def _filter_words(name: str, value: str) -> str:
     return value
 
 
+def _where_words(value: str) -> str:
+    try:
+        return in_words(read_where(value))
+    except ValidationError:
+        return _("a condition that cannot be read")
+
+
 @page("tickets.view")
 @require_GET
 def views(request: StaffRequest) -> HttpResponse:
@@ -154,14 +212,21 @@ def views(request: StaffRequest) -> HttpResponse:
     state = list_state(request, request.viewer)
     found = inbox_views(request.viewer)
     counts = {view.key: view.count for view in found}
-    parts = {
-        "view_groups": view_groups(found, state),
+    parts = _views_parts(found, state) | {
         "state": state,
-        "own_count": counts[DEFAULT_VIEW],
         # the number beside the name of the list; a filtered list shows none
         "count": None if state.filters else counts.get(state.view),
+        # an act is shown before its counters are: the part asks once more while they are behind
+        "is_behind": "again" not in request.GET and counters_are_behind(),
     }
     return render(request, "tickets/_views.html", parts)
+
+
+def _rule(viewer: Viewer, state: ListState) -> ListView:
+    try:
+        return view_of(viewer, state.view)
+    except LookupError:
+        raise Http404(_("There is no such list.")) from None
 
 
 @page("tickets.view")
@@ -169,26 +234,19 @@ def views(request: StaffRequest) -> HttpResponse:
 def rows(request: StaffRequest) -> HttpResponse:
     """The next rows of a list (``cursor``), the arrivals that waited behind the bar (``ids``), or the list from its start."""
     state = list_state(request, request.viewer)
+    rule = _rule(request.viewer, state)
     parts: dict[str, Any] = {"state": state, "show_assignee": shows_assignee(state)}
-    if "ids" in request.GET:
-        wanted = _ids(request, "ids")
-        order = ids_in_view(request.viewer, wanted, view=state.view, sort=state.sort, filters=state.filters)
-        found = {row.id: row for row in rows_of(request.viewer, order)}
-        parts["rows"] = [row_parts(found[one], state) for one in order if one in found]
-        parts["arrivals"] = arrivals_bar(state, [])
-        return render(request, "tickets/_rows.html", parts)
     try:
-        listed = ticket_list(
-            request.viewer,
-            view=state.view,
-            sort=state.sort,
-            cursor=request.GET.get("cursor", ""),
-            filters=state.filters,
-        )
+        if "ids" in request.GET:
+            wanted = _ids(request, "ids")
+            order = ids_in_view(request.viewer, wanted, view=rule, sort=state.sort, filters=state.filters)
+            parts |= _rows_of(request.viewer, state, rule, order)
+            parts["rows"] = [parts["by_id"][one] for one in order if one in parts["by_id"]]
+        else:
+            cursor = request.GET.get("cursor", "")
+            parts |= _first_rows(request.viewer, state, rule, cursor=cursor) | {"with_more": True}
     except (LookupError, CursorError, ValidationError):
         raise Http404(_("There is no such list.")) from None
-    parts["rows"] = [row_parts(row, state) for row in listed.rows]
-    parts |= {"next_url": _more_url(state, listed), "with_more": True}
     if "cursor" not in request.GET:
         parts["arrivals"] = arrivals_bar(state, [])
     return render(request, "tickets/_rows.html", parts)
@@ -202,33 +260,38 @@ def changes(request: StaffRequest) -> HttpResponse:
     ``waiting`` are the ids heard of that are not on display, ``before`` the cursor at the end of what is.
     """
     state = list_state(request, request.viewer)
+    rule = _rule(request.viewer, state)
     shown, waiting = _ids(request, "shown"), _ids(request, "waiting")
+    asked: dict[str, Any] = {"view": rule, "sort": state.sort, "filters": state.filters}
     try:
-        in_view = set(
-            ids_in_view(request.viewer, shown, view=state.view, sort=state.sort, filters=state.filters)
-        )
-        arrived = ids_in_view(
-            request.viewer,
-            waiting,
-            view=state.view,
-            sort=state.sort,
-            filters=state.filters,
-            before=request.GET.get("before", ""),
-        )
+        in_view = set(ids_in_view(request.viewer, shown, **asked))
+        arrived = ids_in_view(request.viewer, waiting, before=request.GET.get("before", ""), **asked)
     except (LookupError, CursorError, ValidationError):
         raise Http404(_("There is no such list.")) from None
-    found = rows_of(request.viewer, {*shown, *arrived[:1]})
-    visible = {row.id: row for row in found}
-    parts = {
-        "rows": [row_parts(visible[one], state, gone=one not in in_view) for one in shown if one in visible],
-        "lost": [one for one in shown if one not in visible],
+    parts = changed_parts(request.viewer, state, rule, shown, in_view, more=arrived[:1])
+    first = parts["by_id"].get(arrived[0]) if arrived else None
+    parts["arrivals"] = arrivals_bar(state, arrived, "" if first is None else first["subject"])
+    return render(request, "tickets/_changes.html", parts)
+
+
+def changed_parts(
+    viewer: Viewer,
+    state: ListState,
+    rule: ListView,
+    ids: Sequence[int],
+    in_view: Collection[int],
+    more: Sequence[int] = (),
+) -> dict[str, Any]:
+    """Variables of ``tickets/_changed_rows.html``: rows on display as they are now; those out of view keep their place."""
+    parts = _rows_of(viewer, state, rule, {*ids, *more})
+    visible = parts["by_id"]
+    return parts | {
+        "rows": [_marked(visible[one], state, gone=one not in in_view) for one in ids if one in visible],
+        "lost": [one for one in ids if one not in visible],
         "show_assignee": shows_assignee(state),
-        "arrivals": arrivals_bar(
-            state, arrived, visible[arrived[0]].subject if arrived and arrived[0] in visible else ""
-        ),
+        "state": state,
         "oob": True,
     }
-    return render(request, "tickets/_changes.html", parts)
 
 
 def arrivals_bar(state: ListState, ids: list[int], subject: str = "") -> dict[str, Any]:
@@ -278,65 +341,12 @@ def filter_form(request: StaffRequest) -> HttpResponse:
         for name, choices in options.items()
         if name in FILTERS
     ]
-    return render(request, "tickets/_filters.html", {"fields": fields, "state": state})
-
-
-@page("tickets.view")
-@require_GET
-def bulk_people(request: StaffRequest) -> HttpResponse:
-    """The people that a selection can be given to."""
-    people = User.objects.filter(is_active=True, role__in=WORKING_ROLES)
-    return render(request, "tickets/_bulk_people.html", {"people": people})
-
-
-@page("tickets.view")
-@require_POST
-def bulk(request: StaffRequest) -> HttpResponse:
-    """Change the selected tickets one by one; says how many worked and why the others did not."""
-    state = list_state(request, request.viewer)
-    chosen = [int(one) for one in request.POST.getlist("ticket") if one.isascii() and one.isdigit()][
-        :MOST_IDS
-    ]
-    act = _bulk_act(request)
-    failures: list[tuple[str, str]] = []
-    done = 0
-    for ticket in visible_tickets(request.viewer).filter(pk__in=chosen).order_by("pk"):
-        try:
-            act(ticket)
-            done += 1
-        except ValidationError as error:
-            failures.append((f"#{ticket.number}", reason(error)))
-    in_view = set(
-        ids_in_view(request.viewer, chosen, view=state.view, sort=state.sort, filters=state.filters)
-    )
-    visible = rows_of(request.viewer, chosen)
-    parts = {
-        "rows": [row_parts(row, state, gone=row.id not in in_view) for row in visible],
-        "lost": sorted(set(chosen) - {row.id for row in visible}),
-        "show_assignee": shows_assignee(state),
-        "done": done,
-        "total": len(chosen),
-        "failures": failures,
-        "oob": True,
-    }
-    response = render(request, "tickets/_bulk_done.html", parts)
-    if failures:
-        return response
-    text = _("%(done)d of %(total)d changed") % {"done": done, "total": len(chosen)}
-    return with_toast(response, text)
-
-
-def _bulk_act(request: StaffRequest) -> Callable[[Ticket], object]:
-    """The service call that the pressed button asks for; raises Http404 for none."""
-    viewer, data = request.viewer, request.POST
-    if "status" in data:
-        return lambda ticket: change_status(ticket=ticket, status=data["status"], by=viewer)
-    if "priority" in data:
-        return lambda ticket: change_priority(ticket=ticket, priority=data["priority"], by=viewer)
-    if "assignee" in data:
-        assignee = person(data["assignee"])
-        return lambda ticket: assign_ticket(ticket=ticket, assignee=assignee, by=viewer)
-    raise Http404(_("There is no such act."))
+    try:
+        where = read_where(state.filters.get(WHERE, ""))
+    except ValidationError:
+        where = {}
+    parts = {"fields": fields, "state": state, "builder": builder(where, WHERE)}
+    return render(request, "tickets/_filters.html", parts)
 
 
 def person(chosen: str) -> User | None:

@@ -1,5 +1,6 @@
 """What list of tickets a page shows: view, order and filters from the query string, and rows as templates draw them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,8 +15,10 @@ from django.utils.translation import gettext_lazy
 from core.formatting import money
 from people.roles import Role
 from people.viewer import Viewer
+from tickets.list_views import DEFAULT_VIEW, ListView, view_of, views_of
 from tickets.models import Status, Ticket
-from tickets.selectors import DEFAULT_VIEW, FILTERS, SORTS, InboxView, TicketRow, inbox_views
+from tickets.pages.condition_form import sent_condition
+from tickets.selectors import FILTERS, SORTS, WHERE, InboxView, TicketRow, counted_views
 
 # Views in which every row has the same assignee, or none.
 _ONE_ASSIGNEE = frozenset({"mine", "unassigned"})
@@ -39,7 +42,14 @@ FILTER_LABELS = {
     "account": gettext_lazy("Customer"),
     "contact": gettext_lazy("Contact"),
     "inbox": gettext_lazy("Inbox"),
+    "type": gettext_lazy("Type"),
+    "tag": gettext_lazy("Tag"),
+    "status_category": gettext_lazy("Kind of status"),
+    "routing_state": gettext_lazy("Routing"),
+    WHERE: gettext_lazy("Where"),
 }
+# A list is a pane of rows beside the conversation, or a table over the whole width.
+TABLE = "table"
 
 
 @dataclass(frozen=True)
@@ -49,11 +59,18 @@ class ListState:
     view: str
     sort: str = "sla"
     filters: Mapping[str, str] = field(default_factory=dict)
+    layout: str = ""
 
     @property
     def query(self) -> str:
         """The query string, without the question mark."""
-        return urlencode({"view": self.view, "sort": self.sort, **self.filters})
+        layout = {"layout": self.layout} if self.layout else {}
+        return urlencode({"view": self.view, "sort": self.sort, **self.filters, **layout})
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the list is shown as a table."""
+        return self.layout == TABLE
 
     @property
     def url(self) -> str:
@@ -65,21 +82,35 @@ class ListState:
         return replace(self, sort=sort)
 
     def ticket_url(self, ticket_id: int, name: str = "inbox-ticket") -> str:
-        """A page of a ticket, beside this list."""
-        return f"{reverse(name, args=[ticket_id])}?{self.query}"
+        """A page of a ticket, beside this list; beside a ticket the list is a pane."""
+        return f"{reverse(name, args=[ticket_id])}?{replace(self, layout='').query}"
 
 
 def list_state(request: HttpRequest, viewer: Viewer, ticket: Ticket | None = None) -> ListState:
     """Read the list from the query string; without a view the one in which ``ticket`` (or the person's work) is.
 
-    Names that are no filter are left out. Raises Http404 for an unknown order.
+    A saved view has its own order while none is named. Names that are no filter are left out. Raises Http404 for an
+    unknown order.
     """
     view = request.GET.get("view") or (default_view(viewer) if ticket is None else _home_of(ticket, viewer))
-    sort = request.GET.get("sort") or "sla"
+    sort = request.GET.get("sort") or _own_order(viewer, view)
     if sort not in SORTS:
         raise Http404(_("There is no such order."))
     filters = {name: value for name in FILTERS if (value := request.GET.get(name, "").strip())}
-    return ListState(view, sort, filters)
+    where = sent_condition(request.GET, WHERE)
+    if where:
+        filters[WHERE] = where if isinstance(where, str) else json.dumps(where, separators=(",", ":"))
+    is_table = ticket is None and request.GET.get("layout") == TABLE
+    return ListState(view, sort, filters, TABLE if is_table else "")
+
+
+def _own_order(viewer: Viewer, view: str) -> str:
+    if not view.startswith("saved-"):
+        return "sla"
+    try:
+        return view_of(viewer, view).sort
+    except LookupError:
+        return "sla"
 
 
 def default_view(viewer: Viewer) -> str:
@@ -128,7 +159,8 @@ def row_parts(
         "unread": row.unread,
         "selected": row.id == selected,
         "gone": gone,
-        "tag": _where_it_went(row) if gone else _tag(row, state),
+        "tag": where_it_went(row.status_category) if gone else _tag(row, state),
+        "went": where_it_went(row.status_category),
         "sentiment": row.sentiment,
         "sla_state": row.sla.state,
         "sla_due_at": row.sla.due_at,
@@ -148,11 +180,11 @@ def _tag(row: TicketRow, state: ListState) -> str:
     return row.category
 
 
-def _where_it_went(row: TicketRow) -> str:
+def where_it_went(category: str) -> str:
     """Why a row is no longer in its view."""
-    if row.status_category in {Status.Category.OPEN, Status.Category.NEW}:
+    if category in {Status.Category.OPEN, Status.Category.NEW}:
         return _("moved")
-    return str(Status.Category(row.status_category).label)
+    return str(Status.Category(category).label)
 
 
 def shows_assignee(state: ListState) -> bool:
@@ -161,12 +193,12 @@ def shows_assignee(state: ListState) -> bool:
 
 
 def view_groups(views: list[InboxView], state: ListState) -> list[dict[str, Any]]:
-    """The views as ``ui/view_list.html`` draws them."""
+    """The views as ``ui/view_list.html`` draws them: built-in, teams and what they keep, everyone's, one's own."""
 
     def entry(view: InboxView) -> dict[str, Any]:
         return {
             "label": view.label,
-            "url": replace(state, view=view.key, filters={}).url,
+            "url": replace(state, view=view.key, filters={}, sort=_order_of(view, state)).url,
             "icon": view.icon,
             "count": view.count,
             "current": view.key == state.view,
@@ -175,17 +207,29 @@ def view_groups(views: list[InboxView], state: ListState) -> list[dict[str, Any]
             "secondary": view.key in {"waiting", "snoozed", "resolved"},
         }
 
-    groups = [{"label": "", "views": [entry(view) for view in views if not view.is_team]}]
-    teams = [entry(view) for view in views if view.is_team]
-    return [*groups, {"label": _("Team"), "views": teams}] if teams else groups
+    labels = {"": "", "team": _("Team"), "everyone": _("Shared"), "personal": _("Mine")}
+    groups = [
+        {"label": label, "views": [entry(view) for view in views if view.group == group]}
+        for group, label in labels.items()
+    ]
+    return [group for group in groups if group["views"]]
 
 
-def current_view(viewer: Viewer, state: ListState) -> tuple[list[InboxView], InboxView]:
-    """All views with their counts, and the one shown; raises Http404 for one that the viewer does not have."""
-    views = inbox_views(viewer)
-    for view in views:
+def _order_of(view: InboxView, state: ListState) -> str:
+    """The order that a view opens in: a saved one's own, else the one that the person has chosen."""
+    return view.sort if view.key.startswith("saved-") else state.sort
+
+
+def current_view(viewer: Viewer, state: ListState) -> tuple[list[InboxView], InboxView, ListView]:
+    """All views with their counts, and the one shown, with its rule; raises Http404 for one that the viewer does not have.
+
+    Three queries.
+    """
+    lists = views_of(viewer)
+    views = counted_views(viewer, lists)
+    for view, rule in zip(views, lists, strict=True):
         if view.key == state.view:
-            return views, view
+            return views, view, rule
     raise Http404(_("There is no such view."))
 
 

@@ -231,8 +231,10 @@ def _after_writing(
 
 def _following(request: StaffRequest, ticket: Ticket, state: ListState) -> int | None:
     try:
-        return next_in_list(request.viewer, ticket=ticket, view=state.view, sort=state.sort)
-    except LookupError:
+        return next_in_list(
+            request.viewer, ticket=ticket, view=state.view, sort=state.sort, filters=state.filters
+        )
+    except (LookupError, ValidationError):
         return None
 
 

@@ -15,9 +15,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Min, OuterRef, Q
 from django.utils import timezone
 
+from core.models import Event, SubscriberPosition
+from core.subscription import subscribers
 from tickets.condition_fields import ConditionFields
 from tickets.conditions import Condition, as_q, asks_for_me, clauses, holds, turns_after
 from tickets.list_views import WORKED_ON, built_in_views, count_key
@@ -267,3 +269,13 @@ def recount_everything() -> tuple[int, int]:
             after = ids[-1]
         SavedView.objects.filter(pk=view.pk, revision=view.revision).update(counted_revision=view.revision)
     return tickets, settle_counts()
+
+
+def counters_are_behind() -> bool:
+    """Say whether changes of tickets wait to be counted. Two queries."""
+    reached = SubscriberPosition.objects.filter(subscriber="tickets.view_counts").aggregate(at=Min("seq"))[
+        "at"
+    ]
+    verbs = subscribers.get("tickets.view_counts").verbs
+    waiting = Event.objects.filter(Q(position__seq__gt=reached or 0) | Q(position__seq=None), verb__in=verbs)
+    return waiting.exists()
