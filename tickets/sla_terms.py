@@ -59,6 +59,12 @@ def active_policies() -> list[SLAPolicy]:
     return [policy for policy in _kept.get().values() if policy.is_active]
 
 
+def policies_read_now() -> list[SLAPolicy]:
+    """Return the active policies as they are in the database at this moment; what is kept is read again, too."""
+    _kept.forget()
+    return active_policies()
+
+
 def policy_of(ticket: Ticket) -> SLAPolicy | None:
     """Return the policy of a ticket with its terms, from what is kept; read only when it is newer than that."""
     if ticket.sla_policy_id is None:

@@ -509,7 +509,9 @@ def test_the_same_pause_does_not_warn_again_and_a_later_deadline_does(
     assert fresh(ticket).resolution_due_at == MONDAY + timedelta(minutes=600 + 480 - 241)
     assert take_sla_steps(now=at(601)) == 0  # half of the time was used up before the pause
     assert take_sla_steps(now=at(700)) == 0
-    policy.targets.filter(priority="normal").update(resolution_seconds=16 * HOUR)
+    target = policy.targets.get(priority="normal")
+    target.resolution_seconds = 16 * HOUR
+    target.save()
     change_status(ticket=ticket, status="on_hold", by=viewer)
     change_status(ticket=ticket, status="open", by=viewer)
     assert take_sla_steps(now=at(1000)) == 1  # twice the time: half of it is a later moment

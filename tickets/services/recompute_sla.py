@@ -20,7 +20,7 @@ from tickets.condition_fields import ConditionFields
 from tickets.models import SLAPolicy, SLATarget, Ticket
 from tickets.services.apply_sla import apply_sla, columns_of, without_step
 from tickets.services.save_sla_policy import TargetSpec, proposed_policy
-from tickets.sla_terms import Deadlines, active_policies, choose, deadlines_of, status_changes_of
+from tickets.sla_terms import Deadlines, choose, deadlines_of, policies_read_now, status_changes_of
 
 RECOMPUTE_KIND = "tickets.recompute_sla"
 PREVIEW_KIND = "tickets.preview_sla"
@@ -130,7 +130,7 @@ def policies_with(params: Mapping[str, Any]) -> list[SLAPolicy]:
         )
         for priority, spec in params["targets"].items()
     ]
-    present = active_policies()
+    present = policies_read_now()
     old = next((policy for policy in present if policy.pk == proposal.pk), None)
     # Relations of a row that is not saved are read from its prefetch cache only.
     proposal._prefetched_objects_cache = {  # type: ignore[attr-defined]
@@ -175,7 +175,8 @@ def moves_of(tickets: Sequence[Ticket], policies: Sequence[SLAPolicy]) -> list[M
 
 def recompute_slice(tickets: Sequence[Ticket], *, by: Viewer) -> int:
     """Give the tickets of a slice the deadlines they should have; returns how many moved."""
-    moves = moves_of(tickets, active_policies())
+    # A policy that was saved a moment ago, in another process, is why this runs.
+    moves = moves_of(tickets, policies_read_now())
     for move in moves:
         apply_sla(ticket=move.ticket, by=by)
     return len(moves)
