@@ -135,6 +135,10 @@ def test_a_tag_is_renamed_and_conditions_follow(browser: Client, ticket: Ticket,
     assert list(ticket.tags.values_list("name", flat=True)) == ["refund"]
     field.refresh_from_db()
     assert field.condition["of"][0]["value"] == ["refund", "vip"]
+    run_jobs("batch")
+    found = browser.get("/api/v1/search/", {"q": "refund"})
+    assert str(ticket.number) in found.content.decode()
+    assert Job.objects.get().result == {"indexed": 1}
 
 
 def test_a_name_that_is_taken_is_refused(browser: Client) -> None:

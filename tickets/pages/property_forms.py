@@ -91,7 +91,9 @@ class TagForm(forms.Form):
 class MergeTagForm(forms.Form):
     """The tag that takes another's tickets."""
 
-    into = forms.ModelChoiceField(label=_("Merge into"), queryset=Tag.objects.none(), empty_label=None)
+    into = forms.ModelChoiceField(
+        label=_("Merge into"), queryset=Tag.objects.none(), empty_label=_("Choose a tag")
+    )
 
     def __init__(self, *args: Any, tag: Tag, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

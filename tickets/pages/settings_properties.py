@@ -80,7 +80,7 @@ def statuses(request: StaffRequest) -> HttpResponse:
             chips=[
                 *_idle(status),
                 *([(_("pauses SLA"), "")] if status.pauses_sla else []),
-                (str(status.get_category_display()), "accent"),
+                (str(status.get_category_display()), ""),
             ],
             move_url=reverse("settings-status-move", args=[status.pk]),
         )

@@ -17,13 +17,17 @@ from tickets.models import Tag
 from tickets.tag_names import tag_name
 
 MERGE_KIND = "tickets.merge_tag"
+INDEX_KIND = "tickets.index_tag"
 
 
 @transaction.atomic
 def save_tag(
     *, name: str, by: Viewer, description: str = "", is_active: bool = True, tag: Tag | None = None
 ) -> Tag:
-    """Save a tag; without ``tag`` a new one. Conditions that name it follow a new name. Raises ValidationError."""
+    """Save a tag; without ``tag`` a new one. Conditions that name it follow a new name, and a job tells search.
+
+    Raises ValidationError.
+    """
     by.require("settings.manage")
     row = Tag() if tag is None else Tag.objects.select_for_update().get(pk=tag.pk)
     try:
@@ -37,6 +41,8 @@ def save_tag(
     row.save()
     if tag is not None and "name" in changes:
         rename_in_conditions(changes["name"][0], wanted)
+        # A second new name while the job runs needs a job of its own.
+        start_job(kind=INDEX_KIND, key=f"{row.pk}:{wanted}", by=by, params={"tag": row.pk})
     if changes or tag is None:
         TAG_SAVED.record(by=by, subject_id=row.pk, detail=changes)
     return row
