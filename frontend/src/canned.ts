@@ -241,7 +241,8 @@ document.addEventListener("composer-insert", (event) => {
 });
 document.addEventListener("macro-applied", () => {
   first<HTMLDialogElement>("#macro-preview")?.close();
-  document.getElementById("macro-slot")?.replaceChildren();
+  // later: what else the server has said is told through the form inside
+  window.setTimeout(() => document.getElementById("macro-slot")?.replaceChildren());
   const thread = document.getElementById("thread");
   if (thread) htmx.trigger(thread, "live", {});
 });
