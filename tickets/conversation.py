@@ -5,22 +5,35 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import (
+    Case,
+    F,
+    Model,
+    OuterRef,
+    Subquery,
+    TextField,
+    Value,
+    When,
+    prefetch_related_objects,
+)
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from core.events import event_type
 from core.models import Event
-from customers.models import Contact
+from customers.models import Contact, ContactIdentity
 from people.models import ApiKey, Team, User
 from people.viewer import Viewer
 from tickets import events
 from tickets.families import family_of
 from tickets.message_text import new_text
-from tickets.models import Attachment, Category, Message, Status, Ticket
+from tickets.models import Attachment, Category, Message, Ticket
 from tickets.property_lines import PROPERTY_ICONS, words_of_property
 from tickets.selectors import messages_of
+from tickets.status_rows import statuses
 from tickets.structure_words import ICONS as STRUCTURE_ICONS
-from tickets.structure_words import SILENT_REASONS, words_of
+from tickets.structure_words import SILENT_IN_TARGET, SILENT_REASONS, words_of
 
 # Their messages stand in the conversation themselves.
 _MESSAGE_VERBS = frozenset({events.MESSAGE_RECEIVED.verb, events.REPLIED.verb, events.NOTE_ADDED.verb})
@@ -124,14 +137,34 @@ def conversation(ticket: Ticket, viewer: Viewer) -> list[Item]:
 
     The number of queries is constant.
     """
+    return read_conversation(ticket, viewer)[0]
+
+
+def read_conversation(ticket: Ticket, viewer: Viewer) -> tuple[list[Item], list[Message]]:
+    """Return what ``conversation`` returns, and the ticket's own messages behind it, oldest first, for who needs more of
+    them than a display."""
     family = family_of(ticket, viewer)
     merged = {pk: number for pk, number in family.items() if pk != ticket.pk}
-    found = messages_of(ticket, merged)
+    found = _messages(ticket, merged)
     messages: list[Item] = [
         _message_item(message, viewer, merged.get(message.ticket_id, 0)) for message in found
     ]
-    lines: list[Item] = [*_event_items(family, merged)]
-    return sorted(messages + lines, key=lambda item: item.at)
+    lines: list[Item] = [*_event_items(family, merged, _names_of(ticket, found))]
+    own = [message for message in found if message.ticket_id == ticket.pk]
+    return sorted(messages + lines, key=lambda item: item.at), own
+
+
+def _messages(ticket: Ticket, merged: Collection[int]) -> list[Message]:
+    """The messages with their contacts; addresses are read only of contacts without a name."""
+    found = list(messages_of(ticket, merged).prefetch_related(None).prefetch_related("attachments"))
+    nameless = []
+    for message in found:
+        if message.contact_id == ticket.contact_id:
+            message.contact = ticket.contact
+        elif message.contact is not None and not message.contact.name:
+            nameless.append(message.contact)
+    prefetch_related_objects(nameless, "identities")
+    return found
 
 
 def _message_item(message: Message, viewer: Viewer, merged_number: int = 0) -> MessageItem:
@@ -178,7 +211,7 @@ def _addresses(message: Message, kind: str) -> Iterable[str]:
         yield entry if isinstance(entry, str) else str(entry.get("address", ""))
 
 
-def _event_items(family: Collection[int], merged: Mapping[int, int]) -> list[EventItem]:
+def _event_items(family: Collection[int], merged: Mapping[int, int], known: _Names) -> list[EventItem]:
     found = (
         Event.objects.filter(ticket_id__in=list(family))
         .exclude(verb__in=_MESSAGE_VERBS)
@@ -187,11 +220,13 @@ def _event_items(family: Collection[int], merged: Mapping[int, int]) -> list[Eve
     shown = []
     for event in found.order_by("occurred_at", "pk"):
         kind = event_type(event.verb)
+        if event.ticket_id in merged and event.verb in SILENT_IN_TARGET:
+            continue
         if (event.detail.data or {}).get("reason") in SILENT_REASONS:
             continue
         if kind is not None and kind.feed and kind.subject in {"ticket", "message", "mail"}:
             shown.append((event, str(kind.sentence)))
-    names = _names_in([event for event, _sentence in shown])
+    names = _names_in([event for event, _sentence in shown], known)
     return [
         EventItem(
             id=event.pk,
@@ -207,26 +242,78 @@ def _event_items(family: Collection[int], merged: Mapping[int, int]) -> list[Eve
     ]
 
 
-def _names_in(shown: list[Event]) -> _Names:
-    """Read the names that the events speak of: at most six queries."""
+def _names_of(ticket: Ticket, messages: Iterable[Message]) -> _Names:
+    """The names that are known without a look: of who wrote, and of what the ticket has now."""
+    authors = [message.author for message in messages if message.author is not None]
+    contacts = [message.contact for message in messages if message.contact is not None]
+    users = [*authors, *([ticket.assignee] if ticket.assignee else [])]
+    return _Names(
+        users={user.pk: str(user) for user in users},
+        contacts={contact.pk: str(contact) for contact in (*contacts, ticket.contact)},
+        teams={ticket.team.pk: ticket.team.name} if ticket.team else {},
+        categories={ticket.category.pk: ticket.category.name} if ticket.category else {},
+    )
+
+
+def _names_in(shown: list[Event], known: _Names) -> _Names:
+    """The names that the events speak of; those not known yet are read in one query, whatever they belong to."""
     details = [event.detail.data or {} for event in shown]
     users = _actors(shown, "staff")
     for event, detail in zip(shown, details, strict=True):
         if event.verb in {events.ASSIGNED.verb, events.UNASSIGNED.verb}:
             users |= {pk for pk in (detail.get("from"), detail.get("to")) if pk}
-    teams = {detail["team"] for detail in details if detail.get("team")}
-    categories = {detail["category"] for detail in details if detail.get("category")}
     people = _actors(shown, "contact") | {detail["contact"] for detail in details if detail.get("contact")}
-    contacts = Contact.objects.filter(pk__in=people).prefetch_related("identities")
-    keys = ApiKey.objects.filter(pk__in=_actors(shown, "api_key"))
+    wanted: dict[str, set[int]] = {
+        "users": users - set(known.users),
+        "contacts": people - set(known.contacts),
+        "keys": _actors(shown, "api_key"),
+        "teams": {detail["team"] for detail in details if detail.get("team")} - set(known.teams),
+        "categories": {detail["category"] for detail in details if detail.get("category")}
+        - set(known.categories),
+    }
+    read = _read_names(wanted)
     return _Names(
-        users={user.pk: str(user) for user in User.objects.filter(pk__in=users)},
-        contacts={contact.pk: str(contact) for contact in contacts},
-        keys=dict(keys.values_list("pk", "name")),
-        teams=dict(Team.objects.filter(pk__in=teams).values_list("pk", "name")),
-        categories=dict(Category.objects.filter(pk__in=categories).values_list("pk", "name")),
-        statuses=dict(Status.objects.values_list("key", "name")),
+        users={**known.users, **read["users"]},
+        contacts={**known.contacts, **read["contacts"]},
+        keys=read["keys"],
+        teams={**known.teams, **read["teams"]},
+        categories={**known.categories, **read["categories"]},
+        statuses={status.pk: status.name for status in statuses()},
     )
+
+
+def _read_names(wanted: Mapping[str, Collection[int]]) -> dict[str, dict[int, str]]:
+    """Names by table and id: one query for all tables, none when nothing is wanted."""
+    address = (
+        ContactIdentity.objects.filter(contact=OuterRef("pk"), kind="email").order_by("pk").values("value")
+    )
+    names: dict[str, tuple[type[Model], Any]] = {
+        "users": (User, Case(When(name="", then=F("email")), default=F("name"))),
+        "contacts": (
+            Contact,
+            Case(
+                When(erased_at__isnull=False, then=Value(_("Erased person"))),
+                When(name="", then=Subquery(address[:1])),
+                default=F("name"),
+            ),
+        ),
+        "keys": (ApiKey, F("name")),
+        "teams": (Team, F("name")),
+        "categories": (Category, F("name")),
+    }
+    parts = [
+        model._default_manager.filter(pk__in=wanted[table])
+        .order_by()
+        .annotate(of_table=Value(table), shown_name=Cast(name, TextField()))
+        .values_list("of_table", "pk", "shown_name")
+        for table, (model, name) in names.items()
+        if wanted[table]
+    ]
+    found: dict[str, dict[int, str]] = {table: {} for table in names}
+    if parts:
+        for table, pk, name in parts[0].union(*parts[1:], all=True):
+            found[table][pk] = name or ""
+    return found
 
 
 def _actors(shown: list[Event], kind: str) -> set[int]:

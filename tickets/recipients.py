@@ -1,5 +1,6 @@
 """Whom an answer goes to: computed from the message it answers, never taken from a browser."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,15 +38,17 @@ class Recipients:
         return {"to": [one.as_json() for one in self.to], "cc": [one.as_json() for one in self.cc]}
 
 
-def recipients_of_answer(ticket: Ticket) -> Recipients:
-    """Compute To and Cc of the next answer.
+def recipients_of_answer(ticket: Ticket, messages: Iterable[Message] | None = None) -> Recipients:
+    """Compute To and Cc of the next answer; ``messages`` are the ticket's, oldest first, when they have been read.
 
     To is who wrote last (the requester when nobody did, or when the writer is unverified). Cc is everybody else on that
     message (nobody of an unverified writer's), the requester, the people put in copy and the requesters of tickets merged
     into this one; left out are our own addresses and who was taken out of copy. Empty when the requester has no address.
     """
     prefetch_related_objects([ticket.contact], "identities")
-    said = list(ticket.messages.exclude(kind=Message.Kind.NOTE).order_by("created_at", "pk").only(*_READ))
+    if messages is None:
+        messages = ticket.messages.exclude(kind=Message.Kind.NOTE).order_by("created_at", "pk").only(*_READ)
+    said = [one for one in messages if one.kind != Message.Kind.NOTE]
     written = [one for one in said if one.kind == Message.Kind.INBOUND and not one.is_automatic]
     answered = written[-1] if written else None
     writer = ticket.contact

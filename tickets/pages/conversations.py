@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from people.models import Team
 from people.viewer import Viewer
-from tickets.conversation import EventItem, Item, MessageItem, conversation
+from tickets.conversation import EventItem, Item, MessageItem, read_conversation
 from tickets.models import Attachment, Category, Draft, Message, Status, Ticket
 from tickets.pages.composing import waiting_parts
 from tickets.pages.lists import ListState, channel_parts
@@ -34,8 +34,10 @@ SHORT_TEXT = 240
 LONG_TEXT = 1_600
 
 
-def head_parts(ticket: Ticket, viewer: Viewer, state: ListState) -> dict[str, Any]:
-    """Variables of ``tickets/_head.html``: the ticket's properties and how it was routed."""
+def head_parts(
+    ticket: Ticket, viewer: Viewer, state: ListState, messages: Sequence[Message] | None = None
+) -> dict[str, Any]:
+    """Variables of ``tickets/_head.html``: the ticket's properties and how it was routed; ``messages`` when they are read."""
     sla = sla_of(ticket)
     known = statuses()
     return {
@@ -49,7 +51,7 @@ def head_parts(ticket: Ticket, viewer: Viewer, state: ListState) -> dict[str, An
         "priorities": Ticket.Priority.choices[::-1],
         "sla": sla,
         "sla_label": _("Solve in") if sla.about == "resolution" else _("Reply in"),
-        "trend": _trend(ticket),
+        "trend": _trend(ticket) if messages is None else _trend_of(messages),
         "prediction": _prediction(ticket, viewer, routing_of(ticket), state),
         "is_pending": ticket.routing_state == Ticket.Routing.PENDING,
     }
@@ -64,6 +66,12 @@ def _trend(ticket: Ticket) -> list[str]:
         .values_list("sentiment_label", flat=True)[:TREND]
     )
     return list(moods)[::-1]
+
+
+def _trend_of(messages: Sequence[Message]) -> list[str]:
+    """The same from messages that are read, oldest first."""
+    moods = [one.sentiment_label for one in messages if one.kind == Message.Kind.INBOUND]
+    return [mood for mood in moods if mood][-TREND:]
 
 
 def _prediction(
@@ -133,7 +141,7 @@ def routing_choices(ticket: Ticket) -> dict[str, Any]:
 
 def thread_parts(ticket: Ticket, viewer: Viewer, state: ListState, drafts: Sequence[Draft]) -> dict[str, Any]:
     """Variables of ``tickets/_thread.html``: messages, lines and day rules, oldest first."""
-    items = conversation(ticket, viewer)
+    items, messages = read_conversation(ticket, viewer)
     newest = [
         item
         for item in items
@@ -151,6 +159,7 @@ def thread_parts(ticket: Ticket, viewer: Viewer, state: ListState, drafts: Seque
         and ticket.assignee_id in {viewer.user_id, None},
         "newest_message": last.id if last is not None else 0,
         "newest_is_mine": last is not None and last.is_mine,
+        "read_messages": messages,
     }
 
 

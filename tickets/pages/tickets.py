@@ -35,6 +35,7 @@ from tickets.pages.conversations import (
 from tickets.pages.inbox import list_parts, person
 from tickets.pages.lists import ListState, list_state
 from tickets.pages.message_html import has_remote_images
+from tickets.recipients import recipients_of_answer
 from tickets.registry import panels, panels_for
 from tickets.selectors import assignable_people, next_in_list, ticket_of
 from tickets.services.assign_ticket import assign_ticket
@@ -98,9 +99,10 @@ def _conversation_parts(
             drafts=drafts,
             newest_message=parts["newest_message"],
             attempt=attempt,
+            recipients=recipients_of_answer(ticket, parts["read_messages"]),
         )
     return {
-        **head_parts(ticket, viewer, state),
+        **head_parts(ticket, viewer, state, parts["read_messages"]),
         **parts,
         "composer": composer,
         "marks_read": ticket.unread and parts["may_mark"],
