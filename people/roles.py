@@ -20,9 +20,17 @@ class Role(models.TextChoices):
 
 
 _LOOK = {"tickets.view", "customers.view", "health.view", "success.view", "people.view"}
-_WORK_TICKETS = {"tickets.create", "tickets.reply", "tickets.note", "tickets.edit", "tickets.assign", "tickets.escalate"}
+_WORK_TICKETS = {
+    "tickets.create",
+    "tickets.reply",
+    "tickets.note",
+    "tickets.edit",
+    "tickets.assign",
+    "tickets.escalate",
+}
 _WORK_CUSTOMERS = {"customers.edit", "success.act"}
 _LEAD = {
+    "people.schedule",
     "success.manage",
     "tickets.share_macros",
     "tickets.share_views",
@@ -60,6 +68,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "accounts:erase": frozenset({"customers.view", "customers.erase"}),
     "usage:write": frozenset({"usage.write"}),
     "health:read": frozenset({"customers.view", "health.view"}),
+    "people:read": frozenset({"people.view"}),
+    "people:write": frozenset({"people.view", "people.schedule"}),
     "insights:read": frozenset({"insights.view", "tickets.view", "tickets.all_teams"}),
 }
 
@@ -71,6 +81,8 @@ SCOPE_LABELS = {
     "accounts:erase": _("Export and erase the data of people"),
     "usage:write": _("Send product usage"),
     "health:read": _("Read health and churn scores"),
+    "people:read": _("Read colleagues, their availability, absences and skills"),
+    "people:write": _("Change availability, absences and skills"),
     "insights:read": _("Read figures and the tickets behind them"),
 }
 
@@ -93,7 +105,10 @@ PERMISSION_LABELS = {
     "success.act": _("Work on tasks and outreach"),
     "success.manage": _("Write and start playbooks"),
     "people.view": _("See colleagues"),
-    "insights.view": _("See figures; of all teams with every ticket in sight, else one's own and one's teams'"),
+    "people.schedule": _("Plan absences, availability and skills of colleagues"),
+    "insights.view": _(
+        "See figures; of all teams with every ticket in sight, else one's own and one's teams'"
+    ),
     "ml.view": _("See models and their quality"),
     "ml.manage": _("Promote and roll back models"),
     "operations.view": _("See jobs, outbox, mail ledger and event log"),

@@ -14,6 +14,7 @@ from tickets.services.close_resolved_tickets import close_resolved_tickets
 from tickets.services.copy_value_at_risk import copy_value_at_risk
 from tickets.services.count_views import count_due_tickets
 from tickets.services.escalate_by_rules import escalate_by_time
+from tickets.services.hand_over_tickets import hand_over_absences, take_back_unattended
 from tickets.services.mark_sla_breaches import mark_sla_breaches
 from tickets.services.note_presence import forget_old_presence
 from tickets.services.snooze_ticket import wake_due_tickets
@@ -93,3 +94,10 @@ def copy_value_at_risk_task() -> None:
 def forget_old_presence_task() -> None:
     """Delete the signs of people who have long left a ticket."""
     forget_old_presence()
+
+
+@shared_task(name="tickets.hand_over")
+def hand_over_task() -> None:
+    """Hand over tickets of people whose absence has begun, or who let customers wait while they are away."""
+    hand_over_absences()
+    take_back_unattended()

@@ -33,7 +33,9 @@ class Team(models.Model):
     previous_owner_days = models.PositiveSmallIntegerField(
         _("previous owner first, days"),
         default=0,
-        help_text=_("Who had the customer's last ticket within so many days gets the next one, when there. 0: never."),
+        help_text=_(
+            "Who had the customer's last ticket within so many days gets the next one, when there. 0: never."
+        ),
     )
     reopen_hours = models.PositiveSmallIntegerField(
         _("reopened tickets wait for their owner, hours"),

@@ -12,11 +12,11 @@ from people.viewer import Viewer
 
 @transaction.atomic
 def set_availability(*, user: User, availability: str, by: Viewer) -> User:
-    """Set a person's availability; one's own, or anybody's with ``settings.manage``.
+    """Set a person's availability; one's own, or anybody's with ``people.schedule``.
 
     Raises PermissionDenied, and ValidationError for an unknown value. Unchanged availability records nothing.
     """
-    if by.user_id != user.pk and not by.can("settings.manage"):
+    if by.user_id != user.pk and not by.can("people.schedule"):
         raise PermissionDenied(_("You may only change your own availability."))
     if availability not in User.Availability.values:
         raise ValidationError({"availability": _("Choose one of the offered values.")})

@@ -1,0 +1,342 @@
+"""Who gets a ticket: the rule, its services, absences and hand-overs, pages and REST."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.models import Event
+from people.models import Absence, Skill, Team, TeamMembership, User
+from people.services.plan_absence import cancel_absence, plan_absence
+from people.services.save_skill import save_skill, set_skills
+from people.services.set_availability import set_availability
+from people.viewer import Viewer, system_viewer
+from tests.conftest import make_user
+from tickets.assignment import VERDICTS, Candidate, Question, decide
+from tickets.models import Category, Ticket
+from tickets.services.assign_ticket import assign_ticket, preview_assignment
+from tickets.services.assign_waiting_tickets import assign_waiting_tickets
+from tickets.services.change_status import change_status
+from tickets.services.hand_over_tickets import hand_over_absences, take_back_unattended
+from tickets.services.receive_message import Received
+
+Write = Callable[..., Received]
+SYSTEM = system_viewer("task")
+
+
+# --- the rule ---------------------------------------------------------------------------------------------------------
+
+candidates = st.lists(
+    st.builds(
+        Candidate,
+        user_id=st.integers(1, 9),
+        load=st.integers(0, 6),
+        capacity=st.integers(0, 5),
+        skills=st.frozensets(st.integers(1, 3)),
+        why_not=st.sampled_from(["", "", "away", "absent", "off_hours"]),
+    ),
+    max_size=7,
+    unique_by=lambda one: one.user_id,
+)
+questions = st.builds(
+    Question,
+    strategy=st.sampled_from(["balanced", "round_robin", "skills"]),
+    needed=st.dictionaries(st.integers(1, 4), st.just("skill"), max_size=3),
+    previous_owner=st.none() | st.integers(1, 9),
+    last_turn=st.none() | st.integers(1, 9),
+)
+
+
+@given(questions, candidates)
+def test_never_over_capacity_never_who_is_not_there(question: Question, people: list[Candidate]) -> None:
+    decision = decide(question, people)
+    assert decision.reason
+    assert [one.user_id for one in decision.considered] == [one.user_id for one in people]
+    assert {one.verdict for one in decision.considered} <= set(VERDICTS)
+    chosen = [one for one in people if one.user_id == decision.user_id]
+    assert [one.verdict for one in decision.considered].count("chosen") == len(chosen) <= 1
+    for one in chosen:
+        assert not one.why_not
+        assert one.load < one.capacity
+        if question.strategy == "skills":
+            held = frozenset().union(*(other.skills for other in people))
+            assert question.needed.keys() & held <= one.skills
+
+
+@given(questions, candidates)
+def test_nobody_is_passed_over_without_a_reason(question: Question, people: list[Candidate]) -> None:
+    decision = decide(question, people)
+    if decision.user_id is None:
+        assert not any(one.verdict == "later" for one in decision.considered)
+
+
+@given(candidates, st.integers(1, 40))
+def test_turns_are_fair(people: list[Candidate], rounds: int) -> None:
+    able = [Candidate(one.user_id, 0, 100) for one in people]
+    last, counts = None, dict.fromkeys((one.user_id for one in able), 0)
+    for _round in range(rounds if able else 0):
+        last = decide(Question("round_robin", last_turn=last), able).user_id
+        assert last is not None
+        counts[last] += 1
+    assert not counts or max(counts.values()) - min(counts.values()) <= 1
+
+
+# --- the services -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def second(team: Team) -> User:
+    """Another member of the team."""
+    user = make_user("agent", "Tom Beck")
+    TeamMembership.objects.create(team=team, user=user)
+    return user
+
+
+def routed(write: Write, team: Team, **columns: Any) -> Ticket:
+    """A ticket that waits in the team."""
+    ticket = write().ticket
+    Ticket.objects.filter(pk=ticket.pk).update(team=team, routing_state="routed", **columns)
+    return Ticket.objects.get(pk=ticket.pk)
+
+
+def owner_of(ticket: Ticket) -> User | None:
+    return Ticket.objects.select_related("assignee").get(pk=ticket.pk).assignee
+
+
+def reason_of(ticket: Ticket) -> str:
+    return Ticket.objects.get(pk=ticket.pk).assigned_reason
+
+
+def strategy(team: Team, **columns: Any) -> None:
+    Team.objects.filter(pk=team.pk).update(**columns)
+
+
+def test_in_turn(write: Write, team: Team, agent: User, second: User) -> None:
+    strategy(team, strategy="round_robin")
+    tickets = [routed(write, team) for _number in range(4)]
+    assert assign_waiting_tickets() == 4
+    assert sorted([owner_of(ticket) == agent for ticket in tickets]) == [False, False, True, True]
+    assert {reason_of(ticket) for ticket in tickets} == {"In turn"}
+
+
+def test_by_skills(
+    write: Write, team: Team, agent: User, second: User, category: Category, lead_user: User
+) -> None:
+    strategy(team, strategy="skills")
+    german = save_skill(name="German", language="DE", people=[second], by=lead_user.as_viewer())
+    tax = save_skill(name="Tax", people=[agent, second], by=lead_user.as_viewer())
+    category.required_skills.add(tax)
+    plain = routed(write, team)
+    in_german = routed(write, team, language="de-AT", category=category)
+    User.objects.filter(pk=second.pk).update(availability="away")
+    assert assign_waiting_tickets() == 1
+    assert owner_of(plain) == agent
+    assert reason_of(in_german) == "Nobody available has the skill: German, Tax"
+    User.objects.filter(pk=second.pk).update(availability="available")
+    assert assign_waiting_tickets() == 1
+    assert owner_of(in_german) == second
+    event = Event.objects.filter(verb="tickets.assigned", ticket_id=in_german.pk).get()
+    said = {one["user"]: one for one in event.detail.data["considered"]}
+    assert said[agent.pk]["verdict"] == "lacks"
+    assert said[agent.pk]["missing"] == ["German"]
+    assert said[second.pk]["verdict"] == "chosen"
+    # What nobody in the team can do, nobody is waited for.
+    set_skills(user=second, skills=[], by=lead_user.as_viewer())
+    assert not german.holders.exists()
+    another = routed(write, team, language="de")
+    assert assign_waiting_tickets() == 1
+    assert owner_of(another) is not None
+
+
+def test_the_previous_owner_first(write: Write, team: Team, agent: User, second: User) -> None:
+    strategy(team, previous_owner_days=14)
+    old = routed(write, team, assignee=second)
+    for _number in range(2):
+        routed(write, team, assignee=second)
+    new = routed(write, team)
+    assign_waiting_tickets()
+    assert owner_of(new) == second
+    assert reason_of(new) == "Had the customer's last ticket: 3 of 20"
+    User.objects.filter(pk=second.pk).update(capacity=3)
+    other = routed(write, team)
+    assign_waiting_tickets()
+    assert owner_of(other) == agent
+    strategy(team, previous_owner_days=0)
+    User.objects.filter(pk=second.pk).update(capacity=20)
+    last = routed(write, team)
+    assign_waiting_tickets()
+    assert owner_of(last) == agent
+    assert owner_of(old) == second
+
+
+def test_a_free_place_is_given_at_once(
+    write: Write, team: Team, agent: User, viewer: Viewer, pump: Callable[[], int]
+) -> None:
+    User.objects.filter(pk=agent.pk).update(capacity=1)
+    first, waiting = routed(write, team), routed(write, team)
+    assert assign_waiting_tickets() == 1
+    first, waiting = (first, waiting) if owner_of(first) else (waiting, first)
+    assert reason_of(waiting) == "Everybody available is at capacity"
+    pump()
+    assert owner_of(waiting) is None
+    change_status(ticket=first, status="waiting", by=viewer)
+    pump()
+    assert owner_of(waiting) == agent
+
+
+def test_what_is_put_aside_is_neither_given_nor_counted(write: Write, team: Team, agent: User) -> None:
+    User.objects.filter(pk=agent.pk).update(capacity=1)
+    routed(write, team, assignee=agent, snoozed_until=timezone.now() + timedelta(days=1))
+    aside = routed(write, team, snoozed_until=timezone.now() + timedelta(days=1))
+    due = routed(write, team)
+    assert assign_waiting_tickets() == 1
+    assert (owner_of(aside), owner_of(due)) == (None, agent)
+
+
+def test_a_preview_changes_nothing(write: Write, team: Team, agent: User) -> None:
+    ticket = routed(write, team)
+    decision = preview_assignment(ticket)
+    assert decision is not None
+    assert decision.user_id == agent.pk
+    assert owner_of(ticket) is None
+    strategy(team, strategy="manual")
+    assert preview_assignment(Ticket.objects.get(pk=ticket.pk)) is None
+
+
+# --- absences ---------------------------------------------------------------------------------------------------------
+
+
+def absent(user: User, *, days: int = 3, **fields: Any) -> Absence:
+    now = timezone.now()
+    start = fields.pop("starts_at", now - timedelta(minutes=1))
+    return plan_absence(
+        user=user, starts_at=start, ends_at=now + timedelta(days=days), by=user.as_viewer(), **fields
+    )
+
+
+def test_who_is_absent_gets_nothing_until_the_end(write: Write, team: Team, agent: User) -> None:
+    absence = absent(agent)
+    agent.refresh_from_db()
+    assert agent.absent_until == absence.ends_at
+    ticket = routed(write, team)
+    assert assign_waiting_tickets() == 0
+    assert reason_of(ticket) == "Nobody of the team is available"
+    cancel_absence(absence=absence, by=agent.as_viewer())
+    agent.refresh_from_db()
+    assert agent.absent_until is None
+    assert assign_waiting_tickets() == 1
+
+
+def test_open_tickets_are_handed_over_once(write: Write, team: Team, agent: User, second: User) -> None:
+    mine = routed(write, team, assignee=agent)
+    waiting = routed(write, team, assignee=agent, status="waiting", status_category="waiting")
+    absence = absent(agent, starts_at=timezone.now() + timedelta(hours=1))
+    assert hand_over_absences() == 0
+    Absence.objects.filter(pk=absence.pk).update(starts_at=timezone.now() - timedelta(minutes=1))
+    assert hand_over_absences() == 1
+    assert owner_of(mine) == second
+    assert reason_of(mine).startswith("Priya Raman is absent. Most free capacity")
+    assert owner_of(waiting) == agent
+    event = Event.objects.filter(verb="tickets.assigned", ticket_id=mine.pk).last()
+    assert event is not None
+    assert event.detail.data["from"] == agent.pk
+    # Given back by hand it stays.
+    assign_ticket(ticket=mine, assignee=agent, by=agent.as_viewer())
+    assert hand_over_absences() == 0
+    assert owner_of(mine) == agent
+
+
+def test_the_deputy_stands_in_while_there_is_room(
+    write: Write, team: Team, agent: User, second: User
+) -> None:
+    deputy = make_user("agent", "Dora Lind", capacity=1)
+    first, other = routed(write, team, assignee=agent), routed(write, team, assignee=agent)
+    absent(agent, deputy=deputy)
+    assert hand_over_absences() == 2
+    assert (owner_of(first), owner_of(other)) == (deputy, second)
+    assert reason_of(first) == "Priya Raman is absent. Deputy."
+
+
+def test_without_anybody_it_goes_back_to_the_team(write: Write, team: Team, agent: User) -> None:
+    mine = routed(write, team, assignee=agent)
+    absent(agent)
+    assert hand_over_absences() == 1
+    assert owner_of(mine) is None
+    assert reason_of(mine) == "Priya Raman is absent. Nobody of the team is available"
+
+
+def test_an_answer_during_the_absence_goes_to_the_deputy(
+    write: Write, team: Team, agent: User, second: User, pump: Callable[[], int]
+) -> None:
+    mine = routed(write, team, assignee=agent, status="waiting", status_category="waiting")
+    pump()
+    absent(agent, deputy=second)
+    hand_over_absences()
+    write("I have more to say", ticket=mine)
+    pump()
+    assert owner_of(mine) == second
+
+
+def test_a_reopened_ticket_waits_for_its_owner_for_some_hours(
+    write: Write, team: Team, agent: User, second: User, pump: Callable[[], int]
+) -> None:
+    first = routed(write, team, assignee=agent)
+    change_status(ticket=first, status="resolved", by=agent.as_viewer())
+    pump()
+    # Away for a short while: it stays.
+    set_availability(user=agent, availability="away", by=agent.as_viewer())
+    write("Not solved", ticket=first)
+    pump()
+    assert owner_of(first) == agent
+    # Away for long: to the pool.
+    change_status(ticket=first, status="resolved", by=agent.as_viewer())
+    pump()
+    User.objects.filter(pk=agent.pk).update(availability_changed_at=timezone.now() - timedelta(hours=9))
+    write("Still not solved", ticket=first)
+    pump()
+    assert owner_of(first) == second
+    assert reason_of(first).startswith("Priya Raman is not back in time.")
+
+
+def test_tickets_are_taken_from_who_is_away_while_customers_wait(
+    write: Write, team: Team, agent: User, second: User
+) -> None:
+    past = timezone.now() - timedelta(minutes=45)
+    mine = routed(write, team, assignee=agent, waiting_since=past)
+    fresh = routed(write, team, assignee=agent)
+    User.objects.filter(pk=agent.pk).update(availability="away", availability_changed_at=past)
+    assert take_back_unattended() == 0
+    strategy(team, unattended_minutes=30)
+    assert take_back_unattended() == 1
+    assert (owner_of(mine), owner_of(fresh)) == (second, agent)
+    assert reason_of(mine).startswith("Priya Raman has been away for 30 minutes.")
+
+
+def test_what_cannot_be_planned(agent: User, second: User, lead_user: User) -> None:
+    now = timezone.now()
+    absence = absent(agent)
+    for fields, field in (
+        ({"starts_at": now, "ends_at": now - timedelta(days=1)}, "ends_at"),
+        ({"starts_at": now - timedelta(days=9), "ends_at": now - timedelta(days=8)}, "ends_at"),
+        ({"starts_at": now, "ends_at": now + timedelta(days=1)}, "starts_at"),
+        (
+            {"starts_at": now + timedelta(days=9), "ends_at": now + timedelta(days=10), "deputy": agent},
+            "deputy",
+        ),
+    ):
+        with pytest.raises(ValidationError) as refusal:
+            plan_absence(user=agent, by=agent.as_viewer(), **fields)  # type: ignore[arg-type]
+        assert field in refusal.value.message_dict
+    with pytest.raises(PermissionDenied):
+        cancel_absence(absence=absence, by=second.as_viewer())
+    with pytest.raises(PermissionDenied):
+        save_skill(name="X", people=[], by=agent.as_viewer())
+    cancel_absence(absence=absence, by=lead_user.as_viewer())
+    cancel_absence(absence=absence, by=lead_user.as_viewer())
+    assert Event.objects.filter(verb="people.absence_changed").count() == 2
+    assert Skill.objects.count() == 0
