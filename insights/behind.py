@@ -75,7 +75,7 @@ def page_of(behind: Behind, scope: Scope, page: int) -> tuple[list[TicketLine], 
         Episode: ["team", "assignee"],
         SatisfactionSurvey: ["episode__team", "episode__assignee"],
         Message: ["ticket__team", "ticket__assignee"],
-    }[kpi.source.model]  # type: ignore[index]
+    }[kpi.source.model]
     start = (max(1, min(page, LAST_PAGE)) - 1) * PAGE_SIZE
     shown = rows.select_related(*parts).order_by(order, "-pk")[start : start + PAGE_SIZE]
     return [_line(kpi, row) for row in shown], total

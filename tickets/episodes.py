@@ -12,8 +12,8 @@ from typing import Any
 from core.calendars import OpeningHours
 
 OVER = frozenset({"resolved", "closed"})
-# The reason of a status change that takes an answer and its effects back.
-UNDONE = "undone"
+# Reasons of status changes that take back what seemed to be a solution: an answer undone, a merge undone.
+TAKEN_BACK = frozenset({"undo", "unmerged"})
 _UNKNOWN = object()
 
 
@@ -122,7 +122,7 @@ def _spans(history: History) -> list[_Span]:
                 place=place,
             )
         elif not is_over and last.resolved_at is not None:
-            if event.data.get("reason") == UNDONE:
+            if event.data.get("reason") in TAKEN_BACK:
                 spans[-1] = _Span(last.opened_at)
             else:
                 spans.append(_Span(max(event.at, last.resolved_at)))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,8 @@ class Case:
     messages: list[Message] = field(default_factory=list)
     changes: list[tuple[datetime, str, str, str]] = field(default_factory=list)  # (when, from, to, reason)
     routed_at: datetime | None = None
+    # The line that seemed to be the solution, and after which the customer came back.
+    too_early: int | None = None
 
 
 @dataclass
@@ -81,6 +84,7 @@ class TicketWorld:
     ) -> None:
         self.keep_pending = keep_pending
         self.seed, self.desk, self.customers, self.now = seed, desk, customers, now
+        self.cases: list[Case] = []
         self.statuses = {status.pk: status for status in Status.objects.all()}
         self.hours: dict[str, OpeningHours] = {
             name: policy.calendar.hours() for name, policy in desk.policies.items() if policy.calendar
@@ -100,6 +104,7 @@ class TicketWorld:
             for number, (writers, moment) in enumerate(moments)
         ]
         self._write(cases)
+        self.cases = cases
         return [event for case in cases for event in self._events(case)]
 
     # --- when and who -------------------------------------------------------------------------------------------------
@@ -234,11 +239,32 @@ class TicketWorld:
         elif is_open:
             self._leave_open(case, rng)
         else:
+            self._vary(case, number)
             self._time(talk.lines, case, rng)
             self._fit(talk.lines, moment, self.now - timedelta(minutes=int(rng.integers(5, 90))))
             self._tell(case, resolved=True)
         self._stamp(case)
         return case
+
+    def _vary(self, case: Case, number: int) -> None:
+        """Some tickets are solved by the first answer, some come back after what seemed to be the solution."""
+        rng, lines = stream(self.seed, "way", number), case.talk.lines
+        spoken = [place for place, line in enumerate(lines) if line.kind != "note"]
+        if [lines[place].kind for place in spoken] == [
+            "inbound",
+            "outbound",
+            "outbound",
+        ] and rng.random() < 0.6:
+            del lines[spoken[1]]
+            return
+        asked_again = [
+            place
+            for place, following in pairwise(spoken)
+            if lines[place].kind == "outbound" and lines[following].kind == "inbound"
+            and not lines[following].is_thanks
+        ]  # fmt: skip
+        if asked_again and rng.random() < 0.16:
+            case.too_early = asked_again[-1]
 
     def _promise(self, policy: str, priority: str) -> Promise:
         """Return what a policy promises for a priority."""
@@ -342,7 +368,7 @@ class TicketWorld:
                 continue
             last_text = line.text
             ticket.last_message_at, ticket.last_message_inbound = at, line.kind == "inbound"
-            is_last = place == len(case.talk.lines) - 1
+            is_last = place in (len(case.talk.lines) - 1, case.too_early)
             after = self._status_after(line.kind, status, is_last=is_last, resolved=resolved, ends_as=ends_as)
             if line.kind == "outbound":
                 ticket.first_responded_at = ticket.first_responded_at or at
@@ -365,6 +391,7 @@ class TicketWorld:
             status = "on_hold"
         ticket.status = self.statuses[status]
         ticket.status_category = ticket.status.category
+        ticket.reopen_count = int(case.too_early is not None)
         ticket.inbound_count = sum(line.kind == "inbound" for line in case.talk.lines)
         ticket.outbound_count = sum(line.kind == "outbound" for line in case.talk.lines)
         ticket.last_message_preview = preview(last_text)

@@ -18,8 +18,9 @@ from cs_ops.demo.companies import SYSTEM, Customers, build_customers
 from cs_ops.demo.macros import add_macros
 from cs_ops.demo.outreach import add_outreach
 from cs_ops.demo.properties import add_properties
-from cs_ops.demo.satisfaction import add_satisfaction
+from cs_ops.demo.satisfaction import draw_surveys, store_surveys, survey_events
 from cs_ops.demo.staff import build_desk
+from cs_ops.demo.structure import add_structure
 from cs_ops.demo.tickets import TicketWorld
 from cs_ops.demo.usage import build_usage
 from success.services.add_default_playbook import add_default_playbook
@@ -43,14 +44,18 @@ def build_world(
         report("a year of product usage")
         usage_rows = build_usage(seed, customers.companies, now)
         report(f"{tickets} tickets")
-        events = customers.events
+        events, surveys = customers.events, []
         if tickets:
-            events = events + TicketWorld(seed, desk, customers, now, keep_pending=with_models).build(tickets)
+            desk_year = TicketWorld(seed, desk, customers, now, keep_pending=with_models)
+            events = events + desk_year.build(tickets)
+            surveys = draw_surveys(seed, desk_year.cases, now)
+            events = [*events, *survey_events(surveys)]
             add_properties(seed, now)
         report(f"{len(events)} events")
         record_history(events=events)
         report("episodes of tickets and what customers said")
-        add_satisfaction(seed, customers, now)
+        store_surveys(surveys)
+        add_structure()
         playbook = add_default_playbook(by=SYSTEM)
         fast_forward()
     if with_models:

@@ -154,7 +154,7 @@ def history(events: list[Happened], messages: list[Said], **fields: Any) -> Hist
 
 
 def test_a_solution_that_was_taken_back_is_none() -> None:
-    events = [status(5, "open", "resolved", "reply"), status(6, "resolved", "open", "undone")]
+    events = [status(5, "open", "resolved", "reply"), status(6, "resolved", "open", "undo")]
     [episode] = split_into_episodes(history(events, [Said(at(0), inbound=True)]))
     assert episode.resolved_at is None
     assert episode.replies == 0

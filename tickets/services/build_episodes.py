@@ -13,29 +13,29 @@ from tickets.episodes import Happened, History, Said, Stretch, split_into_episod
 from tickets.events import (
     ASSIGNED,
     FIRST_RESPONSE_BREACHED,
+    NEXT_RESPONSE_BREACHED,
     PRIORITY_CHANGED,
     RESOLUTION_BREACHED,
     ROUTED,
     ROUTING_CORRECTED,
     STATUS_CHANGED,
+    TYPE_CHANGED,
     UNASSIGNED,
 )
 from tickets.models import Episode, Message, SLAPolicy, Ticket
 from tickets.models.episode import SLOT_SECONDS
 
 BATCH = 500
-NEXT_RESPONSE_BREACHED = "tickets.next_response_breached"
-TYPE_CHANGED = "tickets.type_changed"
 _BREACHES = {
     FIRST_RESPONSE_BREACHED.verb: "first_breach",
-    NEXT_RESPONSE_BREACHED: "next_breach",
+    NEXT_RESPONSE_BREACHED.verb: "next_breach",
     RESOLUTION_BREACHED.verb: "resolution_breach",
 }
 _ONE_COLUMN = {
     ASSIGNED.verb: "assignee",
     UNASSIGNED.verb: "assignee",
     PRIORITY_CHANGED.verb: "priority",
-    TYPE_CHANGED: "type",
+    TYPE_CHANGED.verb: "type",
 }
 _VERBS = {STATUS_CHANGED.verb, ROUTED.verb, ROUTING_CORRECTED.verb, *_BREACHES, *_ONE_COLUMN}
 _REFERENCES = ("assignee", "team", "category", "type")
@@ -140,7 +140,7 @@ def _policies(tickets: Iterable[Ticket]) -> dict[int, tuple[OpeningHours, dict[s
                 name
                 for name, seconds in (
                     ("first", target.first_response_seconds),
-                    ("next", getattr(target, "next_response_seconds", None)),
+                    ("next", target.next_response_seconds),
                     ("resolution", target.resolution_seconds),
                 )
                 if seconds is not None

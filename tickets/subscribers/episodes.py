@@ -9,17 +9,25 @@ from core.subscription import Subscriber
 from tickets.events import (
     ASSIGNED,
     FIRST_RESPONSE_BREACHED,
+    MERGED,
+    MESSAGE_MOVED_AWAY,
+    MESSAGE_MOVED_HERE,
     MESSAGE_RECEIVED,
+    NEXT_RESPONSE_BREACHED,
     PRIORITY_CHANGED,
     REPLIED,
+    REPLY_UNDONE,
     RESOLUTION_BREACHED,
     ROUTED,
     ROUTING_CORRECTED,
+    SPLIT,
     STATUS_CHANGED,
     TICKET_CREATED,
+    TYPE_CHANGED,
     UNASSIGNED,
+    UNMERGED,
 )
-from tickets.services.build_episodes import NEXT_RESPONSE_BREACHED, TYPE_CHANGED, build_episodes
+from tickets.services.build_episodes import build_episodes
 
 
 class Episodes(Subscriber):
@@ -29,19 +37,25 @@ class Episodes(Subscriber):
     label = _("Episodes of tickets")
     verbs = frozenset(
         {
-            TICKET_CREATED.verb,
-            MESSAGE_RECEIVED.verb,
-            REPLIED.verb,
-            STATUS_CHANGED.verb,
-            PRIORITY_CHANGED.verb,
             ASSIGNED.verb,
-            UNASSIGNED.verb,
+            FIRST_RESPONSE_BREACHED.verb,
+            MERGED.verb,
+            MESSAGE_MOVED_AWAY.verb,
+            MESSAGE_MOVED_HERE.verb,
+            MESSAGE_RECEIVED.verb,
+            NEXT_RESPONSE_BREACHED.verb,
+            PRIORITY_CHANGED.verb,
+            REPLIED.verb,
+            REPLY_UNDONE.verb,
+            RESOLUTION_BREACHED.verb,
             ROUTED.verb,
             ROUTING_CORRECTED.verb,
-            FIRST_RESPONSE_BREACHED.verb,
-            RESOLUTION_BREACHED.verb,
-            NEXT_RESPONSE_BREACHED,
-            TYPE_CHANGED,
+            SPLIT.verb,
+            STATUS_CHANGED.verb,
+            TICKET_CREATED.verb,
+            TYPE_CHANGED.verb,
+            UNASSIGNED.verb,
+            UNMERGED.verb,
         }
     )
     batch_size = 200
