@@ -109,7 +109,7 @@ class MacroList(APIView):
             rows = rows.filter(**{name: wanted}) if wanted else rows
         pages = KeysetPagination()
         found = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(MacroOut(found, many=True).data)  # type: ignore[arg-type]
+        return pages.get_paginated_response(MacroOut(found, many=True).data)
 
     @extend_schema(
         operation_id="macros_create", parameters=[IDEMPOTENCY_KEY], request=MacroIn, responses={201: MacroOut}

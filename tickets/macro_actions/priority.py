@@ -28,7 +28,7 @@ class ChangePriority(MacroAction):
     def words(self, values: Mapping[str, Any]) -> str:
         """Return "Set the priority to High"."""
         names = dict(Ticket.Priority.choices)
-        return _("Set the priority to %s") % names.get(values["priority"], values["priority"])
+        return _("Set the priority to %s") % names.get(str(values["priority"]), "?")
 
     def apply(self, *, ticket: Ticket, values: Mapping[str, Any], by: Viewer) -> None:
         """Change it."""

@@ -39,7 +39,7 @@ class Snooze(MacroAction):
 
     def words(self, values: Mapping[str, Any]) -> str:
         """Return "Snooze until Monday at 9:00"."""
-        return _("Snooze %s") % SPANS.get(values["span"], values["span"])
+        return _("Snooze %s") % SPANS.get(str(values["span"]), "?")
 
     def apply(self, *, ticket: Ticket, values: Mapping[str, Any], by: Viewer) -> None:
         """Snooze it."""

@@ -207,7 +207,7 @@ def _own(request: StaffRequest, macro_id: int) -> Macro:
 def _is_usable(action: MacroAction) -> bool:
     """Whether the action has something to choose from; custom fields and types need not exist."""
     fields = action.fields().values()
-    return all(not isinstance(field, forms.ChoiceField) or list(field.choices) for field in fields)
+    return all(field.widget.choices for field in fields if isinstance(field.widget, forms.Select))
 
 
 def _sent_actions(request: StaffRequest) -> list[dict[str, Any]]:

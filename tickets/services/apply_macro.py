@@ -135,7 +135,7 @@ def count_use(*, macro: Macro, by: Viewer) -> None:
 
 def words_of(action: Mapping[str, Any]) -> str:
     """Return one stored action in words; of one that no app brings any more, its key."""
-    key = action["action"]
+    key = str(action["action"])
     if key not in macro_actions:
         return _("“%s”, which is not known here any more") % key
     return macro_actions.get(key).words(action)
@@ -176,7 +176,7 @@ def _refusal(ticket: Ticket, macro: Macro, by: Viewer) -> str:
         return _("This macro is for other tickets: %s.") % in_words(macro.condition)
     for one in macro.actions:
         if one["action"] not in macro_actions:
-            return _("This macro does something that is not known here any more: %s.") % one["action"]
+            return _("This macro does something that is not known here any more: %s.") % str(one["action"])
         needed = macro_actions.get(one["action"]).permission
         if needed and not by.can(needed):
             return _("You may not do this: %s.") % words_of(one)

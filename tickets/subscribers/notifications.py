@@ -26,6 +26,7 @@ from tickets.channels.email.events import ANSWER_FAILED, MESSAGE_BOUNCED
 from tickets.mentions import sees
 from tickets.message_text import one_line
 from tickets.models import Follower, Message, Ticket
+from tickets.rich_text import without_marks
 
 # Who hears of something only days later (a worker stood still, history was imported) need not hear of it any more.
 STALE = timedelta(days=3)
@@ -251,7 +252,7 @@ def _said(message: Message, who: object) -> dict[str, str]:
     """Who wrote, and how it begins; percent signs are doubled, because the ticket is put in later."""
     return {
         "who": _plain(str(who or _("Somebody"))),
-        "text": _plain(one_line(message.body_text[:2_000], LONGEST_LINE)),
+        "text": _plain(one_line(without_marks(message.body_text[:2_000]), LONGEST_LINE)),
     }
 
 
