@@ -23,7 +23,11 @@ def members(team_id: int | None) -> list[int]:
 def leads(team_id: int | None) -> list[int]:
     """Return the leads among the members of a team; without any, every lead."""
     all_leads = User.objects.filter(role=Role.LEAD, is_active=True).order_by("pk")
-    of_team = list(all_leads.filter(memberships__team_id=team_id).values_list("pk", flat=True))
+    of_team = (
+        []
+        if team_id is None
+        else list(all_leads.filter(memberships__team_id=team_id).values_list("pk", flat=True))
+    )
     return of_team or list(all_leads.values_list("pk", flat=True))
 
 

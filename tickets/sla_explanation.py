@@ -18,7 +18,7 @@ from core.calendars import CalendarError, OpeningHours
 from tickets.conditions import in_words
 from tickets.models import Message, SLAPolicy, SLAStepRun, Status, Ticket
 from tickets.sla import PROMISES, Interval, Promise, PromiseName, Turn, Waiting, run_clock, whose_turn
-from tickets.sla_terms import nearest, promise_of, status_changes_of
+from tickets.sla_terms import nearest, policy_of, promise_of, status_changes_of
 
 LABELS: dict[PromiseName, str | LazyText] = {
     "first_response": gettext_lazy("First answer"),
@@ -88,14 +88,9 @@ class Explanation:
 
 
 def explain_sla(ticket: Ticket, *, now: datetime | None = None) -> Explanation:
-    """Explain the deadlines of a loaded ticket (``status``, ``sla_policy``): at most six queries."""
+    """Explain the deadlines of a loaded ticket (``status``, ``sla_policy``): at most five queries."""
     moment = now or timezone.now()
-    policy = (
-        SLAPolicy.objects.select_related("calendar")
-        .prefetch_related("targets")
-        .filter(pk=ticket.sla_policy_id)
-        .first()
-    )
+    policy = policy_of(ticket)
     promise = promise_of(policy, ticket.priority)
     if policy is None or promise is None:
         return _nothing(ticket, policy)

@@ -207,7 +207,7 @@ class EscalationList(APIView):
         rows = open_escalations(viewer_of(request), **numbers)
         pages = KeysetPagination()
         found = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(EscalationOut(found, many=True).data)  # type: ignore[arg-type]
+        return pages.get_paginated_response(EscalationOut(found, many=True).data)
 
 
 def _number(request: Request, name: str) -> int | None:

@@ -16,7 +16,7 @@ from tickets.responsible import active, assignee_or_team, leads, members
 from tickets.services.assign_ticket import WORKING_ROLES, give_to
 from tickets.services.change_priority import set_priority
 from tickets.services.mark_sla_breaches import stamp_breaches
-from tickets.sla_terms import DueStep, clock_of, due_steps, promise_of, status_changes_of, with_terms
+from tickets.sla_terms import DueStep, clock_of, due_steps, policy_of, promise_of, status_changes_of
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 WEBHOOK_KIND = "tickets.sla_webhook"
@@ -67,7 +67,7 @@ def take_sla_steps(*, now: datetime | None = None) -> int:
 @transaction.atomic
 def _take(ticket_id: int, moment: datetime, by: Viewer) -> int:
     ticket = lock_ticket(ticket_id)
-    policy = with_terms(SLAPolicy.objects.filter(pk=ticket.sla_policy_id)).first()
+    policy = policy_of(ticket)
     taken = 0
     look = _look(ticket, policy)
     while taken < MOST_AT_ONCE and (due := look.ripe(moment)) is not None:

@@ -53,8 +53,10 @@ class PolicyChoice(Subscriber):
     def apply(self, events: Sequence[Event], prepared: None) -> None:
         """Move the deadlines of the tickets that the events are about."""
         by = system_viewer("task")
-        ids = {event.ticket_id for event in events if event.verb in _OF_TICKETS}
-        accounts = {event.account_id for event in events if event.verb == ACCOUNT_CHANGED.verb}
+        ids = {
+            event.ticket_id for event in events if event.verb in _OF_TICKETS and event.ticket_id is not None
+        }
+        accounts = {event.subject_id for event in events if event.verb == ACCOUNT_CHANGED.verb}
         contacts = {event.subject_id for event in events if event.verb in _OF_CONTACTS}
         living = Ticket.objects.active()
         if accounts:
@@ -62,7 +64,7 @@ class PolicyChoice(Subscriber):
         if contacts:
             ids |= set(living.filter(contact_id__in=contacts).values_list("pk", flat=True))
         if ids:
-            recompute_slice(judged(living.filter(pk__in=ids - {None})), by=by)
+            recompute_slice(judged(living.filter(pk__in=ids)), by=by)
         for event in events:
             if event.verb == CALENDAR_SAVED.verb and _is_used(event.subject_id):
                 start_recompute(by=by, because=f"calendar:{event.pk}")
