@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tickets.api import macros, properties, satisfaction, search, sla, structure, views, writing
+from tickets.api import lists, macros, properties, satisfaction, search, sla, structure, views, writing
 
 urlpatterns: list[URLPattern] = [
     path("search/", search.TicketSearch.as_view(), name="api-search"),
@@ -79,4 +79,11 @@ urlpatterns: list[URLPattern] = [
     ),
     path("tickets/<int:pk>/drafts/<slug:kind>/", writing.TicketDraft.as_view(), name="api-ticket-draft"),
     path("tickets/<int:pk>/presence/", writing.TicketPresence.as_view(), name="api-ticket-presence"),
+    path("views/", lists.ViewList.as_view(), name="api-views"),
+    path("views/<int:pk>/", lists.ViewDetail.as_view(), name="api-view"),
+    path("views/<slug:key>/tickets/", lists.ViewTickets.as_view(), name="api-view-tickets"),
+    path("tickets/bulk/", lists.BulkActs.as_view(), name="api-bulk-acts"),
+    path("tickets/bulk/<slug:reference>/", lists.BulkActDetail.as_view(), name="api-bulk-act"),
+    path("tickets/bulk/<slug:reference>/undo/", lists.BulkActUndo.as_view(), name="api-bulk-act-undo"),
+    path("tickets/bulk/<slug:reference>/cancel/", lists.BulkActCancel.as_view(), name="api-bulk-act-cancel"),
 ]

@@ -60,6 +60,9 @@ _FILTERS = [
     OpenApiParameter("channel", str),
     OpenApiParameter("sentiment", str, enum=["negative", "neutral", "positive"]),
     OpenApiParameter("routing_state", str, enum=Ticket.Routing.values),
+    OpenApiParameter("type", str, description="id, or none"),
+    OpenApiParameter("tag", str),
+    OpenApiParameter("where", str, description="a condition on any field, as JSON"),
     OpenApiParameter("updated_since", str, description="ISO 8601; a time without zone is UTC"),
 ]
 _PAGING = ("cursor", "limit", "format")
@@ -77,7 +80,7 @@ class TicketList(APIView):
     def get(self, request: Request) -> Response:
         """List tickets; unknown filters are refused."""
         wanted = {name: value for name, value in request.query_params.dict().items() if name not in _PAGING}
-        tickets = filter_tickets(visible_tickets(viewer_of(request)), wanted)
+        tickets = filter_tickets(visible_tickets(viewer_of(request)), wanted, viewer_of(request))
         pages = KeysetPagination()
         tickets = with_properties(with_row_parts(tickets))
         rows = pages.paginate_queryset(tickets, request, view=self)
