@@ -24,6 +24,8 @@ from cs_ops.demo.structure import add_structure
 from cs_ops.demo.tickets import TicketWorld
 from cs_ops.demo.usage import build_usage
 from success.services.add_default_playbook import add_default_playbook
+from tickets.models import Ticket
+from tickets.services.build_episodes import build_episodes
 
 Report = Callable[[str], None]
 
@@ -53,9 +55,9 @@ def build_world(
             add_properties(seed, now)
         report(f"{len(events)} events")
         record_history(events=events)
+        add_structure()
         report("episodes of tickets and what customers said")
         store_surveys(surveys)
-        add_structure()
         playbook = add_default_playbook(by=SYSTEM)
         fast_forward()
     if with_models:
@@ -64,6 +66,8 @@ def build_world(
         add_scores(customers, now, report)
         report("past outreach")
         add_outreach(seed, customers, playbook, now)
+        # Routing has given the newest tickets their teams.
+        build_episodes(ticket_ids=list(Ticket.objects.active().values_list("pk", flat=True)))
     fast_forward()
     report("search index")
     while index_missing():
