@@ -68,7 +68,7 @@ def open_cta(
         cause=cause,
     )
     update_account(account=account, values={"next_step": cta.title}, by=by)
-    if cta.owner_id is not None:
+    if cta.owner_id is not None and cta.owner_id != by.user_id:
         notify_user(
             user_id=cta.owner_id,
             by=by,

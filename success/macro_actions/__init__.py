@@ -1,0 +1,1 @@
+"""What customer success lets macros on tickets do."""
