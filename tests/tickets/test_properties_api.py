@@ -183,6 +183,26 @@ def test_lists_cost_the_same_whatever_the_tickets_hold(
     assert queries() == before
 
 
+def test_tickets_are_found_by_type_and_tag(rest: APIClient, write: Write, agent: User) -> None:
+    tagged, typed = write("1").ticket, write("2").ticket
+    incident = TicketType.objects.create(name="Incident")
+    change_tags(ticket=tagged, add=["vip"], by=agent.as_viewer())
+    Ticket.objects.filter(pk=typed.pk).update(type=incident)
+
+    def found(**query: Any) -> list[int]:
+        return [row["id"] for row in rest.get(TICKETS, query).data["results"]]
+
+    assert found(tag="VIP") == [tagged.pk]
+    assert found(type=incident.pk) == [typed.pk]
+    assert found(type="none") == [tagged.pk]
+
+
+def test_a_new_ticket_is_in_the_language_of_its_contact(write: Write, contact: Any) -> None:
+    contact.language = "de"
+    contact.save()
+    assert write("Guten Tag").ticket.language == "de"
+
+
 def test_snooze_is_put_read_and_deleted(rest: APIClient, ticket: Ticket) -> None:
     address = f"{TICKETS}{ticket.pk}/snooze/"
     assert rest.get(address).data["snoozed_until"] is None

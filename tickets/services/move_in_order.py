@@ -29,7 +29,8 @@ def move_in_order(*, row: Ordered, up: bool, by: Viewer) -> None:
     rows.insert(to, rows.pop(at))
     for place, one in enumerate(rows):
         if one.position != place:
-            model._default_manager.filter(pk=one.pk).update(position=place)
+            one.position = place
+            one.save(update_fields=["position"])
     key = row.pk if isinstance(row, Status) else None
     _EVENTS[model].record(
         by=by,

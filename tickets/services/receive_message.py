@@ -226,6 +226,7 @@ def _insert_ticket(
         channel=channel,
         account=contact.account,
         contact=contact,
+        language=contact.language,
         status=status_of("new"),
         value_at_risk=0.0 if contact.account is None else float(contact.account.value_at_risk or 0),
         priority=Ticket.Priority.NORMAL,
