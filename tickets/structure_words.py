@@ -28,6 +28,8 @@ _BACK = frozenset({events.UNMERGED.verb, events.MESSAGE_MOVED_HERE.verb})
 _COPIES = frozenset({events.CC_ADDED.verb, events.CC_REMOVED.verb})
 # A status change that is part of these is told by their own line.
 SILENT_REASONS = frozenset({"merged", "unmerged"})
+# Where a merge is told by the line of the ticket that took the other one in.
+SILENT_IN_TARGET = frozenset({events.MERGED.verb, events.UNMERGED.verb})
 
 
 def words_of(verb: str, detail: Mapping[str, Any], contacts: Mapping[int, str]) -> str | None:

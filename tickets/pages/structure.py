@@ -85,12 +85,20 @@ def _choices(viewer: Viewer, ticket: Ticket, purpose: str, words: str = "") -> d
     return {"choices": rows, "ticket": ticket, "words": words, "name": _FIELDS[purpose], "purpose": purpose}
 
 
-def _chosen_ticket(request: StaffRequest, name: str) -> Ticket:
-    """The ticket that a form or an address names by id; raises ValidationError when none is chosen, Http404."""
+def _chosen_ticket(request: StaffRequest, ticket: Ticket, purpose: str) -> Ticket:
+    """The ticket that a form or an address names by id, or the only one that the words searched for fit.
+
+    Raises ValidationError when none is chosen, Http404.
+    """
+    name = _FIELDS[purpose]
     chosen = request.POST.get(name) or request.GET.get(name, "")
-    if not (chosen.isascii() and chosen.isdigit() and len(chosen) <= 18):
+    if chosen.isascii() and chosen.isdigit() and len(chosen) <= 18:
+        return visible_ticket(request, int(chosen))
+    words = request.POST.get("q", "").replace("\x00", "")[:200]
+    fitting: list[Ticket] = _choices(request.viewer, ticket, purpose, words)["choices"] if words else []
+    if len(fitting) != 1:
         raise ValidationError({name: _("Choose a ticket.")})
-    return visible_ticket(request, int(chosen))
+    return fitting[0]
 
 
 def _undoing(request: StaffRequest) -> bool:
@@ -121,7 +129,9 @@ def merge(request: StaffRequest, ticket_id: int) -> HttpResponse:
     error = ""
     if request.method == "POST":
         try:
-            done = merge_tickets(ticket=found, into=_chosen_ticket(request, "into"), by=request.viewer)
+            done = merge_tickets(
+                ticket=found, into=_chosen_ticket(request, found, "merge"), by=request.viewer
+            )
         except ValidationError as refusal:
             if _undoing(request):
                 return refused(refusal)
@@ -189,7 +199,7 @@ def move(request: StaffRequest, ticket_id: int, message_id: int) -> HttpResponse
     error = ""
     if request.method == "POST":
         try:
-            target = _chosen_ticket(request, "to")
+            target = _chosen_ticket(request, found, "move")
             move_message(message=message, to=target, by=request.viewer)
         except ValidationError as refusal:
             if _undoing(request):
@@ -224,7 +234,7 @@ def link(request: StaffRequest, ticket_id: int) -> HttpResponse:
     error = ""
     if request.method == "POST":
         try:
-            other = _chosen_ticket(request, "other")
+            other = _chosen_ticket(request, found, "link")
             link_tickets(ticket=found, other=other, role=role, by=request.viewer)
         except ValidationError as refusal:
             error = reason(refusal)
