@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", readyz, name="readyz"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    path("api/v1/", include("people.api.urls")),
     path("api/v1/", include("customers.api.urls")),
     path("api/v1/", include("health.api.urls")),
     path("api/v1/", include("tickets.api.urls")),

@@ -179,12 +179,87 @@ class TeamForm(forms.Form):
         choices=Team._meta.get_field("strategy").choices or (),
         initial="balanced",
     )
+    previous_owner_days = forms.IntegerField(
+        label=gettext_lazy("Previous owner first, within days"),
+        min_value=0,
+        max_value=365,
+        required=False,
+        initial=0,
+        help_text=gettext_lazy(
+            "Who had the customer's last ticket gets the next one, when there and below capacity. 0: never."
+        ),
+    )
+    reopen_hours = forms.IntegerField(
+        label=gettext_lazy("Reopened tickets wait for their owner, hours"),
+        min_value=0,
+        max_value=240,
+        required=False,
+        initial=24,
+        help_text=gettext_lazy("Who is not back by then loses them to the deputy or the team."),
+    )
+    unattended_minutes = forms.IntegerField(
+        label=gettext_lazy("Take tickets from people who are away after, minutes"),
+        min_value=0,
+        max_value=10_000,
+        required=False,
+        initial=0,
+        help_text=gettext_lazy(
+            "Where a customer waits and the owner is away within working hours. 0: never."
+        ),
+    )
     is_private = forms.BooleanField(
         label=gettext_lazy("Private: only members and leads see its tickets"), required=False
     )
     is_active = forms.BooleanField(
         label=gettext_lazy("Active: gets new tickets"), required=False, initial=True
     )
+
+
+class SkillForm(forms.Form):
+    """A skill and who has it."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=60)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=200, required=False)
+    language = forms.RegexField(
+        r"^[A-Za-z]{2,8}$",
+        label=gettext_lazy("Language"),
+        required=False,
+        help_text=gettext_lazy(
+            "Only for a language: its code, for example “de”. Every ticket in that language needs the skill."
+        ),
+    )
+    people = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Who has it"),
+        queryset=User.objects.filter(is_active=True),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    is_active = forms.BooleanField(label=gettext_lazy("Active"), required=False, initial=True)
+
+
+def _moment(label: Any) -> forms.DateTimeField:
+    widget = forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    return forms.DateTimeField(label=label, widget=widget)
+
+
+class AbsenceForm(forms.Form):
+    """A planned absence. ``user`` is there for who plans for others only."""
+
+    user = forms.ModelChoiceField(
+        label=gettext_lazy("Who"), queryset=User.objects.filter(is_active=True), empty_label=None
+    )
+    starts_at = _moment(gettext_lazy("From"))
+    ends_at = _moment(gettext_lazy("Until"))
+    deputy = forms.ModelChoiceField(
+        label=gettext_lazy("Deputy"),
+        queryset=User.objects.filter(is_active=True),
+        required=False,
+        empty_label=gettext_lazy("Nobody: the team takes over"),
+        help_text=gettext_lazy(
+            "Takes the open tickets, and those that come back meanwhile, as long as there is room."
+        ),
+    )
+    note = forms.CharField(label=gettext_lazy("Note"), max_length=200, required=False)
 
 
 class ApiKeyForm(forms.Form):

@@ -86,3 +86,25 @@ class NotificationPreferencesNav(NavItem):
     url_name = "notification-preferences"
     place = "user"
     order = 10
+
+
+class SkillsNav(PeopleNav):
+    """Skills."""
+
+    key = "settings-skills"
+    label = _("Skills")
+    icon = "certificate"
+    url_name = "settings-skills"
+    order = 12
+    permission = "people.schedule"
+
+
+class AbsencesNav(NavItem):
+    """Absences, for everybody in the user menu."""
+
+    key = "absences"
+    label = _("Absences")
+    icon = "calendar"
+    url_name = "absences"
+    place = "user"
+    order = 20

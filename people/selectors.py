@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
 from core.models import Calendar
-from people.models import ApiKey, Team, User
+from people.models import Absence, ApiKey, Skill, Team, User
 from people.roles import PERMISSION_LABELS, PERMISSIONS, Role
 from people.viewer import Viewer
 
@@ -29,6 +30,25 @@ def team_list(viewer: Viewer) -> QuerySet[Team]:
         return Team.objects.none()
     active = Count("memberships", filter=Q(memberships__user__is_active=True))
     return Team.objects.annotate(member_count=active).order_by("-is_active", "name")
+
+
+def skill_list(viewer: Viewer) -> QuerySet[Skill]:
+    """Return all skills with ``holder_count``; none without ``people.view``."""
+    if not viewer.can("people.view"):
+        return Skill.objects.none()
+    active = Count("holders", filter=Q(holders__user__is_active=True))
+    return Skill.objects.annotate(holder_count=active).order_by("-is_active", "name")
+
+
+def absence_list(viewer: Viewer) -> QuerySet[Absence]:
+    """Return the absences that are not over, the next first: everybody's for who plans them and for API keys that may see
+    colleagues, else one's own."""
+    planned = Absence.objects.filter(cancelled_at=None, ends_at__gt=timezone.now())
+    planned = planned.select_related("user", "deputy").order_by("starts_at", "pk")
+    is_integration = viewer.kind == "api_key" and viewer.can("people.view")
+    if is_integration or viewer.can("people.schedule"):
+        return planned
+    return planned.filter(user_id=viewer.user_id)
 
 
 def calendar_list(viewer: Viewer) -> QuerySet[Calendar]:

@@ -59,6 +59,9 @@ def team_form(request: StaffRequest, team_id: int | None = None) -> HttpResponse
             "description": team.description,
             "members": list(team.memberships.values_list("user_id", flat=True)),
             "strategy": team.strategy,
+            "previous_owner_days": team.previous_owner_days,
+            "reopen_hours": team.reopen_hours,
+            "unattended_minutes": team.unattended_minutes,
             "is_private": team.is_private,
             "is_active": team.is_active,
         }

@@ -2,10 +2,11 @@
 
 from django.urls import URLPattern, path, re_path
 
-from people.pages import login, notification_preferences, profile
+from people.pages import absences, login, notification_preferences, profile
 from people.pages import settings_api_keys as api_keys
 from people.pages import settings_calendars as calendars
 from people.pages import settings_people as people
+from people.pages import settings_skills as skills
 from people.pages import settings_teams as teams
 
 urlpatterns: list[URLPattern] = [
@@ -25,6 +26,8 @@ urlpatterns: list[URLPattern] = [
     ),
     path("profile/password/", profile.change_own_password, name="change-password"),
     path("profile/sign-out-elsewhere/", profile.end_own_sessions, name="end-own-sessions"),
+    path("absences/", absences.absences, name="absences"),
+    path("absences/<int:absence_id>/cancel/", absences.absence_cancel, name="absence-cancel"),
     path("availability/", profile.availability, name="availability"),
     path("settings/", people.settings_index, name="settings"),
     path("settings/people/", people.people, name="settings-people"),
@@ -38,6 +41,9 @@ urlpatterns: list[URLPattern] = [
     path("settings/teams/", teams.teams, name="settings-teams"),
     path("settings/teams/new/", teams.team_form, name="settings-team-new"),
     path("settings/teams/<int:team_id>/", teams.team_form, name="settings-team"),
+    path("settings/skills/", skills.skills, name="settings-skills"),
+    path("settings/skills/new/", skills.skill_form, name="settings-skill-new"),
+    path("settings/skills/<int:skill_id>/", skills.skill_form, name="settings-skill"),
     path("settings/roles/", people.roles, name="settings-roles"),
     path("settings/calendars/", calendars.calendars, name="settings-calendars"),
     path("settings/calendars/new/", calendars.calendar_form, name="settings-calendar-new"),

@@ -21,16 +21,25 @@ def save_team(
     members: Collection[User],
     by: Viewer,
     is_active: bool = True,
+    previous_owner_days: int | None = None,
+    reopen_hours: int | None = None,
+    unattended_minutes: int | None = None,
     team: Team | None = None,
 ) -> Team:
     """Save a team with exactly these members; without ``team`` a new one. Raises ValidationError naming the field.
 
-    An inactive team keeps its tickets and gets no new ones.
+    An inactive team keeps its tickets and gets no new ones. The numbers of assignment stay as they are when None.
     """
     by.require("settings.manage")
     row = Team() if team is None else Team.objects.select_for_update().get(pk=team.pk)
+    numbers = {
+        "previous_owner_days": previous_owner_days,
+        "reopen_hours": reopen_hours,
+        "unattended_minutes": unattended_minutes,
+    }
     changes: dict[str, Any] = apply_changes(
         row,
+        **{name: value for name, value in numbers.items() if value is not None},
         name=name.strip(),
         description=description.strip(),
         is_private=is_private,

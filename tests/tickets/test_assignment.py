@@ -340,3 +340,114 @@ def test_what_cannot_be_planned(agent: User, second: User, lead_user: User) -> N
     cancel_absence(absence=absence, by=lead_user.as_viewer())
     assert Event.objects.filter(verb="people.absence_changed").count() == 2
     assert Skill.objects.count() == 0
+
+
+# --- pages and REST ---------------------------------------------------------------------------------------------------
+
+
+def test_the_menu_tells_why(write: Write, team: Team, agent: User, second: User, login: Any) -> None:
+    set_availability(user=second, availability="busy", by=second.as_viewer())
+    ticket = routed(write, team)
+    address = f"/inbox/{ticket.pk}/assignees/"
+    page = login(agent).get(address).content.decode()
+    assert "Would go to Priya Raman" in page
+    assert "busy" in page
+    assign_waiting_tickets()
+    page = login(agent).get(address).content.decode()
+    assert "Why? Most free capacity: 0 of 20" in " ".join(page.split())
+    assert "gets the ticket" in page
+
+
+def test_planning_on_the_page(agent: User, second: User, lead_user: User, login: Any) -> None:
+    browser = login(agent)
+    start, end = "2031-03-03T08:00", "2031-03-10T18:00"
+    form = {"starts_at": start, "ends_at": end, "deputy": second.pk, "note": "Holiday"}
+    assert browser.post("/absences/", form | {"user": second.pk}).status_code == 302
+    absence = Absence.objects.get()
+    assert (absence.user, absence.deputy) == (agent, second)
+    assert browser.post("/absences/", form).status_code == 422
+    page = browser.get("/absences/").content.decode()
+    assert "Holiday" in page
+    assert "Deputy: Tom Beck" in page
+    assert "Holiday" not in login(second).get("/absences/").content.decode()
+    assert "Priya Raman" in login(lead_user).get("/absences/").content.decode()
+    assert login(second).post(f"/absences/{absence.pk}/cancel/").status_code == 404
+    assert browser.post(f"/absences/{absence.pk}/cancel/").status_code == 302
+    absence.refresh_from_db()
+    assert absence.cancelled_at is not None
+
+
+def test_the_top_bar_says_who_is_absent(agent: User, login: Any) -> None:
+    assert "Absent until" not in login(agent).get("/profile/").content.decode()
+    absent(agent)
+    assert "Absent until" in login(agent).get("/profile/").content.decode()
+
+
+def test_skills_and_strategy_on_the_settings_pages(
+    agent: User, team: Team, category: Category, lead_user: User, admin: User, login: Any
+) -> None:
+    form = {"name": "German", "language": "DE", "people": [agent.pk], "is_active": "on"}
+    assert login(agent).post("/settings/skills/new/", form).status_code == 403
+    assert login(lead_user).post("/settings/skills/new/", form).status_code == 302
+    skill = Skill.objects.get()
+    assert (skill.language, [one.user for one in skill.holders.all()]) == ("de", [agent])
+    assert "1 person" in login(lead_user).get("/settings/skills/").content.decode()
+    assert login(lead_user).post("/settings/skills/new/", form).status_code == 422
+    browser = login(admin)
+    values = {
+        "name": "Billing",
+        "description": "x",
+        "strategy": "skills",
+        "members": [agent.pk],
+        "is_active": "on",
+    }
+    answer = browser.post(
+        f"/settings/teams/{team.pk}/", values | {"previous_owner_days": "14", "reopen_hours": "4"}
+    )
+    assert answer.status_code == 302
+    team.refresh_from_db()
+    assert (team.strategy, team.previous_owner_days, team.reopen_hours, team.unattended_minutes) == (
+        "skills",
+        14,
+        4,
+        0,
+    )
+    values = {"name": category.name, "description": "x", "required_skills": [skill.pk], "is_active": "on"}
+    assert browser.post(f"/settings/categories/{category.pk}/", values).status_code == 302
+    assert list(category.required_skills.all()) == [skill]
+
+
+def test_rest(write: Write, agent: User, second: User, team: Team, api: Any) -> None:
+    reader, writer = api("people:read"), api("people:write")
+    answer = reader.put(f"/api/v1/people/{agent.pk}/availability/", {"availability": "away"}, format="json")
+    assert answer.status_code == 403
+    answer = writer.put(f"/api/v1/people/{agent.pk}/availability/", {"availability": "away"}, format="json")
+    assert answer.json()["availability"] == "away"
+    assert (
+        writer.put("/api/v1/people/999999/availability/", {"availability": "away"}, format="json").status_code
+        == 404
+    )
+    skill = writer.post("/api/v1/skills/", {"name": "Tax", "people": [agent.pk]}, format="json").json()
+    assert skill["people"] == [agent.pk]
+    answer = writer.put(f"/api/v1/people/{second.pk}/skills/", {"skills": [skill["id"]]}, format="json")
+    assert answer.json()["skills"] == [skill["id"]]
+    changed = writer.put(
+        f"/api/v1/skills/{skill['id']}/", {"name": "Taxes", "people": []}, format="json"
+    ).json()
+    assert (changed["name"], changed["people"]) == ("Taxes", [])
+    plan = {"user": agent.pk, "starts_at": "2031-03-03T08:00:00Z", "ends_at": "2031-03-10T08:00:00Z"}
+    absence = writer.post("/api/v1/absences/", plan, format="json").json()
+    assert writer.post("/api/v1/absences/", plan, format="json").status_code == 400
+    assert [one["id"] for one in reader.get("/api/v1/absences/").json()["results"]] == [absence["id"]]
+    assert reader.delete(f"/api/v1/absences/{absence['id']}/").status_code == 403
+    assert writer.delete(f"/api/v1/absences/{absence['id']}/").status_code == 204
+    people = {one["id"]: one for one in reader.get("/api/v1/people/").json()["results"]}
+    assert people[agent.pk]["teams"] == [team.pk]
+    assert api("tickets:read").get("/api/v1/people/").status_code == 403
+    ticket = routed(write, team)
+    story = api("tickets:read").get(f"/api/v1/tickets/{ticket.pk}/assignment/").json()
+    assert story["is_preview"]
+    assert {one["name"]: one["verdict"] for one in story["considered"]} == {
+        "Tom Beck": "chosen",
+        "Priya Raman": "away",
+    }

@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from tickets.api import lists, macros, properties, satisfaction, search, sla, structure, views, writing
+from tickets.api import (
+    assignment,
+    lists,
+    macros,
+    properties,
+    satisfaction,
+    search,
+    sla,
+    structure,
+    views,
+    writing,
+)
 
 urlpatterns: list[URLPattern] = [
     path("search/", search.TicketSearch.as_view(), name="api-search"),
@@ -23,6 +34,9 @@ urlpatterns: list[URLPattern] = [
         "tickets/<int:pk>/satisfaction/",
         satisfaction.TicketSatisfaction.as_view(),
         name="api-ticket-satisfaction",
+    ),
+    path(
+        "tickets/<int:pk>/assignment/", assignment.TicketAssignment.as_view(), name="api-ticket-assignment"
     ),
     path("macros/", macros.MacroList.as_view(), name="api-macros"),
     path("macros/<int:pk>/", macros.MacroDetail.as_view(), name="api-macro"),

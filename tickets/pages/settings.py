@@ -124,6 +124,7 @@ def category_form(request: StaffRequest, category_id: int | None = None) -> Http
             "name": category.name,
             "description": category.description,
             "team": category.team_id,
+            "required_skills": list(category.required_skills.values_list("pk", flat=True)),
             "is_active": category.is_active,
         }
     form = CategoryForm(request.POST or None, initial=initial)

@@ -3,7 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from people.models import Team
+from people.models import Skill, Team
 
 
 class InboxForm(forms.Form):
@@ -52,5 +52,12 @@ class CategoryForm(forms.Form):
         queryset=Team.objects.filter(is_active=True),
         required=False,
         empty_label=_("Left to routing"),
+    )
+    required_skills = forms.ModelMultipleChoiceField(
+        label=_("Needed skills"),
+        queryset=Skill.objects.filter(is_active=True),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("In teams that assign by skills, only people who have them all get these tickets."),
     )
     is_active = forms.BooleanField(label=_("Active: may be chosen"), required=False, initial=True)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from people.models import Team
 from people.requests import StaffRequest, is_partial, page
+from tickets.assignment_story import assignment_story
 from tickets.conversation import MessageItem, conversation
 from tickets.drafts import writing_on
 from tickets.models import Category, Message, Status, Ticket
@@ -323,7 +324,8 @@ def assignees(request: StaffRequest, ticket_id: int) -> HttpResponse:
     found = visible_ticket(request, ticket_id)
     state = list_state(request, request.viewer, found)
     people = assignable_people(found)
-    return render(request, "tickets/_assignees.html", {"ticket": found, "people": people, "state": state})
+    context = {"ticket": found, "people": people, "state": state, "story": assignment_story(found)}
+    return render(request, "tickets/_assignees.html", context)
 
 
 @page("tickets.assign")

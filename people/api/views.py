@@ -1,0 +1,238 @@
+"""REST of people: who is there, absences, skills. A view parses, calls one service or selector, answers."""
+
+from typing import Any, ClassVar
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.api.idempotency import idempotent
+from core.api.pagination import KeysetPagination
+from people.api.permissions import viewer_of
+from people.models import Absence, Skill, User
+from people.selectors import absence_list, people_list, skill_list
+from people.services.plan_absence import cancel_absence, plan_absence
+from people.services.save_skill import save_skill, set_skills
+from people.services.set_availability import set_availability
+
+NOT_FOUND = OpenApiResponse(description="There is none with this id.")
+
+
+class PersonOut(serializers.ModelSerializer[User]):
+    """A colleague. ``absent_until`` is the end of the present absence."""
+
+    teams = serializers.SerializerMethodField()
+    skills = serializers.SerializerMethodField()
+
+    class Meta:
+        model = User
+        fields = (
+            "id",
+            "name",
+            "email",
+            "role",
+            "is_active",
+            "availability",
+            "availability_changed_at",
+            "absent_until",
+            "capacity",
+            "timezone",
+            "teams",
+            "skills",
+        )
+
+    def get_teams(self, user: User) -> list[int]:
+        """Ids of the teams."""
+        return [membership.team_id for membership in user.memberships.all()]
+
+    def get_skills(self, user: User) -> list[int]:
+        """Ids of the skills."""
+        return [one.skill_id for one in user.skills.all()]
+
+
+class AvailabilityIn(serializers.Serializer[Any]):
+    """Whether new tickets may be given to the person."""
+
+    availability = serializers.ChoiceField(choices=User.Availability.choices)
+
+
+class PersonSkillsIn(serializers.Serializer[Any]):
+    """Exactly the skills the person has."""
+
+    skills = serializers.PrimaryKeyRelatedField(queryset=Skill.objects.all(), many=True)
+
+
+class AbsenceOut(serializers.ModelSerializer[Absence]):
+    """An absence that is not over."""
+
+    class Meta:
+        model = Absence
+        fields = ("id", "user", "starts_at", "ends_at", "deputy", "note", "handed_over_at", "created_at")
+
+
+class AbsenceIn(serializers.Serializer[Any]):
+    """An absence to plan; times without a zone are UTC."""
+
+    user = serializers.PrimaryKeyRelatedField(queryset=User.objects.filter(is_active=True))
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    deputy = serializers.PrimaryKeyRelatedField(
+        queryset=User.objects.filter(is_active=True), required=False, allow_null=True, default=None
+    )
+    note = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class SkillOut(serializers.ModelSerializer[Skill]):
+    """A skill with the ids of who has it."""
+
+    people = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Skill
+        fields = ("id", "name", "description", "language", "is_active", "people")
+
+    def get_people(self, skill: Skill) -> list[int]:
+        """Ids of the people."""
+        return [one.user_id for one in skill.holders.all()]
+
+
+class SkillIn(serializers.Serializer[Any]):
+    """A skill and exactly the people who have it."""
+
+    name = serializers.CharField(max_length=60)
+    description = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    language = serializers.RegexField(r"^[A-Za-z]{0,8}$", required=False, allow_blank=True, default="")
+    is_active = serializers.BooleanField(required=False, default=True)
+    people = serializers.PrimaryKeyRelatedField(queryset=User.objects.filter(is_active=True), many=True)
+
+
+class People(APIView):
+    """Colleagues."""
+
+    required_permissions: ClassVar = {"GET": "people.view"}
+    pagination_class = KeysetPagination
+
+    @extend_schema(operation_id="people_list", responses=PersonOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List colleagues with availability, teams and skills."""
+        pages = KeysetPagination()
+        people = people_list(viewer_of(request)).prefetch_related("skills")
+        rows = pages.paginate_queryset(people, request, view=self)
+        return pages.get_paginated_response(PersonOut(rows, many=True).data)  # type: ignore[arg-type]
+
+
+class PersonAvailability(APIView):
+    """The availability of one colleague."""
+
+    required_permissions: ClassVar = {"PUT": "people.schedule"}
+
+    @extend_schema(
+        operation_id="people_set_availability",
+        request=AvailabilityIn,
+        responses={200: PersonOut, 404: NOT_FOUND},
+    )
+    def put(self, request: Request, pk: int) -> Response:
+        """Set it; waiting tickets are given out when somebody comes online."""
+        wanted = _read(AvailabilityIn, request)
+        user = get_object_or_404(people_list(viewer_of(request)), pk=pk)
+        set_availability(user=user, by=viewer_of(request), **wanted)
+        return _person(request, pk)
+
+
+class PersonSkills(APIView):
+    """The skills of one colleague."""
+
+    required_permissions: ClassVar = {"PUT": "people.schedule"}
+
+    @extend_schema(
+        operation_id="people_set_skills", request=PersonSkillsIn, responses={200: PersonOut, 404: NOT_FOUND}
+    )
+    def put(self, request: Request, pk: int) -> Response:
+        """Set exactly these skills."""
+        wanted = _read(PersonSkillsIn, request)
+        user = get_object_or_404(people_list(viewer_of(request)), pk=pk)
+        set_skills(user=user, skills=wanted["skills"], by=viewer_of(request))
+        return _person(request, pk)
+
+
+class Absences(APIView):
+    """Absences that are not over."""
+
+    required_permissions: ClassVar = {"GET": "people.view", "POST": "people.schedule"}
+    pagination_class = KeysetPagination
+
+    @extend_schema(operation_id="absences_list", responses=AbsenceOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List what is planned, the newest plan first."""
+        pages = KeysetPagination()
+        rows = pages.paginate_queryset(absence_list(viewer_of(request)), request, view=self)
+        return pages.get_paginated_response(AbsenceOut(rows, many=True).data)  # type: ignore[arg-type]
+
+    @extend_schema(operation_id="absences_create", request=AbsenceIn, responses={201: AbsenceOut})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Plan one; open tickets are handed over within a minute of its start."""
+        absence = plan_absence(by=viewer_of(request), **_read(AbsenceIn, request))
+        return Response(AbsenceOut(absence).data, status=status.HTTP_201_CREATED)
+
+
+class AbsenceDetail(APIView):
+    """One absence."""
+
+    required_permissions: ClassVar = {"DELETE": "people.schedule"}
+
+    @extend_schema(operation_id="absences_cancel", responses={204: None, 404: NOT_FOUND})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Call it off, or end it now."""
+        absence = get_object_or_404(absence_list(viewer_of(request)), pk=pk)
+        cancel_absence(absence=absence, by=viewer_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Skills(APIView):
+    """Skills."""
+
+    required_permissions: ClassVar = {"GET": "people.view", "POST": "people.schedule"}
+    pagination_class = KeysetPagination
+
+    @extend_schema(operation_id="skills_list", responses=SkillOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List skills and who has them."""
+        pages = KeysetPagination()
+        skills = skill_list(viewer_of(request)).prefetch_related("holders")
+        rows = pages.paginate_queryset(skills, request, view=self)
+        return pages.get_paginated_response(SkillOut(rows, many=True).data)  # type: ignore[arg-type]
+
+    @extend_schema(operation_id="skills_create", request=SkillIn, responses={201: SkillOut})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Add a skill."""
+        skill = save_skill(by=viewer_of(request), **_read(SkillIn, request))
+        return Response(SkillOut(skill).data, status=status.HTTP_201_CREATED)
+
+
+class SkillDetail(APIView):
+    """One skill."""
+
+    required_permissions: ClassVar = {"PUT": "people.schedule"}
+
+    @extend_schema(operation_id="skills_update", request=SkillIn, responses={200: SkillOut, 404: NOT_FOUND})
+    def put(self, request: Request, pk: int) -> Response:
+        """Replace a skill and who has it."""
+        wanted = _read(SkillIn, request)
+        skill = get_object_or_404(skill_list(viewer_of(request)), pk=pk)
+        return Response(SkillOut(save_skill(skill=skill, by=viewer_of(request), **wanted)).data)
+
+
+def _read(serializer: type[Any], request: Request) -> dict[str, Any]:
+    wanted = serializer(data=request.data)
+    wanted.is_valid(raise_exception=True)
+    values: dict[str, Any] = wanted.validated_data
+    return values
+
+
+def _person(request: Request, pk: int) -> Response:
+    return Response(PersonOut(people_list(viewer_of(request)).get(pk=pk)).data)
