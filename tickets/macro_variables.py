@@ -53,7 +53,7 @@ VARIABLES: Mapping[str, tuple[str | Promise, _Value]] = {
     "ticket.status": (_("status as customers see it"), lambda t, _a: t.status.customer_label),
     "agent.name": (_("your name"), lambda _t, a: a.name if a else ""),
     "agent.first_name": (_("your first name"), lambda _t, a: _first_name(a.name) if a else ""),
-    "agent.signature": (_("your signature, or the inbox's"), _signature),
+    "agent.signature": (_("your signature, or the inbox's; mails carry it by themselves"), _signature),
     "team.name": (_("the ticket's team"), lambda t, _a: t.team.name if t.team else ""),
     "inbox.name": (
         _("the sender's name of the inbox"),

@@ -378,3 +378,18 @@ def test_without_a_composer_the_reply_waits_as_a_draft(ticket: Ticket, viewer: V
     for expected in ("Hi Mette", "Hi Mette\n\nHi Mette"):
         apply_macro(ticket=ticket, macro=row, by=viewer)
         assert Draft.objects.get(ticket=ticket, user_id=viewer.user_id).body == expected
+
+
+def test_a_sent_reply_can_be_taken_back(
+    ticket: Ticket, agent: User, viewer: Viewer, login: Callable[[User], Client]
+) -> None:
+    row = macro(viewer, {"action": "priority", "priority": "high"}, reply="Done", sends=True)
+    browser = login(agent)
+    done = browser.post(f"/inbox/{ticket.pk}/macros/{row.pk}/apply/", headers={"HX-Request": "true"})
+    toast = json.loads(done["HX-Trigger-After-Swap"])["toast"]
+    assert toast["seconds"] > 0
+    assert Message.objects.filter(kind="outbound").count() == 1
+    assert browser.post(toast["undo_url"], headers={"HX-Request": "true"}).status_code == 200
+    ticket.refresh_from_db()
+    assert not Message.objects.filter(kind="outbound").exists()
+    assert ticket.priority == "high"

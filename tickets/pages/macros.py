@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -17,6 +18,7 @@ from tickets.macro_lists import macros_for
 from tickets.mentions import people_who_see
 from tickets.models import Macro, Ticket
 from tickets.pages.answers import refused
+from tickets.pages.composing import undo_seconds_of
 from tickets.pages.conversations import head_parts
 from tickets.pages.lists import list_state
 from tickets.pages.tickets import visible_ticket
@@ -83,6 +85,7 @@ def macro_apply(request: StaffRequest, ticket_id: int, macro_id: int) -> HttpRes
             seen_message_id=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else None,
             # The page puts it where the person's cursor is.
             keep_draft=False,
+            undo_seconds=undo_seconds_of(request.user),
         )
     except NewerMessage as newer:
         return refused(ValidationError(str(newer)))
@@ -94,6 +97,10 @@ def macro_apply(request: StaffRequest, ticket_id: int, macro_id: int) -> HttpRes
 def _applied(request: StaffRequest, ticket_id: int, result: MacroResult) -> HttpResponse:
     """The header after a macro; nothing open when the macro has moved the ticket out of sight."""
     triggers: dict[str, Any] = {"toast": {"text": _said(result)}, "macro-applied": {"ticket": ticket_id}}
+    seconds = undo_seconds_of(request.user)
+    if result.answer is not None and seconds:
+        undo = reverse("inbox-undo", args=[ticket_id, result.answer.pk])
+        triggers["toast"] |= {"undo_url": undo, "seconds": seconds}
     if result.draft:
         triggers["composer-insert"] = {"text": result.draft, "kind": "reply"}
         if result.unfilled:

@@ -76,14 +76,14 @@ def apply_macro(
     token: str = "",
     seen_message_id: int | None = None,
     keep_draft: bool = True,
+    undo_seconds: int = 0,
 ) -> MacroResult:
     """Do everything the macro says, in one transaction: the note, the reply, then its actions in their order.
 
     The reply goes out only when the macro sends; else it comes back as ``draft`` and, with ``keep_draft``, is added to the
-    person's draft on the ticket. ``token`` names the
-    form, so that note and reply are written once; ``seen_message_id`` is as in ``reply_to_ticket``. Raises ValidationError when
-    the macro is not for this ticket, when a reply that would be sent has variables without a value, or when an action is
-    refused; PermissionDenied; NewerMessage.
+    person's draft on the ticket. ``token`` names the form, so that note and reply are written once; ``seen_message_id`` and
+    ``undo_seconds`` are as in ``reply_to_ticket``. Raises ValidationError when the macro is not for this ticket, when a reply
+    that would be sent has variables without a value, or when an action is refused; PermissionDenied; NewerMessage.
     """
     by.require("tickets.note")
     locked = lock_ticket(ticket.pk, by)
@@ -103,6 +103,7 @@ def apply_macro(
             by=by,
             seen_message_id=seen_message_id,
             token=f"{token}:reply" if token else "",
+            undo_seconds=undo_seconds,
         )
     draft = "" if macro.sends else reply.text
     if draft and keep_draft and by.user_id is not None and by.can("tickets.reply"):
