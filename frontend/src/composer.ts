@@ -216,17 +216,29 @@ class Composer {
       drafts.resume();
       if (detail.successful) drafts.sent();
     });
-    // another ticket takes the place, or the page goes: nothing that was typed stays behind
-    const leave = (): void => {
-      if (form.isConnected) void drafts.flush(true);
-    };
-    window.addEventListener("pagehide", leave);
-    document.addEventListener("visibilitychange", () => document.hidden && leave());
-    document.addEventListener("htmx:beforeSwap", (event) => {
-      if ((event as CustomEvent<{ target: Element }>).detail.target?.id === "conversation") leave();
-    });
+  }
+
+  /** Another ticket takes the place, or the page goes: nothing that was typed stays behind. */
+  leave(): void {
+    if (this.form.isConnected) void this.drafts.flush(true);
+  }
+
+  /** What is sent is over: the keys of the list and of the ticket work again. */
+  rest(sent: Element | undefined): void {
+    if (sent === this.form) this.field.blur();
   }
 }
+
+let current: Composer | null = null;
+
+addEventListener("pagehide", () => current?.leave());
+document.addEventListener("visibilitychange", () => document.hidden && current?.leave());
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, xhr, requestConfig } = (event as CustomEvent<{ target: Element; xhr: XMLHttpRequest; requestConfig: { elt?: Element } }>).detail;
+  if (target?.id !== "conversation") return;
+  current?.leave();
+  if (xhr.status === 200) current?.rest(requestConfig.elt);
+});
 
 /** Seconds until an answer leaves; with the last one the way back goes. */
 function countDown(): void {
@@ -242,7 +254,7 @@ window.setInterval(countDown, 500);
 export function initComposer(): void {
   once<HTMLFormElement>("[data-composer]", "Composer", (form) => {
     const field = first<HTMLTextAreaElement>("textarea[name=body]", form);
-    if (field) new Composer(form, field);
+    if (field) current = new Composer(form, field);
   });
   once<HTMLTextAreaElement>("textarea[data-autosize]", "Autosize", (field) => {
     field.addEventListener("input", () => grow(field));

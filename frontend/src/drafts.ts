@@ -41,7 +41,7 @@ export class Drafts {
       this.texts[kind] = this.saved[kind] = source.value;
       this.versions[kind] = Number(source.dataset.version ?? "0");
       this.overtaken[kind] = first<HTMLTextAreaElement>(`[data-overtaken-of="${kind}"]`, form)?.value ?? "";
-      const files = first(`[data-files-of="${kind}"] script`, form)?.textContent;
+      const files = first<HTMLTextAreaElement>(`[data-files-of="${kind}"]`, form)?.value;
       this.files[kind] = files ? (JSON.parse(files) as DraftFile[]) : [];
       this.restore(kind);
     }

@@ -67,6 +67,7 @@ def test_a_ticket_posted_by_rest_is_seen_routed_and_answered_without_reloading(
     enter: Enter, agent: User, api: Callable[..., APIClient], contact: Contact, billing: Category,
     minds: FakeMinds, pump: Pump,
 ) -> None:  # fmt: skip
+    User.objects.filter(pk=agent.pk).update(preferences={"undo_seconds": 0})
     page = enter(agent, "/inbox/")
     expect(page.get_by_text("No open ticket is yours")).to_be_visible()
     page.evaluate("() => { window.stayed = true }")

@@ -1,5 +1,6 @@
 """The composer as templates draw it, what it posts, and what becomes of that."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,7 +92,7 @@ def read_post(request: StaffRequest) -> Posted:
     named = (part for part in post.get("anyway", "").split(",") if part.isascii() and part.isdigit())
     return Posted(
         kind="note" if post.get("kind") == "note" else "reply",
-        body=post.get("body", ""),
+        body=typed_text(post.get("body", "")),
         cc=tuple(split_addresses(post.getlist("cc"))) if post.get("cc_edited") == "1" else None,
         after=post.get("next", ""),
         seen=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 18 else None,
@@ -101,6 +102,11 @@ def read_post(request: StaffRequest) -> Posted:
         at=post.get("at", ""),
         hold=post.get("hold", "1") != "0",
     )
+
+
+def typed_text(value: str) -> str:
+    """A text as it was typed: forms carry line breaks of their own kind."""
+    return value.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def write(request: StaffRequest, ticket: Ticket, posted: Posted) -> Written:
@@ -235,6 +241,8 @@ def composer_parts(
     if not may_reply and not may_note:
         return None
     parts = {kind: draft_parts(ticket, kind, own_draft(drafts, kind)) for kind in Draft.Kind.values}
+    for one in parts.values():
+        one["files_json"] = json.dumps(one["files"])
     if attempt is not None:
         parts[attempt.kind]["body"] = attempt.body
     reply = own_draft(drafts, Draft.Kind.REPLY)

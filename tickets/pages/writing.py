@@ -20,6 +20,7 @@ from tickets.pages.answers import reason, refused, with_toast
 from tickets.pages.composing import (
     draft_parts,
     moment_words,
+    typed_text,
     undo_seconds_of,
     waiting_parts,
 )
@@ -82,7 +83,7 @@ def _save(request: StaffRequest, ticket: Ticket, kind: str) -> HttpResponse:
     saved = save_draft(
         ticket=ticket,
         kind=kind,
-        body=post.get("body", ""),
+        body=typed_text(post.get("body", "")),
         version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
         cc=split_addresses(post.getlist("cc")) if post.get("cc_edited") == "1" else None,
         by=request.viewer,
@@ -172,7 +173,7 @@ def _stored(entry: dict[str, Any]) -> HttpResponse:
 def preview(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """The text as it will be seen."""
     _light_ticket(request, ticket_id)
-    html = as_html(request.POST.get("body", "")[:_LONGEST_PREVIEW])
+    html = as_html(typed_text(request.POST.get("body", "")[:_LONGEST_PREVIEW]))
     return HttpResponse(html or f"<p>{_('Nothing to show yet.')}</p>")
 
 
