@@ -25,6 +25,11 @@ def own_draft(drafts: Sequence[Draft], kind: str) -> Draft | None:
     return next((one for one in drafts if one.state == Draft.State.DRAFT and one.kind == kind), None)
 
 
+def kept_drafts(drafts: Sequence[Draft]) -> list[Draft]:
+    """What a person had begun to write among what ``writing_on`` gave, for a ticket that takes nothing any more."""
+    return [one for one in drafts if one.state == Draft.State.DRAFT and is_worth_keeping(one)]
+
+
 def waiting_answers(drafts: Sequence[Draft]) -> list[Draft]:
     """The scheduled and held answers among what ``writing_on`` gave."""
     return [one for one in drafts if one.state != Draft.State.DRAFT]

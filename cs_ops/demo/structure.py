@@ -7,6 +7,7 @@ from people.models import User
 from people.viewer import Viewer
 from tickets.models import Status, Ticket
 from tickets.services.copy_contacts import add_cc
+from tickets.services.count_open_tickets import count_open_tickets
 from tickets.services.follow_ticket import follow_ticket
 from tickets.services.link_tickets import link_tickets
 from tickets.services.merge_tickets import merge_tickets
@@ -43,6 +44,8 @@ def _tie(group: list[Ticket], by: Viewer) -> None:
     """The newest ticket of the customer takes in the next one and is the parent of the others."""
     parent, duplicate, *children = group
     merge_tickets(ticket=duplicate, into=parent, by=by)
+    # Nobody reacts to what happens while the world is being made.
+    count_open_tickets(account_ids={ticket.account_id for ticket in group if ticket.account_id})
     for child in children[:3]:
         link_tickets(ticket=parent, other=child, role="child", by=by)
     follow_ticket(ticket=parent, by=by)

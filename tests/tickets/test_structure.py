@@ -21,7 +21,7 @@ from tickets.channels.email.thread_evidence import takes_part
 from tickets.conversation import EventItem, MessageItem, conversation
 from tickets.families import family_of, merge_target
 from tickets.linked_tickets import candidates
-from tickets.models import Inbox, MailLedger, Message, MessageAlias, Ticket, TicketLink
+from tickets.models import Draft, Inbox, MailLedger, Message, MessageAlias, Ticket, TicketLink
 from tickets.recipients import participants_of, recipients_of_answer
 from tickets.selectors import followers_of, ticket_of
 from tickets.services.add_note import add_note
@@ -495,6 +495,14 @@ def test_merging_in_the_inbox_opens_the_target_and_can_be_undone(
     ticket: Ticket, other: Ticket, agent: User, login: Any
 ) -> None:
     browser = login(agent)
+    Draft.objects.create(
+        ticket=other,
+        user=agent,
+        kind="reply",
+        body="Dear Jo, we will look",
+        created_at=other.created_at,
+        updated_at=other.created_at,
+    )
     dialog = browser.get(f"/inbox/{other.pk}/merge/").content.decode()
     assert f'value="{ticket.pk}"' in dialog
     refused = browser.post(f"/inbox/{other.pk}/merge/")
@@ -508,6 +516,7 @@ def test_merging_in_the_inbox_opens_the_target_and_can_be_undone(
     assert f"/inbox/{other.pk}/unmerge/?undo=1" in done["HX-Trigger"]
     merged = browser.get(f"/inbox/{other.pk}/").content.decode()
     assert "Merged into" in merged
+    assert "Dear Jo, we will look" in merged
     assert "data-composer" not in merged
     assert browser.post(f"/inbox/{other.pk}/unmerge/?undo=1").status_code == 204
     assert again(other).merged_into_id is None

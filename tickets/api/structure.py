@@ -31,20 +31,20 @@ from tickets.services.move_message import move_message, split_ticket
 NOT_FOUND = OpenApiResponse(description="No such ticket, or none that this key may see.")
 
 
-class FollowerIn(serializers.Serializer[dict[str, Any]]):
+class TicketFollowerIn(serializers.Serializer[dict[str, Any]]):
     """Who shall follow."""
 
     user = ByIdOrName(User, "email", help_text=_("An id or an e-mail address."))
 
 
-class CopyIn(serializers.Serializer[dict[str, Any]]):
+class TicketCopyIn(serializers.Serializer[dict[str, Any]]):
     """Who shall get copies."""
 
     email = serializers.EmailField(max_length=254)
     name = serializers.CharField(max_length=160, required=False, allow_blank=True, default="")
 
 
-class CopyOut(serializers.Serializer[CarbonCopy]):
+class TicketCopyOut(serializers.Serializer[CarbonCopy]):
     """A contact in copy."""
 
     contact = TicketPerson()
@@ -72,14 +72,14 @@ class RecipientsOut(serializers.Serializer[Any]):
     removed = RecipientOut(many=True)
 
 
-class LinkIn(serializers.Serializer[dict[str, Any]]):
+class TicketLinkIn(serializers.Serializer[dict[str, Any]]):
     """Which ticket is what to the addressed one; "duplicate": the addressed one repeats it."""
 
     ticket = serializers.IntegerField(min_value=1)
     role = serializers.ChoiceField(choices=ROLES)
 
 
-class LinkOut(serializers.Serializer[Any]):
+class TicketLinkOut(serializers.Serializer[Any]):
     """A ticket beside the addressed one. ``id`` is null for follow-ups and merged tickets, which no link row says."""
 
     id = serializers.IntegerField(source="link_id", allow_null=True)
@@ -100,19 +100,19 @@ class LinkOut(serializers.Serializer[Any]):
         }
 
 
-class MergeIn(serializers.Serializer[dict[str, Any]]):
+class TicketMergeIn(serializers.Serializer[dict[str, Any]]):
     """The ticket that goes on."""
 
     into = serializers.IntegerField(min_value=1)
 
 
-class SplitIn(serializers.Serializer[dict[str, Any]]):
+class TicketSplitIn(serializers.Serializer[dict[str, Any]]):
     """The subject of the new ticket; empty: the message's."""
 
     subject = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
 
-class MoveIn(serializers.Serializer[dict[str, Any]]):
+class TicketMoveIn(serializers.Serializer[dict[str, Any]]):
     """The ticket that gets the message."""
 
     to = serializers.IntegerField(min_value=1)
@@ -132,13 +132,13 @@ class TicketFollowers(APIView):
 
     @extend_schema(
         operation_id="ticket_followers_add",
-        request=FollowerIn,
+        request=TicketFollowerIn,
         responses={200: TicketPerson(many=True), 404: NOT_FOUND},
     )
     def post(self, request: Request, pk: int) -> Response:
         """Let somebody follow; needs the right to assign tickets."""
         viewer = viewer_of(request)
-        follow_ticket(ticket=ticket_of(viewer, pk), user=_read(FollowerIn, request)["user"], by=viewer)
+        follow_ticket(ticket=ticket_of(viewer, pk), user=_read(TicketFollowerIn, request)["user"], by=viewer)
         return _followers(viewer, pk)
 
 
@@ -162,21 +162,23 @@ class TicketCopies(APIView):
 
     required_permissions: ClassVar = {"GET": "tickets.view", "POST": "tickets.reply"}
 
-    @extend_schema(operation_id="ticket_copies_list", responses={200: CopyOut(many=True), 404: NOT_FOUND})
+    @extend_schema(
+        operation_id="ticket_copies_list", responses={200: TicketCopyOut(many=True), 404: NOT_FOUND}
+    )
     def get(self, request: Request, pk: int) -> Response:
         """List the contacts in copy."""
         return _copies(ticket_of(viewer_of(request), pk))
 
     @extend_schema(
         operation_id="ticket_copies_add",
-        request=CopyIn,
-        responses={200: CopyOut(many=True), 404: NOT_FOUND},
+        request=TicketCopyIn,
+        responses={200: TicketCopyOut(many=True), 404: NOT_FOUND},
     )
     def post(self, request: Request, pk: int) -> Response:
         """Put an address in copy."""
         viewer = viewer_of(request)
         ticket = ticket_of(viewer, pk)
-        wanted = _read(CopyIn, request)
+        wanted = _read(TicketCopyIn, request)
         add_cc(ticket=ticket, email=wanted["email"], name=wanted["name"], by=viewer)
         return _copies(ticket)
 
@@ -215,20 +217,22 @@ class TicketLinks(APIView):
 
     required_permissions: ClassVar = {"GET": "tickets.view", "POST": "tickets.edit"}
 
-    @extend_schema(operation_id="ticket_links_list", responses={200: LinkOut(many=True), 404: NOT_FOUND})
+    @extend_schema(
+        operation_id="ticket_links_list", responses={200: TicketLinkOut(many=True), 404: NOT_FOUND}
+    )
     def get(self, request: Request, pk: int) -> Response:
         """List links, follow-ups and merged tickets that the key may see."""
         return _links(viewer_of(request), pk)
 
     @extend_schema(
         operation_id="ticket_links_add",
-        request=LinkIn,
-        responses={200: LinkOut(many=True), 404: NOT_FOUND},
+        request=TicketLinkIn,
+        responses={200: TicketLinkOut(many=True), 404: NOT_FOUND},
     )
     def post(self, request: Request, pk: int) -> Response:
         """Link another ticket; a link that exists stays one."""
         viewer = viewer_of(request)
-        wanted = _read(LinkIn, request)
+        wanted = _read(TicketLinkIn, request)
         other = ticket_of(viewer, wanted["ticket"])
         link_tickets(ticket=ticket_of(viewer, pk), other=other, role=wanted["role"], by=viewer)
         return _links(viewer, pk)
@@ -256,12 +260,14 @@ class TicketMergeView(APIView):
 
     required_permissions: ClassVar = {"POST": "tickets.edit", "DELETE": "tickets.edit"}
 
-    @extend_schema(operation_id="ticket_merge", request=MergeIn, responses={200: TicketOut, 404: NOT_FOUND})
+    @extend_schema(
+        operation_id="ticket_merge", request=TicketMergeIn, responses={200: TicketOut, 404: NOT_FOUND}
+    )
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Merge the ticket into another one; answers the one that goes on."""
         viewer = viewer_of(request)
-        into = ticket_of(viewer, _read(MergeIn, request)["into"])
+        into = ticket_of(viewer, _read(TicketMergeIn, request)["into"])
         merge = merge_tickets(ticket=ticket_of(viewer, pk), into=into, by=viewer)
         return Response(TicketOut(ticket_of(viewer, merge.target_id)).data)
 
@@ -279,7 +285,7 @@ class TicketMessageSplit(APIView):
     required_permissions: ClassVar = {"POST": "tickets.edit"}
 
     @extend_schema(
-        operation_id="ticket_message_split", request=SplitIn, responses={201: TicketOut, 404: NOT_FOUND}
+        operation_id="ticket_message_split", request=TicketSplitIn, responses={201: TicketOut, 404: NOT_FOUND}
     )
     @idempotent
     def post(self, request: Request, pk: int, message_pk: int) -> Response:
@@ -287,7 +293,7 @@ class TicketMessageSplit(APIView):
         viewer = viewer_of(request)
         ticket = ticket_of(viewer, pk)
         message = messages_of(ticket).get(pk=message_pk)
-        subject = _read(SplitIn, request)["subject"]
+        subject = _read(TicketSplitIn, request)["subject"]
         made = split_ticket(ticket=ticket, message=message, subject=subject, by=viewer)
         return Response(TicketOut(ticket_of(viewer, made.pk)).data, status=status.HTTP_201_CREATED)
 
@@ -298,14 +304,16 @@ class TicketMessageMove(APIView):
     required_permissions: ClassVar = {"POST": "tickets.edit"}
 
     @extend_schema(
-        operation_id="ticket_message_move", request=MoveIn, responses={200: TicketMessageOut, 404: NOT_FOUND}
+        operation_id="ticket_message_move",
+        request=TicketMoveIn,
+        responses={200: TicketMessageOut, 404: NOT_FOUND},
     )
     @idempotent
     def post(self, request: Request, pk: int, message_pk: int) -> Response:
         """Move the message; moving it back undoes it."""
         viewer = viewer_of(request)
         message = messages_of(ticket_of(viewer, pk)).get(pk=message_pk)
-        target = ticket_of(viewer, _read(MoveIn, request)["to"])
+        target = ticket_of(viewer, _read(TicketMoveIn, request)["to"])
         move_message(message=message, to=target, by=viewer)
         shown: Message = messages_of(target).get(pk=message.pk)
         return Response(TicketMessageOut(shown).data)
@@ -331,9 +339,9 @@ def _followers(viewer: Viewer, pk: int) -> Response:
 def _copies(ticket: Ticket) -> Response:
     rows = ticket.carbon_copies.filter(removed_at=None).select_related("contact").order_by("pk")
     found = list(rows.prefetch_related("contact__identities"))
-    return Response(CopyOut(found, many=True).data)  # type: ignore[arg-type]
+    return Response(TicketCopyOut(found, many=True).data)  # type: ignore[arg-type]
 
 
 def _links(viewer: Viewer, pk: int) -> Response:
     groups = links_of(viewer, ticket_of(viewer, pk))
-    return Response(LinkOut([one for group in groups for one in group.linked], many=True).data)
+    return Response(TicketLinkOut([one for group in groups for one in group.linked], many=True).data)

@@ -15,7 +15,7 @@ from people.models import Team
 from people.requests import StaffRequest, is_partial, page
 from tickets.assignment_story import assignment_story
 from tickets.conversation import MessageItem, conversation
-from tickets.drafts import writing_on
+from tickets.drafts import kept_drafts, writing_on
 from tickets.models import Category, Message, Status, Ticket
 from tickets.pages.answers import reason, refused, with_toast
 from tickets.pages.composing import (
@@ -106,6 +106,7 @@ def _conversation_parts(
         **head_parts(ticket, viewer, state, parts["read_messages"]),
         **parts,
         "composer": composer,
+        "kept_drafts": kept_drafts(drafts) if composer is None else [],
         "marks_read": ticket.unread and parts["may_mark"],
         "panels": panels_for(viewer, ticket),
     }
