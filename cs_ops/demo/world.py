@@ -15,6 +15,7 @@ from core.search.sources import index_missing
 from core.services.fast_forward import fast_forward
 from core.services.record_history import record_history
 from cs_ops.demo.companies import SYSTEM, Customers, build_customers
+from cs_ops.demo.escalations import add_escalations
 from cs_ops.demo.macros import add_macros
 from cs_ops.demo.outreach import add_outreach
 from cs_ops.demo.properties import add_properties
@@ -58,6 +59,7 @@ def build_world(
         add_structure()
         report("episodes of tickets and what customers said")
         store_surveys(surveys)
+        add_escalations(desk)
         playbook = add_default_playbook(by=SYSTEM)
         fast_forward()
     if with_models:
