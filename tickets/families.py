@@ -12,7 +12,7 @@ from tickets.models import Ticket
 # UNION drops what was found before, so that even a circle would come to an end.
 _DOWNWARDS = """
     WITH RECURSIVE family(id) AS (
-        SELECT %s
+        SELECT CAST(%s AS bigint)
         UNION
         SELECT merged.id FROM tickets_ticket merged JOIN family ON merged.merged_into_id = family.id
     )
