@@ -1,12 +1,14 @@
 """The demo company's own side: calendars, teams, people, categories, promises, inboxes."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.contrib.auth.hashers import make_password
+from django.utils import timezone
 
 from core.models import Calendar
 from cs_ops.demo.topics import TEAMS, TOPICS
-from people.models import Team, TeamMembership, User
+from people.models import Absence, Skill, Team, TeamMembership, User, UserSkill
 from people.roles import Role
 from tickets.models import Category, Inbox, SLAPolicy, SLAStep, SLATarget
 
@@ -35,6 +37,19 @@ PEOPLE = (
 # Business seconds to the first answer and to the solution, by priority.
 ENTERPRISE = {"urgent": (1, 8), "high": (2, 16), "normal": (4, 36), "low": (8, 72)}
 STANDARD = {"urgent": (2, 12), "high": (4, 24), "normal": (8, 50), "low": (16, 100)}
+
+# (skill, code of a language, who has it)
+SKILLS = (
+    ("German", "de", ("jonas", "marek", "priya", "dev")),
+    ("French", "fr", ("claire", "grace")),
+    ("Spanish", "es", ("tomas",)),
+    ("Tax and invoicing law", "", ("grace",)),
+)
+STRATEGIES: dict[str, dict[str, object]] = {
+    "Billing": {"previous_owner_days": 30},
+    "Onboarding": {"strategy": "round_robin"},
+    "Product": {"strategy": "skills", "previous_owner_days": 14},
+}
 
 
 @dataclass
@@ -69,6 +84,7 @@ def build_desk() -> Desk:
         windows={str(day): [["06:00", "22:00"]] for day in range(5)} | {"5": [["08:00", "16:00"]]},
     )
     _add_people(desk)
+    _add_skills(desk)
     for topic in TOPICS:
         desk.categories[topic.category] = Category.objects.create(
             name=topic.category, description=topic.description, team=desk.teams[topic.team]
@@ -106,6 +122,25 @@ def _add_people(desk: Desk) -> None:
         TeamMembership(team=desk.teams[team], user=desk.users[local])
         for _name, local, _role, teams in PEOPLE
         for team in teams
+    )
+
+
+def _add_skills(desk: Desk) -> None:
+    """Languages and crafts, the ways in which teams assign, and a holiday that is coming."""
+    for name, language, people in SKILLS:
+        skill = Skill.objects.create(name=name, language=language)
+        UserSkill.objects.bulk_create([UserSkill(skill=skill, user=desk.users[local]) for local in people])
+    for name, columns in STRATEGIES.items():
+        Team.objects.filter(pk=desk.teams[name].pk).update(**columns)
+        desk.teams[name].refresh_from_db()
+    monday = timezone.now().replace(hour=6, minute=0, second=0, microsecond=0)
+    monday += timedelta(days=14 - monday.weekday())
+    Absence.objects.create(
+        user=desk.users["hana"],
+        deputy=desk.users["tomas"],
+        starts_at=monday,
+        ends_at=monday + timedelta(days=11, hours=12),
+        note="Holiday",
     )
 
 

@@ -18,7 +18,7 @@ from people.viewer import Viewer
 _ANY_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s]+@[^@\s]+")
 EDITABLE = ("account_id", "name", "title", "role", "timezone", "language", "left_at")
 # Written by the product and nullable; their absence is no mistake of the one who fills the form in.
-_NOT_TYPED = ("merged_into", "left_at", "last_seen_at")
+_NOT_TYPED = ("merged_into", "left_at", "last_seen_at", "erased_at")
 
 
 @transaction.atomic

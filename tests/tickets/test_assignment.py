@@ -17,6 +17,7 @@ from people.services.save_skill import save_skill, set_skills
 from people.services.set_availability import set_availability
 from people.viewer import Viewer, system_viewer
 from tests.conftest import make_user
+from tests.tickets.test_at_once import at_once
 from tickets.assignment import VERDICTS, Candidate, Question, decide
 from tickets.models import Category, Ticket
 from tickets.services.assign_ticket import assign_ticket, preview_assignment
@@ -451,3 +452,21 @@ def test_rest(write: Write, agent: User, second: User, team: Team, api: Any) -> 
         "Tom Beck": "chosen",
         "Priya Raman": "away",
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_teams_at_once_neither_block_nor_give_twice(write: Write) -> None:
+    people = [make_user("agent", name, capacity=3) for name in ("Ann One", "Bea Two", "Cid Three")]
+    teams = [Team.objects.create(name=f"Team {number}", strategy="balanced") for number in range(3)]
+    for number, team in enumerate(teams):
+        # Each team shares a member with each other, in another order.
+        for user in (people[number], people[(number + 1) % 3]):
+            TeamMembership.objects.create(team=team, user=user)
+    tickets = [routed(write, teams[number % 3]) for number in range(12)]
+    given = at_once([assign_waiting_tickets for _thread in range(4)])
+    given.append(assign_waiting_tickets())
+    owners = [owner_of(ticket) for ticket in tickets]
+    assert sum(owner is not None for owner in owners) == 9
+    assert all(owners.count(user) == 3 for user in people)
+    events = Event.objects.filter(verb="tickets.assigned")
+    assert events.count() == events.values("ticket_id").distinct().count() == 9
