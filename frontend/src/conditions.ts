@@ -53,7 +53,7 @@ class Builder {
   private root: Group = { match: "all", of: [] };
 
   constructor(host: HTMLElement) {
-    this.data = JSON.parse(first("script[type='application/json']", host)?.textContent ?? "{}") as Data;
+    this.data = JSON.parse(host.dataset.condition ?? "{}") as Data;
     this.hidden = first<HTMLInputElement>("[data-condition-json]", host) as HTMLInputElement;
     const stored = this.hidden.value ? (JSON.parse(this.hidden.value) as Part) : null;
     if (stored && "of" in stored) this.root = stored;

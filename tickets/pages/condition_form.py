@@ -31,15 +31,18 @@ _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 def builder(condition: Mapping[str, Any], name: str = "where") -> dict[str, Any]:
     """Return the variables of ``ui/condition_builder.html`` for an input called ``name``; a query per kind of chosen row."""
     fields = all_fields()
+    data = {
+        "fields": [_for_browser(field) for field in fields],
+        "names": _chosen_names(condition, {field.key: field for field in fields}),
+        "options_url": reverse("condition-options"),
+        "words": _words(),
+    }
     return {
         "name": name,
         "condition": json.dumps(condition, separators=(",", ":")) if condition else "",
-        "data": {
-            "fields": [_for_browser(field) for field in fields],
-            "names": _chosen_names(condition, {field.key: field for field in fields}),
-            "options_url": reverse("condition-options"),
-            "words": _words(),
-        },
+        "data": data,
+        # an attribute: htmx takes script elements out of what it loads
+        "json": json.dumps(data, separators=(",", ":")),
         "fields": fields,
         "plain": _plain_rows(condition),
         "match": condition.get("match", "all"),
