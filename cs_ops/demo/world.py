@@ -27,6 +27,7 @@ from cs_ops.demo.usage import build_usage
 from success.services.add_default_playbook import add_default_playbook
 from tickets.models import Ticket
 from tickets.services.build_episodes import build_episodes
+from tickets.services.count_views import recount_everything
 
 Report = Callable[[str], None]
 
@@ -71,6 +72,8 @@ def build_world(
         # Routing has given the newest tickets their teams.
         build_episodes(ticket_ids=list(Ticket.objects.active().values_list("pk", flat=True)))
     fast_forward()
+    report("counters of views")
+    recount_everything()
     report("search index")
     while index_missing():
         pass

@@ -11,6 +11,7 @@ from django.utils import timezone
 from core.actors import SYSTEM
 from core.delivery import MAX_ATTEMPTS, pump
 from core.events import EventLoopError, EventType
+from core.first_rows import put_first_rows
 from core.models import DeadLetter, Event, EventPosition, Notification, SubscriberPosition
 from core.models.event import AppendOnlyError
 from core.sequencing import last_seq, sequence_events
@@ -246,3 +247,23 @@ def test_recording_outside_a_transaction_is_refused() -> None:
     with pytest.raises(transaction.TransactionManagementError):
         HAPPENED.record(by=SYSTEM, subject_id=1)
     assert not Event.objects.exists()
+
+
+class Newcomer(Recorder):
+    """A subscriber of a later version that must not react to what is over."""
+
+    key = "test.newcomer"
+    replayable = False
+
+
+@pytest.mark.parametrize(("cls", "taken"), [(Newcomer, [3]), (Recorder, [1, 2, 3])])
+def test_what_came_before_a_new_subscriber_reaches_it_only_when_it_can_be_replayed(
+    agent: Any, cls: type[Recorder], taken: list[int]
+) -> None:
+    Recorder.user_id, Recorder.poison, Recorder.during_prepare = agent.pk, set(), []
+    happen(1, 2)
+    with subscribers.temporarily(cls):
+        put_first_rows()
+        happen(3)
+        pump("events")
+    assert seen() == taken
