@@ -7,12 +7,14 @@ from django.db.models import Q, QuerySet
 
 from core.job_runner import start_job
 from core.models import Event, Notification, Outbound
+from core.search.documents import forget
 from core.services.erase_details import erase_details
 from customers.models import ContactIdentity
 from customers.registry import PersonalData
 from ml.models import Prediction
 from people.viewer import system_viewer
 from tickets.models import (
+    AnswerUndo,
     Attachment,
     CarbonCopy,
     CustomField,
@@ -25,7 +27,7 @@ from tickets.models import (
     SatisfactionSurvey,
     Ticket,
 )
-from tickets.search_index import index_many
+from tickets.search_index import MESSAGE, TICKET, index_many
 from tickets.stored_files import read_file
 
 ERASED_SUBJECT = "–"
@@ -101,6 +103,8 @@ class TicketData(PersonalData):
         told = Event.objects.filter(ticket_id__in=own)
         Notification.objects.filter(event_id__in=told.values("pk")).delete()
         counts["event_details"] = erase_details(events=told.filter(verb__in=_QUOTING))
+        forget(MESSAGE, message_ids)
+        forget(TICKET, own)
         index_many(sorted({*own, *(ticket_id for _pk, ticket_id in messages)}))
         if keys:
             start_job(
@@ -143,6 +147,7 @@ def _erase_messages(message_ids: Collection[int]) -> None:
     ids = rows.filter(channel="email").exclude(external_id="").values_list("external_id", flat=True)
     MessageAlias.objects.filter(message_id__in=list(ids)).delete()
     Mention.objects.filter(message__in=message_ids).delete()
+    AnswerUndo.objects.filter(message__in=message_ids).delete()
     rows.update(
         subject="",
         body_text="",

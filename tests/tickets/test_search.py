@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.job_runner import run_jobs
-from core.models import Job, SearchDocument
-from core.search.sources import index_missing, index_state
+from core.models import Job, SearchDocument, SearchWord
+from core.search.sources import count_again, index_missing, index_state
 from customers.models import Contact
+from customers.services.erase_contact import erase_contact
 from customers.services.save_contact import update_contact
 from people.models import Team, User
 from people.viewer import Viewer, system_viewer
@@ -104,7 +105,13 @@ def test_operators(write: Write, viewer: Viewer, agent: User, team: Team) -> Non
         "-from:olaf",
         "is:assigned",
     )
-    only_second = ("assignee:none", "is:unassigned", "has:attachment", "is:unread -status:waiting", "tag:none")
+    only_second = (
+        "assignee:none",
+        "is:unassigned",
+        "has:attachment",
+        "is:unread -status:waiting",
+        "tag:none",
+    )
     for text in only_first:
         assert found(viewer, f"invoice {text}") == [first.pk], text
         assert found(viewer, text) == [first.pk], text
@@ -113,13 +120,28 @@ def test_operators(write: Write, viewer: Viewer, agent: User, team: Team) -> Non
     both = {first.pk, second.pk}
     for text in ("priority:normal", "channel:email", "inbox:support", "after:today", "after:2d", "is:active"):
         assert set(found(viewer, text)) == both, text
-    for text in ("before:today", "before:2025", "is:merged", "is:escalated", "is:snoozed", "type:none -is:active"):
+    for text in (
+        "before:today",
+        "before:2025",
+        "is:merged",
+        "is:escalated",
+        "is:snoozed",
+        "type:none -is:active",
+    ):
         assert found(viewer, text) == [], text
 
 
 def test_what_cannot_be_understood_is_said_and_finds_nothing(write: Write, viewer: Viewer) -> None:
     write("invoice")
-    for text in ("status:sleeping", "before:soon", "assignee:nobody", "is:blue", "tag:x", "has:pie", "team:zz"):
+    for text in (
+        "status:sleeping",
+        "before:soon",
+        "assignee:nobody",
+        "is:blue",
+        "tag:x",
+        "has:pie",
+        "team:zz",
+    ):
         page = search_tickets(viewer, f"invoice {text}")
         assert page.tickets == [], text
         assert len(page.hints) == 1, text
@@ -150,7 +172,14 @@ def test_a_private_ticket_leaks_nothing(
     inbox.save()
     secret = write("The project is called Quetzalcoatl, an ordinary word", subject="Secret plan").ticket
     index_missing()
-    for text in ("quetzalcoatl", "secret", str(secret.number), secret.reference, "is:new secret", "quetzalcoatll"):
+    for text in (
+        "quetzalcoatl",
+        "secret",
+        str(secret.number),
+        secret.reference,
+        "is:new secret",
+        "quetzalcoatll",
+    ):
         page = search_tickets(viewer, text)
         assert page.tickets == []
         assert (page.total, page.counts, page.suggestion) == (0, {}, ""), text
@@ -328,6 +357,21 @@ def test_the_operations_page_starts_the_job(write: Write, lead_user: User, agent
     page = browser.get("/settings/search-index/").content.decode()
     assert "1 of 1 indexed" in page
     assert login(agent).get("/settings/search-index/").status_code == 403
+
+
+def test_an_erased_person_is_in_no_word_of_the_index(
+    write: Write, contact: Contact, viewer: Viewer, admin: User, pump: Callable[[], int]
+) -> None:
+    ticket = write("My secret is Rumpelstilzchen").ticket
+    index_missing()
+    erase_contact(contact=contact, confirmation="Mette Aas", by=admin.as_viewer())
+    run_jobs("batch")
+    pump()
+    for word in ("mette", "mette@halden.example", "rumpelstilzchen"):
+        assert found(viewer, word) == [], word
+    assert not SearchWord.objects.filter(word__in=["mette", "rumpelstilzchen"]).exists()
+    assert found(viewer, str(ticket.number)) == [ticket.pk]
+    assert not any(count_again().missing.values())
 
 
 def test_deleting_a_row_takes_its_words_away(ticket: Ticket, viewer: Viewer) -> None:
