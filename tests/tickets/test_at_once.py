@@ -1,19 +1,26 @@
 """Several writers at the same moment: nothing twice, nothing lost, on either database."""
 
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from core.models import Event
 from customers.models import Contact, ContactIdentity
-from people.viewer import system_viewer
+from people.models import User
+from people.viewer import Viewer, system_viewer
 from tests.conftest import make_user
 from tickets.models import Message, Ticket
-from tickets.services.assign_ticket import assign_automatically
+from tickets.services.add_note import add_note
+from tickets.services.assign_ticket import assign_automatically, assign_ticket
+from tickets.services.change_status import change_status
 from tickets.services.receive_message import IncomingMessage, receive_message
-from tickets.services.reply_to_ticket import reply_to_ticket
+from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
+from tickets.services.undo_answer import undo_answer
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -83,3 +90,114 @@ def test_assignments_at_once_count_each_other() -> None:
     taken = at_once([lambda pk=ticket.pk: assign(pk) for ticket in tickets])  # type: ignore[misc]
     assert sorted(taken) == [False, True, True, True]
     assert Ticket.objects.exclude(assignee=None).values("assignee").distinct().count() == 3
+
+
+# --- many agents on one ticket ----------------------------------------------------------------------------------------
+
+
+class Agent:
+    """One person who acts at random on a ticket that others act on, too."""
+
+    def __init__(self, ticket: Ticket, viewer: Viewer, seed: int) -> None:
+        self.ticket = ticket
+        self.viewer = viewer
+        self.random = random.Random(seed)
+        self.seen: dict[int, int] = {}
+
+    def act(self, times: int) -> "Agent":
+        """Do ``times`` things, each as a request would: read what is there, then act on it."""
+        for _time in range(times):
+            self.random.choice([self.reply, self.reply, self.note, self.take, self.status, self.taken_back])()
+        return self
+
+    def newest_seen(self) -> int:
+        """What the page showed, now or some time ago."""
+        known = list(
+            Message.objects.filter(ticket=self.ticket).exclude(kind="note").order_by("pk").values_list("pk", flat=True)
+        )  # fmt: skip
+        return known[-1] if self.random.random() < 0.7 else self.random.choice(known)
+
+    def reply(self, undo_seconds: int = 0) -> Message | None:
+        """Answer what was seen."""
+        seen = self.newest_seen()
+        try:
+            message = reply_to_ticket(
+                ticket=self.ticket,
+                body=f"Answer of {self.viewer.user_id}",
+                by=self.viewer,
+                status=self.random.choice(["", "open", "waiting", "resolved"]),
+                seen_message_id=seen,
+                undo_seconds=undo_seconds,
+            )
+        except NewerMessage:
+            return None
+        self.seen[message.pk] = seen
+        return message
+
+    def taken_back(self) -> None:
+        """Answer and take it back."""
+        message = self.reply(undo_seconds=30)
+        if message is not None:
+            pk = message.pk
+            undo_answer(message=message, by=self.viewer)
+            del self.seen[pk]
+
+    def note(self) -> None:
+        """Tell the colleagues."""
+        add_note(ticket=self.ticket, body="Looking", by=self.viewer)
+
+    def take(self) -> None:
+        """Take the ticket."""
+        assign_ticket(ticket=self.ticket, assignee=User.objects.get(pk=self.viewer.user_id), by=self.viewer)
+
+    def status(self) -> None:
+        """Set a status."""
+        change_status(
+            ticket=self.ticket, status=self.random.choice(["open", "waiting", "on_hold"]), by=self.viewer
+        )
+
+
+def chain(ticket: Ticket, verbs: tuple[str, ...], first: Any) -> list[tuple[Any, Any]]:
+    """The (from, to) pairs of the events in their order; each begins where the one before it ended."""
+    found = Event.objects.filter(ticket_id=ticket.pk, verb__in=verbs).select_related("detail").order_by("pk")
+    pairs = [(event.detail.data["from"], event.detail.data["to"]) for event in found]  # type: ignore[index]
+    for (_before, ended), (began, _after) in pairwise([(None, first), *pairs]):
+        assert began == ended
+    return pairs
+
+
+def agents_on_one_ticket(people: int, acts: int) -> None:
+    """Let them act at once, then look whether the ticket is what one after the other would have made of it."""
+    ticket = receive_message(incoming=incoming(0), by=system_viewer("mail")).ticket
+    viewers = [make_user("agent", f"Agent{number} Test").as_viewer() for number in range(people)]
+    agents = [Agent(ticket, viewer, seed) for seed, viewer in enumerate(viewers)]
+    at_once([lambda agent=agent: agent.act(acts) for agent in agents])  # type: ignore[misc]
+    ticket.refresh_from_db()
+    answers = list(ticket.messages.filter(kind="outbound").order_by("pk"))
+    seen = {pk: newest for agent in agents for pk, newest in agent.seen.items()}
+    assert set(seen) == {answer.pk for answer in answers}
+    # Nothing is lost: the counter on the row is what the rows say.
+    assert ticket.outbound_count == len(answers)
+    newest = ticket.messages.exclude(kind="note").order_by("pk").last()
+    assert newest is not None
+    assert ticket.last_message_inbound == (newest.kind == "inbound")
+    # One owner at a time, and one status: every change began where the one before it ended.
+    owners = chain(ticket, ("tickets.assigned", "tickets.unassigned"), None)
+    assert ticket.assignee_id == (owners[-1][1] if owners else None)
+    statuses = chain(ticket, ("tickets.status_changed",), "new")
+    assert ticket.status_id == (statuses[-1][1] if statuses else "new")
+    # Nobody answered over words that stood there and that he had not seen.
+    for answer in answers:
+        between = [one for one in answers if seen[answer.pk] < one.pk < answer.pk]
+        assert [one for one in between if one.author_id != answer.author_id] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_agents_at_random_on_one_ticket_lose_nothing() -> None:
+    agents_on_one_ticket(people=8 if connection.vendor == "sqlite" else 20, acts=4)
+
+
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+def test_fifty_agents_at_random_on_one_ticket_lose_nothing() -> None:
+    agents_on_one_ticket(people=12 if connection.vendor == "sqlite" else 50, acts=20)

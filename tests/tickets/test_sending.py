@@ -98,6 +98,30 @@ def test_what_has_moved_on_since_stays(ticket: Ticket, viewer: Viewer, write: Wr
     assert ticket.waiting_since == asked_at
 
 
+def test_two_answers_taken_back_in_either_order(ticket: Ticket, viewer: Viewer, lead_user: User) -> None:
+    before = state_of(ticket)
+    for newest_first in (False, True):
+        answers = [
+            reply_to_ticket(ticket=ticket, body="One", by=viewer, undo_seconds=30),
+            reply_to_ticket(ticket=ticket, body="Two", by=lead_user.as_viewer(), undo_seconds=30),
+        ]
+        for answer in reversed(answers) if newest_first else answers:
+            writer = viewer if answer.author_id == viewer.user_id else lead_user.as_viewer()
+            undo_answer(message=answer, by=writer)
+        after = state_of(ticket)
+        left = ("first_responded_at", "last_message_at", "last_message_preview", "outbound_count")
+        assert {name: after[name] for name in left} == {name: before[name] for name in left}
+
+
+def test_answer_of_a_colleague_stays_the_first_one(ticket: Ticket, viewer: Viewer, lead_user: User) -> None:
+    mine = reply_to_ticket(ticket=ticket, body="Mine", by=viewer, undo_seconds=30)
+    theirs = reply_to_ticket(ticket=ticket, body="Theirs", by=lead_user.as_viewer())
+    undo_answer(message=mine, by=viewer)
+    ticket.refresh_from_db()
+    assert ticket.first_responded_at == theirs.created_at
+    assert (ticket.waiting_since, ticket.last_message_preview) == (None, "Theirs")
+
+
 def test_only_the_author_and_only_in_time(
     ticket: Ticket, viewer: Viewer, lead_user: User, django_capture_on_commit_callbacks: Any
 ) -> None:

@@ -13,8 +13,10 @@ from core.search.documents import forget
 from people.viewer import Viewer
 from tickets.answer_effects import untouched_since, value_of
 from tickets.events import REPLY_UNDONE, UNASSIGNED
+from tickets.message_text import preview
 from tickets.models import AnswerUndo, Draft, Message, Status, Ticket
 from tickets.recipients import mailboxes
+from tickets.rich_text import without_marks
 from tickets.search_index import MESSAGE
 from tickets.services.apply_sla import set_deadlines
 from tickets.services.change_status import move_to
@@ -50,6 +52,8 @@ def undo_answer(*, message: Message, by: Viewer) -> Ticket:
         detail={"message": answer.pk},
     )
     _put_ticket_back(ticket, undo.changed, by, event)
+    _look_at_the_rest(ticket, answer, undo.changed)
+    set_deadlines(ticket)
     if by.user_id is not None:
         computed_cc = [entry.address for entry in mailboxes({"cc": answer.recipients.get("cc") or []})]
         put_back(
@@ -88,4 +92,24 @@ def _put_ticket_back(ticket: Ticket, changed: dict[str, list[Any]], by: Viewer, 
             detail={"from": taken_by, "to": None, "reason": "undo", "automatic": True},
             cause=event,
         )
-    set_deadlines(ticket)
+
+
+def _look_at_the_rest(ticket: Ticket, answer: Message, changed: dict[str, list[Any]]) -> None:
+    """What was before may have been another answer that is gone, too: these columns follow from what remains."""
+    rest = ticket.messages.exclude(pk=answer.pk).exclude(kind=Message.Kind.NOTE)
+    newest = rest.order_by("created_at", "pk").last()
+    if newest is None:
+        return
+    ours = newest.kind == Message.Kind.OUTBOUND
+    ticket.last_message_at = newest.created_at
+    ticket.last_message_inbound = not ours
+    words = without_marks(newest.body_text) if ours else newest.body_text
+    ticket.last_message_preview = preview(words, newest.quote_offsets)
+    if ours:
+        ticket.waiting_since = None
+    first = rest.filter(kind=Message.Kind.OUTBOUND).order_by("created_at", "pk").first()
+    answered_at = None if first is None else first.created_at
+    stamped = ticket.first_responded_at
+    gone = stamped is not None and (answered_at is None or answered_at > stamped)
+    if gone or "first_responded_at" in changed:
+        ticket.first_responded_at = answered_at
