@@ -53,7 +53,6 @@ function close(field: HTMLTextAreaElement): void {
   popup.hidden = true;
   popup.replaceChildren();
   field.removeAttribute("aria-activedescendant");
-  field.setAttribute("aria-expanded", "false");
 }
 
 function select(field: HTMLTextAreaElement, at: number): void {
@@ -98,7 +97,6 @@ async function offer(field: HTMLTextAreaElement): Promise<void> {
   const fits = options(field).length > 0;
   // a path or a plain word after "/" is no question: only an empty one says that there is nothing
   popup.hidden = !fits && (now.query !== "" || now.trigger === "@");
-  field.setAttribute("aria-expanded", String(!popup.hidden));
   select(field, 0);
 }
 
@@ -256,6 +254,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 export function initCanned(): void {
   once<HTMLTextAreaElement>("[data-composer] textarea[name=body]", "Canned", (field) => {
     field.setAttribute("aria-haspopup", "listbox");
+    field.setAttribute("aria-autocomplete", "list");
     field.setAttribute("aria-controls", "composer-popup");
     field.addEventListener("keydown", (event) => onKey(event, field), { capture: true });
     field.addEventListener("input", () => {

@@ -174,6 +174,8 @@ def macro_delete(request: StaffRequest, macro_id: int) -> HttpResponse:
 def macro_action_row(request: StaffRequest) -> HttpResponse:
     """An empty row for one more action (``add_action``)."""
     key = request.GET.get("add_action", "")
+    if not key:
+        return HttpResponse(status=204)
     if key not in macro_actions:
         raise Http404(_("There is no such action."))
     return render(request, "tickets/settings/_macro_action.html", {"row": _row({"action": key})})
