@@ -13,6 +13,7 @@ import { initLive } from "./live";
 import { initNotifications } from "./notifications";
 import { initOverlays } from "./overlays";
 import { initPalette } from "./palette";
+import "./panels";
 import { initPresence } from "./presence";
 import { initTimes } from "./times";
 import { initToasts } from "./toasts";

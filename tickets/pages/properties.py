@@ -167,7 +167,11 @@ def details(request: StaffRequest, ticket_id: int) -> HttpResponse:
         shown = typed if len(typed) > 1 else (typed or [""])[0]
         return _details(request, ticket_id, 422, refused={key: (shown, reason(error))}, open_field=key)
     is_multi = request.POST.get("keep") == "open"
-    return _details(request, ticket_id, open_field=name.removeprefix("field:") if is_multi else "")
+    response = _details(request, ticket_id, open_field=name.removeprefix("field:") if is_multi else "")
+    if name == "type":
+        # the type has brought its steps
+        response["HX-Trigger"] = "type-changed"
+    return response
 
 
 def _set(request: StaffRequest, ticket: Ticket, name: str) -> None:
