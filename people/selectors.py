@@ -48,7 +48,7 @@ def absence_list(viewer: Viewer) -> QuerySet[Absence]:
     is_integration = viewer.kind == "api_key" and viewer.can("people.view")
     if is_integration or viewer.can("people.schedule"):
         return planned
-    return planned.filter(user_id=viewer.user_id)
+    return planned.filter(user_id=viewer.user_id or 0)
 
 
 def calendar_list(viewer: Viewer) -> QuerySet[Calendar]:

@@ -121,7 +121,7 @@ class People(APIView):
         pages = KeysetPagination()
         people = people_list(viewer_of(request)).prefetch_related("skills")
         rows = pages.paginate_queryset(people, request, view=self)
-        return pages.get_paginated_response(PersonOut(rows, many=True).data)  # type: ignore[arg-type]
+        return pages.get_paginated_response(PersonOut(rows, many=True).data)
 
 
 class PersonAvailability(APIView):
@@ -169,7 +169,7 @@ class Absences(APIView):
         """List what is planned, the newest plan first."""
         pages = KeysetPagination()
         rows = pages.paginate_queryset(absence_list(viewer_of(request)), request, view=self)
-        return pages.get_paginated_response(AbsenceOut(rows, many=True).data)  # type: ignore[arg-type]
+        return pages.get_paginated_response(AbsenceOut(rows, many=True).data)
 
     @extend_schema(operation_id="absences_create", request=AbsenceIn, responses={201: AbsenceOut})
     @idempotent
@@ -204,7 +204,7 @@ class Skills(APIView):
         pages = KeysetPagination()
         skills = skill_list(viewer_of(request)).prefetch_related("holders")
         rows = pages.paginate_queryset(skills, request, view=self)
-        return pages.get_paginated_response(SkillOut(rows, many=True).data)  # type: ignore[arg-type]
+        return pages.get_paginated_response(SkillOut(rows, many=True).data)
 
     @extend_schema(operation_id="skills_create", request=SkillIn, responses={201: SkillOut})
     @idempotent

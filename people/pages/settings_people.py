@@ -94,6 +94,11 @@ def person(request: StaffRequest, user_id: int) -> HttpResponse:
         buttons=_buttons(user, is_self=user.pk == request.user.pk),
         facts=[
             (_("Availability"), user.get_availability_display()),
+            (_("Absent until"), user.absent_until or _("not absent")),
+            (
+                _("Skills"),
+                ", ".join(one.skill.name for one in user.skills.select_related("skill")) or _("none"),
+            ),
             (_("Last login"), user.last_login or _("never")),
             (_("Added"), user.date_joined),
         ],
