@@ -29,6 +29,7 @@ from tickets import events
 from tickets.families import family_of
 from tickets.message_text import new_text
 from tickets.models import Attachment, Category, Message, Ticket
+from tickets.promise_lines import PROMISE_ICONS, words_of_promise
 from tickets.property_lines import PROPERTY_ICONS, words_of_property
 from tickets.selectors import messages_of
 from tickets.status_rows import statuses
@@ -58,6 +59,7 @@ _ICONS = {
     "tickets.scheduled_answer_cancelled": "x",
     **STRUCTURE_ICONS,
     **PROPERTY_ICONS,
+    **PROMISE_ICONS,
 }
 # Mail events whose reason, as the mail server gave it, completes the line.
 _REASONED = frozenset({"tickets.message_bounced", "tickets.answer_failed"})
@@ -333,6 +335,8 @@ def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     if of_structure is not None:
         return of_structure
     of_property = words_of_property(verb, detail)
+    if of_property is None:
+        of_property = words_of_promise(verb, detail)
     if of_property is not None:
         return of_property
     if verb == events.ASSIGNED.verb:

@@ -112,6 +112,7 @@ class TicketRow:
     routing_state: str
     sentiment: str
     sla: SlaFacts
+    escalation_level: int
     waiting_since: datetime | None
     value_at_risk: float | None
     currency: str
@@ -333,6 +334,7 @@ def row_of(ticket: Ticket) -> TicketRow:
         routing_state=ticket.routing_state,
         sentiment=ticket.sentiment_label,
         sla=sla_of(ticket),
+        escalation_level=ticket.escalation_level,
         waiting_since=ticket.waiting_since,
         value_at_risk=None if account is None else ticket.value_at_risk,
         currency=account.currency if account else "",

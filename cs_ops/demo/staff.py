@@ -76,6 +76,8 @@ def build_desk() -> Desk:
     office = Calendar.objects.create(
         name="Office hours",
         timezone="Europe/Berlin",
+        holiday_country="DE",
+        holiday_region="BE",
         windows={str(day): [["08:00", "18:00"]] for day in range(5)},
     )
     extended = Calendar.objects.create(

@@ -165,6 +165,7 @@ def row_parts(
         "sla_state": row.sla.state,
         "sla_due_at": row.sla.due_at,
         "sla_seconds": row.sla.total_seconds,
+        "level": row.escalation_level,
         "assignee": row.assignee,
     }
 
