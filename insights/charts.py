@@ -73,7 +73,7 @@ def slots_of_opening(scope: Scope) -> list[tuple[int, bool, int]]:
     """Return (slot, whether the ticket was new, number) of what was opened or reopened in the period."""
     rows = _episodes(scope).filter(opened_at__gte=scope.period.start, opened_at__lt=scope.period.end)
     is_new = Case(When(number=1, then=Value(True)), default=Value(False))
-    found = rows.order_by().values_list("opened_slot").annotate(is_new=is_new, n=Count("pk"))
+    found = rows.order_by().values_list("opened_slot").annotate(is_new=is_new, n=Count("*"))
     return [(slot, bool(new), n) for slot, new, n in found.values_list("opened_slot", "is_new", "n")]
 
 
@@ -81,7 +81,7 @@ def volume(scope: Scope, opening: Sequence[tuple[int, bool, int]], backlog: int)
     """Return the columns of the volume chart; ``backlog`` is what is open at the end of the period. One query."""
     period = scope.period
     resolved_rows = _episodes(scope).filter(resolved_at__gte=period.start, resolved_at__lt=period.end)
-    solved = resolved_rows.order_by().values_list("resolved_slot").annotate(n=Count("pk"))
+    solved = resolved_rows.order_by().values_list("resolved_slot").annotate(n=Count("*"))
     opened, began, ended = Counter[date](), Counter[date](), Counter[date]()
     for slot, is_new, n in opening:
         day = _local(slot, scope).date()
@@ -163,7 +163,7 @@ def moods_by_week(scope: Scope) -> list[WeekOfMoods]:
         .annotate(bucket=Case(*spans, default=Value(WEEKS)))
         .values("bucket", "sentiment_label")
     )
-    for row in counted.annotate(n=Count("pk")):
+    for row in counted.annotate(n=Count("*")):
         if row["bucket"] < WEEKS and row["sentiment_label"] in MOODS:
             weeks[row["bucket"]][row["sentiment_label"]] += row["n"]
     return [WeekOfMoods(start, counts) for start, counts in zip(starts, weeks, strict=False)]
@@ -173,7 +173,7 @@ def ages_of_backlog(scope: Scope) -> list[AgeGroup]:
     """Return how old what is open at the end of the period is; the counts sum to the backlog. One query."""
     lows, highs = (0, *AGES), (*AGES, None)
     counts = rows_behind(kpis.get("backlog"), scope).aggregate(
-        **{f"n{place}": Count("pk", filter=age_clause(scope, low)) for place, low in enumerate(lows)}
+        **{f"n{place}": Count(Value(1), filter=age_clause(scope, low)) for place, low in enumerate(lows)}
     )
     return [
         AgeGroup(low, high, counts[f"n{place}"])

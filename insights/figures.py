@@ -183,13 +183,13 @@ def _measured(kpi: Kpi, rows: QuerySet[Any], by: Combinable) -> dict[Any, Figure
         return _quantiles(grouped, measure.column)
     counted = grouped.values("bucket")
     if isinstance(measure, Share):
-        shares = counted.annotate(n=Count("pk"), hits=Count("pk", filter=measure.hit))
+        shares = counted.annotate(n=Count("*"), hits=Count(Value(1), filter=measure.hit))
         return {row["bucket"]: Figure(row["hits"] / row["n"], row["n"], hits=row["hits"]) for row in shares}
     if isinstance(measure, Ratings):
         ratings = counted.annotate(
-            asked=Count("pk"),
+            asked=Count("*"),
             n=Count(measure.column),
-            hits=Count("pk", filter=_hit(kpi)),
+            hits=Count(Value(1), filter=_hit(kpi)),
             mean=Avg(measure.column),
         )
         return {
@@ -202,7 +202,7 @@ def _measured(kpi: Kpi, rows: QuerySet[Any], by: Combinable) -> dict[Any, Figure
             )
             for row in ratings
         }
-    return {row["bucket"]: Figure(float(row["n"]), row["n"]) for row in counted.annotate(n=Count("pk"))}
+    return {row["bucket"]: Figure(float(row["n"]), row["n"]) for row in counted.annotate(n=Count("*"))}
 
 
 def _quantiles(grouped: QuerySet[Any], column: str) -> dict[Any, Figure]:
@@ -214,7 +214,7 @@ def _quantiles(grouped: QuerySet[Any], column: str) -> dict[Any, Figure]:
         grouped.filter(**{f"{column}__isnull": False})
         .annotate(
             rank=Window(RowNumber(), partition_by=[F("bucket")], order_by=F(column).asc()),
-            total=Window(Count("pk"), partition_by=[F("bucket")]),
+            total=Window(Count("*"), partition_by=[F("bucket")]),
         )
         .filter(Q(rank=(F("total") * 50 + 99) / 100) | Q(rank=(F("total") * 90 + 99) / 100))
         .order_by("rank")

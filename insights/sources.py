@@ -27,12 +27,16 @@ _IDS = frozenset({"team", "agent", "category", "tag"})
 
 @dataclass(frozen=True)
 class Source:
-    """A table whose rows belong to tickets: ``columns`` by dimension (without "tag"), ``ticket`` the column of the ticket."""
+    """A table whose rows belong to tickets: ``columns`` by dimension (without "tag"), ``ticket`` the column of the ticket.
+
+    ``is_of_today`` says that its columns are those of the ticket today: whose team or person it is then may see it.
+    """
 
     model: type[models.Model]
     columns: Mapping[str, str]
     ticket: str = "ticket_id"
     base: Q = field(default_factory=Q)
+    is_of_today: bool = False
 
     def column(self, dimension: str) -> str:
         """Return the column of a dimension; tags come through the ticket, one row for each."""
@@ -50,6 +54,8 @@ class Source:
         own = Q(**{f"{self.columns['team']}__in": viewer.team_ids}) | Q(
             **{self.columns["agent"]: viewer.user_id or 0}
         )
+        if self.is_of_today:
+            return rows.filter(own)
         return rows.filter(own, **{f"{self.ticket}__in": Ticket.objects.visible_to(viewer).values("pk")})
 
     def clause(self, dimension: str, value: str) -> Q:
@@ -97,4 +103,5 @@ MESSAGES = Source(
         "priority": "ticket__priority",
     },
     base=Q(kind=Message.Kind.INBOUND) & ~Q(sentiment_label=""),
+    is_of_today=True,
 )

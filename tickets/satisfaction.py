@@ -26,13 +26,19 @@ LONGEST_COMMENT = 4000
 LATEST = timedelta(days=3)
 _SALT = "tickets.satisfaction"
 
-# Score, word, icon, face for plain-text mails; worst first.
-SCALE: tuple[tuple[int, str | Promise, str, str], ...] = (
-    (1, gettext_lazy("Very bad"), "mood-angry", ":-(("),
-    (2, gettext_lazy("Bad"), "mood-sad", ":-("),
-    (3, gettext_lazy("Neither good nor bad"), "mood-empty", ":-|"),
-    (4, gettext_lazy("Good"), "mood-smile", ":-)"),
-    (5, gettext_lazy("Very good"), "mood-happy", ":-))"),
+# Worst first; the faces are for plain-text mails.
+_ICONS = ("mood-angry", "mood-sad", "mood-empty", "mood-smile", "mood-happy")
+_WORDS = (
+    (gettext_lazy("Very bad"), ":-(("),
+    (gettext_lazy("Bad"), ":-("),
+    (gettext_lazy("Neither good nor bad"), ":-|"),
+    (gettext_lazy("Good"), ":-)"),
+    (gettext_lazy("Very good"), ":-))"),
+)
+# Score, word, icon, face.
+SCALE: tuple[tuple[int, str | Promise, str, str], ...] = tuple(
+    (score, word, icon, face)
+    for score, (icon, (word, face)) in enumerate(zip(_ICONS, _WORDS, strict=True), start=1)
 )
 SCORES = frozenset(score for score, *_rest in SCALE)
 

@@ -21,8 +21,10 @@ from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
 from tickets.services.change_status import change_status
 from tickets.services.correct_routing import correct_routing
+from tickets.services.merge_tickets import merge_tickets, unmerge_ticket
 from tickets.services.receive_message import Received
 from tickets.services.reply_to_ticket import reply_to_ticket
+from tickets.services.undo_answer import undo_answer
 
 pytestmark = pytest.mark.usefixtures("minds")
 
@@ -223,3 +225,33 @@ def test_episodes_never_overlap_and_share_out_every_message(
         assert one.opened_at <= one.resolved_at <= following.opened_at
         assert one.reopened
     assert not found[-1].reopened
+
+
+# --- what is taken back -----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_was_taken_back_solved_nothing(
+    ticket: Ticket, viewer: Viewer, pump: Callable[[], int]
+) -> None:
+    answer = reply_to_ticket(ticket=ticket, body="Here it is.", status="resolved", by=viewer, undo_seconds=15)
+    pump()
+    assert episodes(ticket)[0].one_touch
+    undo_answer(message=answer, by=viewer)
+    pump()
+    [episode] = episodes(ticket)
+    assert (episode.resolved_at, episode.replies, episode.first_response_at) == (None, 0, None)
+    assert not episode.reopened
+
+
+def test_a_merge_that_was_taken_back_is_no_solution(
+    ticket: Ticket, viewer: Viewer, write: Callable[..., Received], pump: Callable[[], int]
+) -> None:
+    other = write("The same again", subject="Again").ticket
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    pump()
+    assert not episodes(other)[0].is_counted
+    unmerge_ticket(ticket=other, by=viewer)
+    pump()
+    [episode] = episodes(other)
+    assert episode.is_counted
+    assert (episode.resolved_at, episode.reopened) == (None, False)
