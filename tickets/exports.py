@@ -24,14 +24,6 @@ CHUNK = 500
 _STARTS_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 
 
-class _Line:
-    """What csv writes to; gives the line back instead of keeping it."""
-
-    def write(self, text: str) -> str:
-        """Return the text."""
-        return text
-
-
 def harmless(text: str) -> str:
     """Return the text so that no spreadsheet runs it: a leading apostrophe before what would start a formula."""
     return f"'{text}" if _STARTS_FORMULA.match(text) else text
@@ -50,12 +42,16 @@ def export_rows(tickets: QuerySet[Ticket], columns: Sequence[Column]) -> Iterato
         after = chunk[-1].pk
 
 
-def csv_lines(tickets: QuerySet[Ticket], columns: Sequence[Column]) -> Iterator[str]:
-    """Yield the lines of a CSV file, its heading first; UTF-8 with a mark so that Excel reads it."""
-    writer = csv.writer(_Line(), lineterminator="\r\n")
-    yield "\ufeff" + str(writer.writerow([harmless(str(column.label)) for column in columns]))
-    for values in export_rows(tickets, columns):
-        yield str(writer.writerow([_as_text(value) for value in values]))
+def write_csv(path: Path, tickets: QuerySet[Ticket], columns: Sequence[Column]) -> int:
+    """Write a CSV file, in UTF-8 with a mark so that Excel reads it; returns the number of tickets in it."""
+    written = 0
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([harmless(str(column.label)) for column in columns])
+        for values in export_rows(tickets, columns):
+            writer.writerow([_as_text(value) for value in values])
+            written += 1
+    return written
 
 
 def _as_text(value: Value) -> str:

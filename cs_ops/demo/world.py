@@ -24,9 +24,11 @@ from cs_ops.demo.staff import build_desk
 from cs_ops.demo.structure import add_structure
 from cs_ops.demo.tickets import TicketWorld
 from cs_ops.demo.usage import build_usage
+from cs_ops.demo.views import add_views
 from success.services.add_default_playbook import add_default_playbook
 from tickets.models import Ticket
 from tickets.services.build_episodes import build_episodes
+from tickets.services.copy_value_at_risk import copy_value_at_risk
 from tickets.services.count_views import recount_everything
 
 Report = Callable[[str], None]
@@ -62,6 +64,7 @@ def build_world(
         store_surveys(surveys)
         add_escalations(desk)
         playbook = add_default_playbook(by=SYSTEM)
+        add_views()
         fast_forward()
     if with_models:
         from cs_ops.demo.scores import add_scores
@@ -73,6 +76,7 @@ def build_world(
         build_episodes(ticket_ids=list(Ticket.objects.active().values_list("pk", flat=True)))
     fast_forward()
     report("counters of views")
+    copy_value_at_risk()
     recount_everything()
     report("search index")
     while index_missing():

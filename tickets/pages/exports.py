@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
-from django.http import FileResponse, Http404, HttpResponseBase, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpResponseBase
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -12,13 +12,16 @@ from django.views.decorators.http import require_POST
 
 from core.pages.forms import refused
 from people.requests import StaffRequest, page
-from tickets.exports import csv_lines, write_xlsx
+from tickets.exports import write_csv, write_xlsx
 from tickets.list_views import view_of
 from tickets.pages.lists import list_state
 from tickets.pages.tables import chosen_columns
 from tickets.services.export_tickets import MOST, export_tickets
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 @page("tickets.view")
@@ -40,12 +43,11 @@ def export(request: StaffRequest, form: str) -> HttpResponseBase:
     except ValidationError as error:
         return refused(request, error, state.url)
     name = f"{slugify(str(rule.label)) or 'tickets'}-{timezone.localdate().isoformat()}.{form}"
-    if form == "csv":
-        response = StreamingHttpResponse(csv_lines(tickets, columns), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "export.xlsx"
-        write_xlsx(path, tickets, columns, str(rule.label))
-        # open before the folder goes: the file lives as long as it is read
-        return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type=XLSX)
+        path = Path(folder) / name
+        if form == "csv":
+            write_csv(path, tickets, columns)
+        else:
+            write_xlsx(path, tickets, columns, str(rule.label))
+        # open before the folder goes: the file lives as long as it is read, and no database connection with it
+        return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type=TYPES[form])

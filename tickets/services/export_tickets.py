@@ -14,7 +14,7 @@ from tickets.list_views import ListView
 from tickets.models import Ticket
 from tickets.selectors import tickets_in_view
 
-# An Excel file is made while the person waits; text goes out line by line.
+# Both are made while the person waits; Excel files take longer.
 MOST = {"csv": 100_000, "xlsx": 10_000}
 
 
