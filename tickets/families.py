@@ -39,6 +39,12 @@ def family_of(ticket: Ticket, viewer: Viewer | None = None) -> dict[int, int]:
     """
     if not ticket.merged_count:
         return {ticket.pk: ticket.number}
-    found = Ticket.objects.visible_to(viewer or system_viewer())
-    members = RawSQL(_DOWNWARDS, [ticket.pk])  # noqa: S611 - a constant text with one parameter
-    return {ticket.pk: ticket.number} | dict(found.filter(pk__in=members).values_list("pk", "number"))
+    found = Ticket.objects.visible_to(viewer or system_viewer()).filter(pk__in=family_ids(ticket))
+    return {ticket.pk: ticket.number} | dict(found.values_list("pk", "number"))
+
+
+def family_ids(ticket: Ticket) -> RawSQL | list[int]:
+    """The ids of the family for ``…__in`` of another query; costs none of its own."""
+    if not ticket.merged_count:
+        return [ticket.pk]
+    return RawSQL(_DOWNWARDS, [ticket.pk])  # noqa: S611 - a constant text with one parameter

@@ -8,7 +8,7 @@ from django.db.models import Q, prefetch_related_objects
 
 from core.kept_rows import KeptRows
 from customers.models import ContactIdentity
-from tickets.families import family_of
+from tickets.families import family_ids
 from tickets.models import Inbox, Message, Ticket
 
 
@@ -87,9 +87,7 @@ def _copies(ticket: Ticket) -> tuple[list[Recipient], set[str]]:
 
     One query, one more for a ticket that others were merged into.
     """
-    family = list(family_of(ticket))
-    merged = [pk for pk in family if pk != ticket.pk]
-    on_it = Q(contact__carbon_copies__ticket__in=family)
+    on_it = Q(contact__carbon_copies__ticket__in=family_ids(ticket))
     rows = (
         ContactIdentity.objects.filter(on_it, kind="email")
         .order_by("contact__carbon_copies__pk", "pk")
@@ -110,9 +108,9 @@ def _copies(ticket: Ticket) -> tuple[list[Recipient], set[str]]:
             gone.add(contact_id)
         elif removed_at is None:
             copied.setdefault(contact_id, Recipient(address, name))
-    if merged:
+    if ticket.merged_count:
         asked = ContactIdentity.objects.filter(
-            contact__tickets__in=merged, contact__is_verified=True, kind="email"
+            contact__tickets__in=family_ids(ticket), contact__is_verified=True, kind="email"
         )
         for contact_id, address, name in asked.order_by("pk").values_list(
             "contact_id", "value", "contact__name"

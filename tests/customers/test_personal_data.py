@@ -20,6 +20,7 @@ from customers.services.merge_contacts import merge_contacts
 from people.models import User
 from people.viewer import Viewer, system_viewer
 from tickets.models import Attachment, Inbox, MailLedger, Message, Ticket
+from tickets.search import search_tickets
 from tickets.services.add_note import add_note
 from tickets.services.receive_message import IncomingFile, IncomingMessage, Received, receive_message
 from tickets.services.reply_to_ticket import reply_to_ticket
@@ -130,6 +131,7 @@ def test_erasing_leaves_numbers_and_nothing_else(case: Ticket, contact: Contact,
     mail = MailLedger.objects.get()
     request_export(contact=contact, by=admin.as_viewer())
     run_jobs("batch")
+    assert search_tickets(admin.as_viewer(), "zebras").tickets
     digests = dict(Event.objects.values_list("pk", "detail_digest"))
     erase_contact(contact=contact, confirmation="mette  aas", by=admin.as_viewer(), reason="asked by letter")
     run_jobs("batch")
@@ -139,6 +141,7 @@ def test_erasing_leaves_numbers_and_nothing_else(case: Ticket, contact: Contact,
     after = Ticket.objects.values_list("status_id", "inbound_count", "outbound_count", "created_at")
     assert after.get(pk=case.pk) == before
     assert not everything_about(("zebra", "mette", "Mette"))
+    assert not search_tickets(admin.as_viewer(), "zebras").tickets
     for key in (
         attachment.storage_key,
         mail.storage_key,
