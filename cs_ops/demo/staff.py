@@ -40,7 +40,7 @@ STANDARD = {"urgent": (2, 12), "high": (4, 24), "normal": (8, 50), "low": (16, 1
 
 # (skill, code of a language, who has it)
 SKILLS = (
-    ("German", "de", ("jonas", "marek", "priya", "dev")),
+    ("German", "de", ("jonas", "marek", "agent", "dev")),
     ("French", "fr", ("claire", "grace")),
     ("Spanish", "es", ("tomas",)),
     ("Tax and invoicing law", "", ("grace",)),
