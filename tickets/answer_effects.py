@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import ForeignKey
+
 from tickets.models import Ticket
 
 # Never put back: what the database makes, what grows with every change, what is a fact whoever answers, and what the
@@ -48,12 +50,10 @@ def untouched_since(ticket: Ticket, changed: Mapping[str, list[Any]]) -> dict[st
 def value_of(name: str, stored: Any) -> Any:
     """The value that a column takes for what ``snapshot`` has stored."""
     column = next(one for one in Ticket._meta.concrete_fields if one.attname == name)
+    if stored is None:
+        return None
     return (
-        None
-        if stored is None
-        else column.target_field.to_python(stored)
-        if column.is_relation
-        else column.to_python(stored)
+        column.target_field.to_python(stored) if isinstance(column, ForeignKey) else column.to_python(stored)
     )
 
 

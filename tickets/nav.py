@@ -185,3 +185,15 @@ class AttachmentsNav(InboxesNav):
     icon = "paperclip"
     url_name = "settings-attachments"
     order = 49
+
+
+class ScheduledAnswersNav(NavItem):
+    """Answers that wait for their time."""
+
+    key = "scheduled-answers"
+    label = _("Scheduled answers")
+    icon = "clock"
+    url_name = "inbox-scheduled"
+    place = "user"
+    order = 21
+    permission = "tickets.reply"

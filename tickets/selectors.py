@@ -25,7 +25,7 @@ from people.viewer import Viewer
 from tickets.conditions import as_q, check_condition
 from tickets.families import family_of
 from tickets.list_views import DEFAULT_VIEW, ListView, view_of, views_of
-from tickets.models import FieldValue, Follower, Inbox, Message, Ticket, TicketTag, ViewCount
+from tickets.models import Draft, FieldValue, Follower, Inbox, Message, Ticket, TicketTag, ViewCount
 from tickets.services.assign_ticket import WORKING_ROLES, open_tickets_of
 from tickets.ticket_facts import SlaFacts, sla_of
 
@@ -117,6 +117,7 @@ class TicketRow:
     value_at_risk: float | None
     currency: str
     version: int
+    has_draft: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,14 @@ def with_row_parts(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
     ).prefetch_related("contact__identities")
 
 
+def with_draft_marks(tickets: QuerySet[Ticket], viewer: Viewer) -> QuerySet[Ticket]:
+    """Mark, in the same query, the tickets on which the viewer has begun to write."""
+    begun = Draft.objects.filter(
+        ticket=OuterRef("pk"), user_id=viewer.user_id or 0, state=Draft.State.DRAFT
+    ).exclude(body="", files=[])
+    return tickets.annotate(has_draft=Exists(begun))
+
+
 def ticket_list(
     viewer: Viewer,
     *,
@@ -234,8 +243,9 @@ def ticket_list(
     is the ``next_cursor`` of the page before. Raises LookupError for an unknown view or sort, CursorError.
     """
     tickets, next_cursor = ticket_page(
-        viewer, view=view, sort=sort, cursor=cursor, limit=limit, filters=filters, load=with_row_parts
-    )
+        viewer, view=view, sort=sort, cursor=cursor, limit=limit, filters=filters,
+        load=lambda tickets: with_draft_marks(with_row_parts(tickets), viewer),
+    )  # fmt: skip
     return TicketPage(tuple(row_of(ticket) for ticket in tickets), next_cursor)
 
 
@@ -274,12 +284,13 @@ def tickets_in_view(
 
 def list_row(viewer: Viewer, ticket_id: int) -> TicketRow:
     """Return the row of one visible ticket, for a live update; raises Ticket.DoesNotExist."""
-    return row_of(with_row_parts(visible_tickets(viewer)).get(pk=ticket_id))
+    return row_of(with_draft_marks(with_row_parts(visible_tickets(viewer)), viewer).get(pk=ticket_id))
 
 
 def rows_of(viewer: Viewer, ticket_ids: Collection[int]) -> list[TicketRow]:
     """Return the rows of those of ``ticket_ids`` that the viewer may see, for live updates of rows on display."""
-    return [row_of(ticket) for ticket in with_row_parts(visible_tickets(viewer)).filter(pk__in=ticket_ids)]
+    tickets = with_draft_marks(with_row_parts(visible_tickets(viewer)), viewer)
+    return [row_of(ticket) for ticket in tickets.filter(pk__in=ticket_ids)]
 
 
 def ids_in_view(
@@ -339,6 +350,7 @@ def row_of(ticket: Ticket) -> TicketRow:
         value_at_risk=None if account is None else ticket.value_at_risk,
         currency=account.currency if account else "",
         version=ticket.version,
+        has_draft=getattr(ticket, "has_draft", False),
     )
 
 

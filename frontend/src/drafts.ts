@@ -133,7 +133,9 @@ export class Drafts {
       const answer = await fetch(this.form.dataset.draftUrl ?? "", { method: "POST", body: data, keepalive: last && words.length < 30_000 });
       if (answer.status !== 200 && answer.status !== 409) throw new Error(String(answer.status));
       const now = (await answer.json()) as { version: number; overtaken?: string; sent?: boolean };
+      const before = this.saved[kind];
       this.saved[kind] = words;
+      if (Boolean(before) !== Boolean(words)) document.dispatchEvent(new CustomEvent("draft:kept", { detail: this.form.dataset.draftUrl }));
       this.versions[kind] = now.version;
       if (this.texts[kind] === words) remember(this.key(kind), null);
       if (answer.status === 409) this.overtaken[kind] = now.overtaken ?? "";

@@ -220,6 +220,13 @@ function recover({ xhr, target }: Sent): void {
   for (const [name, detail] of Object.entries(said)) document.body.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
 }
 
+// the mark of a draft in its row
+document.addEventListener("draft:kept", (event) => {
+  const id = /^\/inbox\/(\d+)\//.exec((event as CustomEvent<string>).detail)?.[1];
+  if (!id || !list()) return;
+  touched.add(id);
+  schedule();
+});
 document.addEventListener("htmx:beforeSwap", (event) => swapped.add((event as CustomEvent<Sent>).detail.xhr));
 document.addEventListener("htmx:beforeSend", (event) => {
   const sent = (event as CustomEvent<Sent>).detail;

@@ -13,6 +13,7 @@ from people.viewer import Viewer
 from tickets.attachment_policy import SETTING, AttachmentPolicy, attachment_policy
 from tickets.drafts import draft_ticket_ids
 from tickets.models import Draft, Message, Ticket
+from tickets.selectors import ticket_list
 from tickets.services.save_draft import add_draft_file, save_draft
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
@@ -83,6 +84,9 @@ def test_which_tickets_somebody_writes_on(
     ids = [ticket.pk, other.pk]
     assert draft_ticket_ids(viewer.user_id, ids) == {ticket.pk}
     assert draft_ticket_ids(lead_user.pk, ids) == set()
+    marked = {row.id for row in ticket_list(viewer, view="open").rows if row.has_draft}
+    assert marked == {ticket.pk}
+    assert not any(row.has_draft for row in ticket_list(lead_user.as_viewer(), view="open").rows)
 
 
 def test_outsiders_and_those_who_may_not_write_keep_none(

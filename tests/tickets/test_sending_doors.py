@@ -144,7 +144,7 @@ def test_preview_shows_form_and_nothing_that_acts(browser: Client, ticket: Ticke
 
 
 def test_rules_for_files_are_a_settings_page(admin: User, browser: Client, login: Any) -> None:
-    form = {"megabytes_each": "5", "megabytes_together": "8", "files": "3", "blocked": ".EXE, iso"}
+    form = {"megabytes_each": "5", "megabytes_together": "8", "most_files": "3", "blocked": ".EXE, iso"}
     assert browser.post("/settings/attachments/", form).status_code == 403
     boss = login(admin)
     assert boss.post("/settings/attachments/", form).status_code == 302

@@ -138,7 +138,7 @@ class TicketAnswers(APIView):
         viewer = viewer_of(request)
         found = writing_on(ticket_of(viewer, pk), viewer)
         waiting = [one for one in found if one.state != Draft.State.DRAFT]
-        return Response(TicketDraftOut(waiting, many=True).data)
+        return Response([TicketDraftOut(one).data for one in waiting])
 
     @extend_schema(
         operation_id="ticket_answers_create",

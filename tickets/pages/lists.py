@@ -167,6 +167,7 @@ def row_parts(
         "sla_seconds": row.sla.total_seconds,
         "level": row.escalation_level,
         "assignee": row.assignee,
+        "has_draft": row.has_draft,
     }
 
 

@@ -25,7 +25,9 @@ class AttachmentPolicyForm(forms.Form):
         max_value=HIGHEST_MEGABYTES,
         help_text=gettext_lazy("Many mail servers refuse mails of more than 25 MB."),
     )
-    files = forms.IntegerField(label=gettext_lazy("Files of a message"), min_value=1, max_value=MOST_FILES)
+    most_files = forms.IntegerField(
+        label=gettext_lazy("Files of a message"), min_value=1, max_value=MOST_FILES
+    )
     blocked = forms.CharField(
         label=gettext_lazy("Refused types"),
         required=False,
@@ -45,7 +47,7 @@ def attachments(request: StaffRequest) -> HttpResponse:
     initial = {
         "megabytes_each": policy.megabytes_each,
         "megabytes_together": policy.megabytes_together,
-        "files": policy.files,
+        "most_files": policy.files,
         "blocked": " ".join(policy.blocked),
     }
     form = AttachmentPolicyForm(request.POST or None, initial=initial)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from core.formatting import initials
-from people.requests import StaffRequest, page
+from people.requests import StaffRequest, is_partial, page
 from tickets.answer_cc import split_addresses
 from tickets.drafts import THUMBNAIL_BYTES, file_of, own_draft, waiting_answers_of, writing_on
 from tickets.models import Draft, Message, Ticket
@@ -259,6 +259,8 @@ def waiting_answer(request: StaffRequest, ticket_id: int, draft_id: int) -> Http
             words = _("Thrown away")
     except ValidationError as error:
         return refused(error)
+    if not is_partial(request):
+        return redirect("inbox-ticket", ticket_id)
     return _open(request, ticket_id, words, **toast)
 
 

@@ -17,7 +17,7 @@ MOST_FILES = 50
 
 @transaction.atomic
 def save_attachment_policy(
-    *, megabytes_each: int, megabytes_together: int, files: int, blocked: str, by: Viewer
+    *, megabytes_each: int, megabytes_together: int, most_files: int, blocked: str, by: Viewer
 ) -> AttachmentPolicy:
     """Save the rules; ``blocked`` are endings separated by spaces or commas. Raises ValidationError naming the field."""
     by.require("settings.manage")
@@ -27,14 +27,14 @@ def save_attachment_policy(
         raise ValidationError(
             {"megabytes_together": _("At least what one file may have, at most %d MB.") % HIGHEST_MEGABYTES}
         )
-    if not 1 <= files <= MOST_FILES:
-        raise ValidationError({"files": _("Between 1 and %d files.") % MOST_FILES})
+    if not 1 <= most_files <= MOST_FILES:
+        raise ValidationError({"most_files": _("Between 1 and %d files.") % MOST_FILES})
     endings = [part.lstrip("*.").lower() for part in blocked.replace(",", " ").split()]
     wrong = [ending for ending in endings if not _ENDING.fullmatch(ending)]
     if wrong:
         raise ValidationError({"blocked": _("“%s” is no ending of a file name.") % wrong[0]})
     before = attachment_policy()
-    policy = AttachmentPolicy(megabytes_each, megabytes_together, files, tuple(dict.fromkeys(endings)))
+    policy = AttachmentPolicy(megabytes_each, megabytes_together, most_files, tuple(dict.fromkeys(endings)))
     values = {
         "megabytes_each": policy.megabytes_each,
         "megabytes_together": policy.megabytes_together,

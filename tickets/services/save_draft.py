@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -68,15 +69,14 @@ def save_draft(
 def discard_draft(*, ticket: Ticket, kind: str, by: Viewer) -> None:
     """Throw the viewer's draft of this kind away."""
     _require(by, kind)
-    Draft.objects.filter(ticket=ticket, user_id=by.user_id, kind=kind, state=Draft.State.DRAFT).delete()
+    _own(ticket, kind, by).delete()
 
 
 @transaction.atomic
 def forget_overtaken(*, ticket: Ticket, kind: str, by: Viewer) -> None:
     """Drop the words of the other window: the writer has seen them."""
     _require(by, kind)
-    drafts = Draft.objects.filter(ticket=ticket, user_id=by.user_id, kind=kind, state=Draft.State.DRAFT)
-    drafts.update(overtaken="")
+    _own(ticket, kind, by).update(overtaken="")
 
 
 def add_draft_file(
@@ -127,9 +127,7 @@ def locked_draft(ticket: Ticket, kind: str, by: Viewer) -> Draft:
     """The viewer's draft of a visible ticket, locked; a new one, not written yet, when there is none."""
     if not Ticket.objects.visible_to(by).filter(pk=ticket.pk).exists():
         raise Ticket.DoesNotExist
-    found = Draft.objects.select_for_update().filter(
-        ticket=ticket, user_id=by.user_id, kind=kind, state=Draft.State.DRAFT
-    )
+    found = _own(ticket, kind, by).select_for_update()
     now = timezone.now()
     new = Draft(ticket=ticket, user_id=by.user_id, kind=kind, version=0, created_at=now, updated_at=now)
     return found.first() or new
@@ -150,6 +148,10 @@ def put_back(draft: Draft, *, body: str, files: list[dict[str, Any]], cc: list[s
     if draft.cc is None:
         draft.cc = cc
     write_draft(draft)
+
+
+def _own(ticket: Ticket, kind: str, by: Viewer) -> QuerySet[Draft]:
+    return Draft.objects.filter(ticket=ticket, user_id=by.user_id or 0, kind=kind, state=Draft.State.DRAFT)
 
 
 def _keep_aside(draft: Draft, text: str) -> bool:
