@@ -334,9 +334,7 @@ def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     of_structure = words_of(verb, detail, names.contacts)
     if of_structure is not None:
         return of_structure
-    of_property = words_of_property(verb, detail)
-    if of_property is None:
-        of_property = words_of_promise(verb, detail)
+    of_property = words_of_property(verb, detail) or words_of_promise(verb, detail)
     if of_property is not None:
         return of_property
     if verb == events.ASSIGNED.verb:
