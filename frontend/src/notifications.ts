@@ -23,7 +23,7 @@ function tell(bell: HTMLElement): void {
   const note = new Notification("CS Ops", { body: bell.dataset.newestText ?? "", tag: `cs-ops-${id}` });
   note.onclick = () => {
     window.focus();
-    location.assign(bell.dataset.newestUrl ?? "/notifications/");
+    location.assign("/notifications/");
     note.close();
   };
 }

@@ -95,7 +95,6 @@ COMPOSER = {
     "draft_key": "11",
     "to": "Mette Aas",
     "cc": [("it-ops@halden.example", True), ("boss@halden.example", False)],
-    "macros": [{"label": "Ask for a trace", "text": "Could you send a trace?"}],
     "warning": "A newer message has arrived.",
     "presence": "Jonas is typing a note",
     "attach": True,

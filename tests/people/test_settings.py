@@ -279,5 +279,5 @@ def test_the_settings_door_leads_to_the_first_page_one_may_open(
     admin: User, lead_user: User, agent: User, login: Any
 ) -> None:
     assert login(admin).get("/settings/")["Location"] == reverse("settings-people")
-    assert login(lead_user).get("/settings/")["Location"] == reverse("jobs")
-    assert login(agent).get("/settings/")["Location"] == reverse("profile")
+    assert login(lead_user).get("/settings/")["Location"] == reverse("settings-skills")
+    assert login(agent).get("/settings/")["Location"] == reverse("settings-macros")
