@@ -47,13 +47,13 @@ class SqliteBackend:
                 )
 
     def newest(self, wanted: Wanted) -> list[Hit]:
-        """Match, then sort."""
+        """Match, then sort. CROSS JOIN keeps that order: the other way round every document asks for all matches anew."""
         where, params = _where(wanted)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
                 SELECT kind, object_id, stream_id, at, -bm25(core_searchtext, {WEIGHTS})
-                FROM core_searchtext JOIN core_searchdocument ON core_searchdocument.id = core_searchtext.rowid
+                FROM core_searchtext CROSS JOIN core_searchdocument ON core_searchdocument.id = core_searchtext.rowid
                 WHERE core_searchtext MATCH %s AND kind = %s AND {where}
                 ORDER BY at DESC, core_searchdocument.id DESC LIMIT %s
                 """,  # noqa: S608 - the parts are constants and a query of the ORM
@@ -72,7 +72,7 @@ class SqliteBackend:
                 some = list(stream_ids[start : start + 500])
                 marks = ", ".join(["%s"] * len(some))
                 cursor.execute(
-                    f"SELECT DISTINCT stream_id FROM core_searchtext JOIN core_searchdocument"  # noqa: S608
+                    f"SELECT DISTINCT stream_id FROM core_searchtext CROSS JOIN core_searchdocument"  # noqa: S608
                     f" ON core_searchdocument.id = core_searchtext.rowid"
                     f" WHERE core_searchtext MATCH %s AND stream_id IN ({marks})",
                     [expression([term]), *some],
