@@ -92,7 +92,7 @@ PERMISSION_LABELS = {
     "tickets.create": _("Create tickets"),
     "tickets.reply": _("Answer customers"),
     "tickets.note": _("Write private notes"),
-    "tickets.edit": _("Change status, priority, category and tags"),
+    "tickets.edit": _("Change status, priority, category and tags; merge, split and link"),
     "tickets.assign": _("Assign tickets"),
     "tickets.escalate": _("Escalate tickets and take that back"),
     "tickets.share_macros": _("Keep macros for teams and everyone"),

@@ -8,6 +8,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from tickets.conversation import EventItem, MessageItem, conversation
 from tickets.families import family_of, merge_target
 from tickets.linked_tickets import candidates
 from tickets.models import Draft, Inbox, MailLedger, Message, MessageAlias, Ticket, TicketLink
+from tickets.pages.urls import urlpatterns
 from tickets.recipients import participants_of, recipients_of_answer
 from tickets.selectors import followers_of, ticket_of
 from tickets.services.add_note import add_note
@@ -649,3 +651,43 @@ def test_who_is_in_copy_takes_part(ticket: Ticket, viewer: Viewer) -> None:
     assert takes_part(ticket, "kim@other.example")
     remove_cc(ticket=ticket, contact=copy.contact, by=viewer)
     assert not takes_part(ticket, "kim@other.example")
+
+
+def test_no_page_of_a_merged_ticket_breaks(
+    ticket: Ticket, other: Ticket, admin: User, login: Any, viewer: Viewer
+) -> None:
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    before = columns([ticket, other])
+    browser = login(admin)
+    posts = {
+        "status": "open",
+        "priority": "high",
+        "assignee": str(admin.pk),
+        "body": "x",
+        "kind": "note",
+        "tag": "x",
+    }
+    seen = 0
+    for pattern in urlpatterns:
+        if not isinstance(pattern, URLPattern) or not str(pattern.pattern).startswith(
+            "inbox/<int:ticket_id>/"
+        ):
+            continue
+        if set(pattern.pattern.converters) != {"ticket_id"} or pattern.name == "inbox-unmerge":
+            continue
+        address = reverse(pattern.name or "", args=[other.pk])
+        assert browser.get(address).status_code in (200, 204, 302, 404, 405, 422), address
+        assert browser.post(address, posts).status_code in (200, 204, 302, 400, 404, 405, 409, 422), address
+        seen += 1
+    assert seen > 15
+    assert columns([ticket, other]) == before
+
+
+def test_taking_a_merge_back_beside_its_target_answers_the_links(
+    ticket: Ticket, other: Ticket, agent: User, viewer: Viewer, login: Any
+) -> None:
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    browser = login(agent)
+    assert "Merged into this" in browser.get(f"/inbox/{ticket.pk}/panels/linked/").content.decode()
+    answer = browser.post(f"/inbox/{other.pk}/unmerge/?beside={ticket.pk}").content.decode()
+    assert "Linked with no other ticket" in answer

@@ -152,7 +152,7 @@ def merge(request: StaffRequest, ticket_id: int) -> HttpResponse:
 @page("tickets.edit")
 @require_POST
 def unmerge(request: StaffRequest, ticket_id: int) -> HttpResponse:
-    """Take the merge back and show the ticket again."""
+    """Take the merge back and show the ticket again, or the links of the ticket that it stood ``beside``."""
     found = visible_ticket(request, ticket_id)
     try:
         unmerge_ticket(ticket=found, by=request.viewer)
@@ -161,6 +161,9 @@ def unmerge(request: StaffRequest, ticket_id: int) -> HttpResponse:
     words = _("#%d stands alone again") % found.number
     if _undoing(request):
         return with_toast(HttpResponse(status=204), words)
+    beside = request.GET.get("beside", "")
+    if beside.isascii() and beside.isdigit() and len(beside) <= 18:
+        return with_toast(panel_answer(request, visible_ticket(request, int(beside)), "linked"), words)
     state = list_state(request, request.viewer, found)
     again = visible_ticket(request, ticket_id)
     return with_toast(conversation_answer(request, again, state, with_context=True), words)
