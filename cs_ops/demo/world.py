@@ -17,6 +17,7 @@ from core.services.record_history import record_history
 from cs_ops.demo.companies import SYSTEM, Customers, build_customers
 from cs_ops.demo.escalations import add_escalations
 from cs_ops.demo.macros import add_macros
+from cs_ops.demo.notes import add_notes
 from cs_ops.demo.outreach import add_outreach
 from cs_ops.demo.properties import add_properties
 from cs_ops.demo.satisfaction import draw_surveys, store_surveys, survey_events
@@ -74,6 +75,8 @@ def build_world(
         add_outreach(seed, customers, playbook, now)
         # Routing has given the newest tickets their teams.
         build_episodes(ticket_ids=list(Ticket.objects.active().values_list("pk", flat=True)))
+    if tickets:
+        add_notes(desk)
     fast_forward()
     report("counters of views")
     copy_value_at_risk()
