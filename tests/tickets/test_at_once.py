@@ -106,8 +106,10 @@ class Agent:
 
     def act(self, times: int) -> "Agent":
         """Do ``times`` things, each as a request would: read what is there, then act on it."""
+        acts = [self.reply, self.reply, self.note, self.take, self.status, self.taken_back]
         for _time in range(times):
-            self.random.choice([self.reply, self.reply, self.note, self.take, self.status, self.taken_back])()
+            self.random.choice(acts)()
+            connection.close()  # the end of the request: others may have it now
         return self
 
     def newest_seen(self) -> int:
