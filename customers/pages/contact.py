@@ -101,7 +101,11 @@ def _find(request: StaffRequest, pk: int) -> Contact:
 def _targets(request: StaffRequest, found: Contact) -> QuerySet[Contact]:
     """Those who may take the contact over: people of the same account, or of none."""
     same = Q(account_id=found.account_id) if found.account_id else Q(account=None)
-    people = Contact.objects.visible_to(request.viewer).filter(same, merged_into=None).exclude(pk=found.pk)
+    people = (
+        Contact.objects.visible_to(request.viewer)
+        .filter(same, merged_into=None, erased_at=None)
+        .exclude(pk=found.pk)
+    )
     return people.prefetch_related("identities").order_by("name", "pk")
 
 

@@ -25,6 +25,8 @@ def merge_contacts(*, source: Contact, target: Contact, by: Viewer) -> ContactMe
     source, target = rows[source.pk], rows[target.pk]
     if source.merged_into_id is not None or target.merged_into_id is not None:
         raise ValidationError({"target": _("One of the two was merged before.")})
+    if source.erased_at is not None or target.erased_at is not None:
+        raise ValidationError({"target": _("One of the two was erased.")})
     moved = list(ContactIdentity.objects.filter(contact=source).values_list("pk", flat=True))
     ContactIdentity.objects.filter(pk__in=moved).update(contact=target)
     source.merged_into = target

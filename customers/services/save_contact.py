@@ -39,6 +39,7 @@ def update_contact(*, contact: Contact, values: Mapping[str, Any], by: Viewer) -
     """Change fields of EDITABLE; raises ValidationError naming the field."""
     by.require("customers.edit")
     contact = Contact.objects.select_for_update().get(pk=contact.pk)
+    _refuse_erased(contact)
     before = {name: getattr(contact, name) for name in _known(values)}
     for name, value in _known(values).items():
         setattr(contact, name, value)
@@ -58,6 +59,7 @@ def update_contact(*, contact: Contact, values: Mapping[str, Any], by: Viewer) -
 def add_identity(*, contact: Contact, kind: str, value: str, by: Viewer) -> ContactIdentity:
     """Give a contact another address or handle; raises ValidationError when it is malformed or somebody else's."""
     by.require("customers.edit")
+    _refuse_erased(Contact.objects.get(pk=contact.pk))
     identity = _add_identity(contact, kind, value)
     IDENTITY_ADDED.record(
         by=by,
@@ -101,6 +103,11 @@ def _new_contact(address: str, name: str, verified: bool, by: Viewer) -> Contact
     ContactIdentity.objects.create(contact=contact, kind="email", value=address)
     _record_created(contact, by)
     return contact
+
+
+def _refuse_erased(contact: Contact) -> None:
+    if contact.erased_at is not None:
+        raise ValidationError(_("This person was erased: what comes now belongs to a new contact."))
 
 
 def _record_created(contact: Contact, by: Viewer) -> None:

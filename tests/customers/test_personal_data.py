@@ -17,6 +17,7 @@ from customers.models import Contact, ContactErasure, ContactExport, ContactIden
 from customers.services.erase_contact import erase_contact
 from customers.services.export_contact import delete_expired_exports, request_export
 from customers.services.merge_contacts import merge_contacts
+from customers.services.save_contact import add_identity, update_contact
 from people.models import User
 from people.viewer import Viewer, system_viewer
 from tickets.models import Attachment, Inbox, MailLedger, Message, Ticket
@@ -222,3 +223,19 @@ def test_rest_exports_and_erases(case: Ticket, contact: Contact, api: Any) -> No
     rest.post(f"/api/v1/contacts/{contact.pk}/erasures/", {"confirmation": "Mette Aas"}, format="json")
     run_jobs("batch")
     assert rest.get(f"/api/v1/contacts/{contact.pk}/erasures/").json()[0]["finished_at"]
+
+
+def test_an_erased_person_stays_erased(case: Ticket, contact: Contact, admin: User, inbox: Inbox) -> None:
+    by = admin.as_viewer()
+    erase_contact(contact=contact, confirmation="Mette Aas", by=by)
+    run_jobs("batch")
+    jo = ContactIdentity.objects.get(value="jo@halden.example").contact
+    for act in (
+        lambda: update_contact(contact=contact, values={"name": "Mette"}, by=by),
+        lambda: add_identity(contact=contact, kind="email", value="mette@halden.example", by=by),
+        lambda: merge_contacts(source=contact, target=jo, by=by),
+    ):
+        with pytest.raises(ValidationError, match="erased"):
+            act()
+    again = write("I am back", inbox).ticket
+    assert again.contact_id != contact.pk
