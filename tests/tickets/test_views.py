@@ -21,7 +21,15 @@ from tests.conftest import make_user
 from tickets.list_views import view_of
 from tickets.models import CustomField, FieldValue, ListColumns, SavedView, Ticket, ViewCount
 from tickets.pages.tables import chosen_columns
-from tickets.selectors import inbox_views, next_in_list, ticket_list
+from tickets.selectors import (
+    ORDERS,
+    _beyond,
+    _sorted,
+    inbox_views,
+    next_in_list,
+    ticket_list,
+    tickets_in_view,
+)
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
 from tickets.services.choose_columns import choose_columns
@@ -411,3 +419,34 @@ def test_a_person_does_not_reach_views_of_others_by_rest(
     assert browser.get(f"/api/v1/views/{saved.key}/tickets/").status_code == 404
     assert "Secret plan" not in browser.get("/api/v1/views/").content.decode()
     assert browser.get(f"/inbox/?view={saved.key}").status_code == 404
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL's plans")
+@pytest.mark.parametrize(
+    ("sort", "index"),
+    [
+        ("sla", "ticket_living_due"),
+        ("newest", "ticket_living_recent"),
+        ("age", "ticket_living_age"),
+        ("waiting", "ticket_living_waiting"),
+        ("value", "ticket_living_value"),
+        ("priority", "ticket_living_priority"),
+    ],
+)
+def test_an_index_hands_the_rows_out_in_their_order(
+    write: Write, viewer: Viewer, sort: str, index: str
+) -> None:
+    tickets = [write(str(number), sender=f"p{number}@x.example").ticket for number in range(3)]
+    first = ticket_list(viewer, view="open", sort=sort, limit=1)
+    with connection.cursor() as cursor:
+        # with so few rows everything else would be cheaper
+        cursor.execute(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
+        )
+    for cursor_text in ("", first.next_cursor):
+        order = ORDERS[sort]
+        page = _sorted(tickets_in_view(viewer, view="open"), order)
+        page = page.filter(_beyond(cursor_text, order)) if cursor_text else page
+        assert index in page[:51].values("pk").explain(), (sort, cursor_text)
+    assert len(tickets) == 3

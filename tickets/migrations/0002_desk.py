@@ -1536,6 +1536,14 @@ class Migration(migrations.Migration):
             model_name="ticket",
             index=models.Index(
                 condition=models.Q(("status_category__in", ["new", "open", "waiting", "on_hold"])),
+                fields=["-priority_rank", "due_order", "id"],
+                name="ticket_living_priority",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("status_category__in", ["new", "open", "waiting", "on_hold"])),
                 fields=["assignee", "due_order", "id"],
                 name="ticket_living_mine",
             ),

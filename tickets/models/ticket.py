@@ -188,6 +188,9 @@ class Ticket(models.Model):
             models.Index(fields=["waiting_since", "id"], condition=_LIVING, name="ticket_living_waiting"),
             models.Index(fields=["-value_at_risk", "-id"], condition=_LIVING, name="ticket_living_value"),
             models.Index(
+                fields=["-priority_rank", "due_order", "id"], condition=_LIVING, name="ticket_living_priority"
+            ),
+            models.Index(
                 fields=["assignee", "due_order", "id"], condition=_LIVING, name="ticket_living_mine"
             ),
             models.Index(fields=["team", "due_order", "id"], condition=_LIVING, name="ticket_living_team"),
