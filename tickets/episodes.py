@@ -1,12 +1,12 @@
 """How a ticket's history falls into episodes: a pure function over its status changes, messages and broken promises.
 
 An episode goes from the opening, or a reopening, to the solution. Answers that were taken back or have not left are no
-messages, and a solution that was taken back with its answer is none.
+messages, and a solution that was taken back with its answer is none; nor is one that the same person takes back at once.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.calendars import OpeningHours
@@ -14,6 +14,8 @@ from core.calendars import OpeningHours
 OVER = frozenset({"resolved", "closed"})
 # Reasons of status changes that take back what seemed to be a solution: an answer undone, a merge undone.
 TAKEN_BACK = frozenset({"undo", "unmerged"})
+# Within it the same person's way back is a slip of the hand.
+AT_ONCE = timedelta(minutes=2)
 _UNKNOWN = object()
 
 
@@ -122,11 +124,18 @@ def _spans(history: History) -> list[_Span]:
                 place=place,
             )
         elif not is_over and last.resolved_at is not None:
-            if event.data.get("reason") in TAKEN_BACK:
+            if _is_taken_back(event, last):
                 spans[-1] = _Span(last.opened_at)
             else:
                 spans.append(_Span(max(event.at, last.resolved_at)))
     return spans
+
+
+def _is_taken_back(event: Happened, last: _Span) -> bool:
+    if event.data.get("reason") in TAKEN_BACK:
+        return True
+    same = event.staff_id is not None and event.staff_id == last.resolved_by
+    return same and last.resolved_at is not None and event.at - last.resolved_at <= AT_ONCE
 
 
 def _stretch(history: History, number: int, span: _Span, until: datetime | None) -> Stretch:

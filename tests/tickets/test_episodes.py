@@ -86,7 +86,7 @@ def test_values_are_those_at_the_end_of_the_episode(
     change_priority(ticket=ticket, priority="high", by=viewer)
     assign_ticket(ticket=ticket, assignee=agent, by=viewer)
     change_status(ticket=ticket, status="resolved", by=viewer)
-    change_status(ticket=ticket, status="open", by=viewer)
+    change_status(ticket=ticket, status="open", by=lead)
     change_priority(ticket=ticket, priority="low", by=viewer)
     assign_ticket(ticket=ticket, assignee=lead_user, by=lead)
     pump()
@@ -255,3 +255,26 @@ def test_a_merge_that_was_taken_back_is_no_solution(
     [episode] = episodes(other)
     assert episode.is_counted
     assert (episode.resolved_at, episode.reopened) == (None, False)
+
+
+def test_a_slip_of_the_hand_is_no_solution(
+    ticket: Ticket, viewer: Viewer, lead_user: User, pump: Callable[[], int]
+) -> None:
+    change_status(ticket=ticket, status="resolved", by=viewer)
+    change_status(ticket=ticket, status="open", by=viewer)
+    pump()
+    [episode] = episodes(ticket)
+    assert (episode.resolved_at, episode.reopened) == (None, False)
+    change_status(ticket=ticket, status="resolved", by=viewer)
+    change_status(ticket=ticket, status="open", by=lead_user.as_viewer())
+    pump()
+    assert [one.reopened for one in episodes(ticket)] == [True, False]
+
+
+def test_the_same_person_may_reopen_later() -> None:
+    by = {"staff_id": 7}
+    events = [
+        Happened(at(5), "status", {"to_category": "resolved"}, **by),
+        Happened(at(8), "status", {"to_category": "open"}, **by),
+    ]
+    assert len(split_into_episodes(history(events, []))) == 2
