@@ -67,6 +67,15 @@ def test_the_assignee_and_followers_hear_the_customer(
     assert (row.group, row.url) == (f"ticket:{mine.pk}", f"/inbox/{mine.pk}/")
 
 
+def test_the_message_that_opens_a_ticket_tells_nobody_by_itself(
+    agent: User, write: Write, pump: Pump, minds: object
+) -> None:
+    ticket = write("hello").ticket
+    Ticket.objects.filter(pk=ticket.pk).update(assignee=agent)
+    pump()
+    assert told() == set()
+
+
 def test_automatic_answers_tell_nobody(mine: Ticket, write: Write, pump: Pump) -> None:
     write("I am away", ticket=mine, is_automatic=True)
     pump()

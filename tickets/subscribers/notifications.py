@@ -84,6 +84,9 @@ def _customer_wrote(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_To
     message = facts.messages.get(event.subject_id)
     if message is None or message.is_automatic or message.kind != Message.Kind.INBOUND:
         return
+    # The message that opened the ticket comes with the ticket itself.
+    if message.created_at == ticket.created_at:
+        return
     words = _("%(who)s wrote on %%s: %(text)s") % _said(message, message.contact)
     owner = facts.owner(ticket)
     yield _Told(owner, kinds.REPLY_KIND, words)
