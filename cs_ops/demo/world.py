@@ -26,6 +26,7 @@ from cs_ops.demo.structure import add_structure
 from cs_ops.demo.tickets import TicketWorld
 from cs_ops.demo.usage import build_usage
 from cs_ops.demo.views import add_views
+from cs_ops.demo.writing import add_writing
 from success.services.add_default_playbook import add_default_playbook
 from tickets.models import Ticket
 from tickets.services.build_episodes import build_episodes
@@ -66,6 +67,7 @@ def build_world(
         add_escalations(desk)
         playbook = add_default_playbook(by=SYSTEM)
         add_views()
+        add_writing(desk)
         fast_forward()
     if with_models:
         from cs_ops.demo.scores import add_scores
