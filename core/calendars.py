@@ -1,7 +1,7 @@
 """Business time: how many open seconds lie between two moments, and when a number of open seconds is over.
 
 Pure functions on the UTC time line; local windows are converted per day, so daylight saving changes are exact. Per local
-year the days are converted once and summed up, so spans of years cost as much as spans of hours.
+year the days are summed up once, so spans of years cost as much as spans of hours.
 """
 
 from bisect import bisect_left, bisect_right
@@ -24,10 +24,9 @@ class CalendarError(ValueError):
 
 @dataclass(frozen=True)
 class _Year:
-    """The days of one local year: their open spans, and the open seconds before each day (one entry more than days)."""
+    """One local year: its first day, and the open seconds before each of its days (one entry more than days)."""
 
     first: date
-    days: tuple[Spans, ...]
     before: tuple[float, ...]
 
 
@@ -41,6 +40,7 @@ class OpeningHours:
     country: str = ""
     region: str = ""
     _years: dict[int, _Year] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _days: dict[date, Spans] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def always(cls) -> "OpeningHours":
@@ -113,7 +113,7 @@ class OpeningHours:
         for year in range(first.year, last.year + 1):
             known = self._year(year)
             low = max(0, (first - known.first).days)
-            high = min(len(known.days) - 1, (last - known.first).days)
+            high = min(len(known.before) - 2, (last - known.first).days)
             total += known.before[high + 1] - known.before[low]
         return total - self._open_before(start, first) - self._open_after(end, last)
 
@@ -145,9 +145,9 @@ class OpeningHours:
             # No time at all is over at the next opening, any other at the first day whose end reaches it.
             find = bisect_left if remaining else bisect_right
             place = find(known.before, goal, lo=low + 1) - 1
-            if place < len(known.days):
+            if place < len(known.before) - 1:
                 remaining -= timedelta(seconds=known.before[place] - known.before[low])
-                return _within(known.days[place], remaining)
+                return _within(self._spans_of(known.first + place * _DAY), remaining)
             remaining -= timedelta(seconds=known.before[-1] - known.before[low])
         raise CalendarError("the calendar does not hold this much open time")
 
@@ -164,20 +164,43 @@ class OpeningHours:
         )
 
     def _spans_of(self, day: date) -> Spans:
-        known = self._year(day.year)
-        return known.days[(day - known.first).days]
+        spans = self._days.get(day)
+        if spans is None:
+            spans = self._days[day] = tuple(self.spans(day))
+        return spans
 
     def _year(self, year: int) -> _Year:
         known = self._years.get(year)
         if known is None:
             first = date(year, 1, 1)
             count = (date(year + 1, 1, 1) - first).days if year < 9999 else 365
-            days = tuple(tuple(self.spans(first + offset * _DAY)) for offset in range(count))
             before = [0.0]
-            for spans in days:
-                before.append(before[-1] + sum((last - start).total_seconds() for start, last in spans))
-            known = self._years[year] = _Year(first, days, tuple(before))
+            offset = self._offset(first)
+            for number in range(count):
+                day = first + number * _DAY
+                following = self._offset(day + _DAY)
+                before.append(before[-1] + self._open_on(day, is_even=offset == following))
+                offset = following
+            known = self._years[year] = _Year(first, tuple(before))
         return known
+
+    def _offset(self, day: date) -> timedelta | None:
+        """How far the clock is from UTC when a day begins."""
+        return datetime(day.year, day.month, day.day, tzinfo=self.zone).utcoffset()
+
+    def _open_on(self, day: date, *, is_even: bool) -> float:
+        """The open seconds of a day; on one in which the clock is not set they are those of its windows."""
+        if not is_even:
+            return sum((last - start).total_seconds() for start, last in self._spans_of(day))
+        if day.weekday() not in self.windows or self.holiday_name(day) is not None:
+            return 0.0
+        return sum(_length(start, end) for start, end in self.windows[day.weekday()])
+
+
+def _length(start: time, end: time) -> float:
+    """The seconds of a window on a day of 24 hours; an end of 00:00 is midnight."""
+    until = 86_400 if end == time(0) else end.hour * 3600 + end.minute * 60 + end.second
+    return float(until - start.hour * 3600 - start.minute * 60 - start.second)
 
 
 def _within(spans: Spans, remaining: timedelta) -> datetime:

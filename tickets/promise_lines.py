@@ -29,10 +29,10 @@ def words_of_promise(verb: str, detail: Mapping[str, Any]) -> str | None:
             return f"{_promise(detail)}: {actions.get(detail.get('action', ''), '')}".strip(": ")
         case "tickets.escalated":
             level = pgettext("escalated the ticket", "to level %s") % detail.get("level", "")
-            return f"{level}: {detail['reason']}" if detail.get("reason") else level
+            return f"{level}: {detail['reason']}" if detail.get("reason") else str(level)
         case "tickets.de_escalated":
             if detail.get("level"):
-                return pgettext("ended the escalation", "down to level %s") % detail["level"]
+                return str(pgettext("ended the escalation", "down to level %s") % detail["level"])
             return str(detail.get("reason", "")) or (
                 _("with the solution") if detail.get("because") == "resolved" else ""
             )

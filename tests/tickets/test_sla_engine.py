@@ -155,7 +155,7 @@ def test_two_thousand_random_cases(**case: Any) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-@settings(max_examples=100_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @_case
 def test_a_hundred_thousand_random_cases(**case: Any) -> None:
     _check_case(**case)
