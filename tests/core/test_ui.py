@@ -106,6 +106,8 @@ def test_every_component_has_a_sample_and_a_description() -> None:
 
 def test_templates_carry_no_inline_script_or_style() -> None:
     for path in TEMPLATES.rglob("*.html"):
+        if "mail" in path.parts:
+            continue  # mail programs know no style sheets and no content security policy
         source = re.sub(r"{%.*?%}|{{.*?}}|{#.*?#}", "", path.read_text())
         assert " style=" not in source, path
         assert " onclick=" not in source, path
