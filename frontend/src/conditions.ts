@@ -92,9 +92,8 @@ class Builder {
     return clause.value !== null && clause.value !== "" && !Array.isArray(clause.value);
   }
 
-  private draw(focus?: string): void {
+  private draw(): void {
     this.body.replaceChildren(this.group(this.root, null));
-    if (focus) document.getElementById(focus)?.focus();
   }
 
   private group(group: Group, parent: Group | null): HTMLElement {
@@ -137,15 +136,21 @@ class Builder {
       this.word("field"),
     );
     field.id = `cond-field-${++counter}`;
+    const operator = this.select([], "", this.word("operator"));
+    const offerOperators = (): void => {
+      const known = this.data.fields.find((one) => one.key === clause.field)?.operators ?? [];
+      operator.replaceChildren(...known.map(([key, label]) => new Option(label, key, key === clause.is, key === clause.is)));
+    };
+    offerOperators();
+    // the field stays as it is: who types its name would lose it after the first letter
     field.addEventListener("change", () => {
       clause.field = field.value;
       const known = this.data.fields.find((one) => one.key === field.value);
       clause.is = known?.operators[0]?.[0] ?? "";
       this.reset(clause);
-      this.draw(this.nextId(field.id));
+      offerOperators();
+      value.replaceChildren(...this.value(clause));
     });
-    const operators = this.data.fields.find((one) => one.key === clause.field)?.operators ?? [];
-    const operator = this.select(operators.map(([key, label]) => [key, label]), clause.is, this.word("operator"));
     operator.addEventListener("change", () => {
       const before = this.kindOf(clause);
       clause.is = operator.value;
@@ -157,12 +162,6 @@ class Builder {
     value.append(...this.value(clause));
     line.append(field, operator, value, this.remove(this.word("remove"), () => group.of.splice(group.of.indexOf(clause), 1)));
     return line;
-  }
-
-  /** Rows are numbered as they are drawn, so the same row has another number after the next drawing. */
-  private nextId(id: string): string {
-    const ids = all("select[id^='cond-field-']", this.body).map((one) => one.id);
-    return `cond-field-${counter + 1 + ids.indexOf(id)}`;
   }
 
   private reset(clause: Clause): void {
