@@ -31,6 +31,7 @@ from tickets.message_text import new_text
 from tickets.models import Attachment, Category, Message, Ticket
 from tickets.promise_lines import PROMISE_ICONS, words_of_promise
 from tickets.property_lines import PROPERTY_ICONS, words_of_property
+from tickets.satisfaction import words_of_rating
 from tickets.selectors import messages_of
 from tickets.status_rows import statuses
 from tickets.structure_words import ICONS as STRUCTURE_ICONS
@@ -60,6 +61,8 @@ _ICONS = {
     **STRUCTURE_ICONS,
     **PROPERTY_ICONS,
     **PROMISE_ICONS,
+    "tickets.survey_sent": "mood-smile",
+    "tickets.rated": "mood-smile",
 }
 # Mail events whose reason, as the mail server gave it, completes the line.
 _REASONED = frozenset({"tickets.message_bounced", "tickets.answer_failed"})
@@ -334,7 +337,9 @@ def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     of_structure = words_of(verb, detail, names.contacts)
     if of_structure is not None:
         return of_structure
-    of_property = words_of_property(verb, detail) or words_of_promise(verb, detail)
+    of_property = (
+        words_of_property(verb, detail) or words_of_promise(verb, detail) or words_of_rating(verb, detail)
+    )
     if of_property is not None:
         return of_property
     if verb == events.ASSIGNED.verb:

@@ -4,6 +4,7 @@ The settings are one JSON value (``tickets.satisfaction``). A token is a random 
 copy of the database nor guessing makes one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.models import Setting
+from tickets.events import TICKET_RATED
 from tickets.models import SatisfactionSurvey
 
 KEY = "tickets.satisfaction"
@@ -68,6 +70,12 @@ def current_rules() -> SatisfactionRules:
 def word_of(score: int | None) -> str:
     """Return what a score means, empty for none."""
     return next((str(word) for one, word, *_rest in SCALE if one == score), "")
+
+
+def words_of_rating(verb: str, detail: Mapping[str, Any]) -> str | None:
+    """Return what a customer said as the end of a line in the conversation; None for other events."""
+    score = detail.get("score")
+    return f"{word_of(score)} ({score}/5)" if verb == TICKET_RATED.verb and score in SCORES else None
 
 
 def token_of(survey: SatisfactionSurvey) -> str:

@@ -245,6 +245,15 @@ def test_a_comment_is_text_for_everybody(
     assert "Bad" in panel
 
 
+def test_the_conversation_says_what_the_customer_said(
+    survey: SatisfactionSurvey, client: Client, login: Any, agent: User
+) -> None:
+    client.post(f"/feedback/{token_of(survey)}/", {"score": "5"})
+    shown = login(agent).get(f"/inbox/{survey.ticket_id}/thread/").content.decode()
+    assert "said how we did" in shown
+    assert "Very good (5/5)" in shown
+
+
 def test_results_over_rest(survey: SatisfactionSurvey, client: Client, api: Any) -> None:
     client.post(f"/feedback/{token_of(survey)}/", {"score": "4", "comment": "Fine"})
     rest = api("tickets:read")
