@@ -96,7 +96,9 @@ class ProfileForm(forms.Form):
     )
     undo_seconds = forms.TypedChoiceField(
         label=gettext_lazy("An answer can be taken back for"),
+        required=False,
         coerce=int,
+        empty_value=None,
         choices=[
             (0, gettext_lazy("no time: it leaves at once")),
             (5, gettext_lazy("5 seconds")),
