@@ -272,6 +272,53 @@ SAMPLES: list[Sample] = [
         "ticket_row", ["You:"], row=ticket_row(from_us=True, unread=False, sla_state="", account="", tag="")
     ),
     include(
+        "ticket_cell",
+        ["Login loop", "/inbox/11/", "moved"],
+        cell={"kind": "subject", "value": "Login loop"},
+        row={
+            "id": 11,
+            "url": "/inbox/11/",
+            "subject": "Login loop",
+            "unread": True,
+            "gone": True,
+            "tag": "moved",
+        },
+        first=True,
+    ),
+    include(
+        "ticket_table_row",
+        ["4711", "€12k", "vip", "Urgent", "Select Login loop"],
+        row={
+            "id": 11,
+            "url": "/inbox/11/",
+            "subject": "Login loop",
+            "unread": False,
+            "gone": False,
+            "cells": [
+                {"kind": "number", "value": 4711},
+                {"kind": "money", "value": 12000.0, "currency": "EUR"},
+                {"kind": "tags", "value": "vip", "tags": ["vip"]},
+                {"kind": "priority", "value": "Urgent", "priority": "urgent"},
+                {"kind": "status", "value": "Open", "category": "open"},
+                {"kind": "person", "value": "Priya Raman"},
+                {"kind": "age", "value": datetime.now(UTC)},
+                {"kind": "bool", "value": True},
+            ],
+        },
+    ),
+    include(
+        "condition_builder",
+        ["kind of status", 'name="where"', "all of", "3d"],
+        builder={
+            "name": "where",
+            "condition": "{}",
+            "json": "{}",
+            "match": "all",
+            "fields": [{"key": "status_category", "label": "kind of status"}],
+            "plain": [{"field": "status_category", "is": "in", "value": "open", "group": ""}],
+        },
+    ),
+    include(
         "view_list",
         ["My open", "7", "Team EU"],
         groups=[
