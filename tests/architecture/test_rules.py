@@ -172,7 +172,10 @@ RULES = [
             "smtplib.SMTP_SSL(host)",
         ],
         good=["from urllib.parse import urlsplit", "import http", "import smtplib\nsmtplib.SMTPException"],
-        allowed={"cs_ops/launch/readiness.py": "asks the programs it started itself, on 127.0.0.1"},
+        allowed={
+            "cs_ops/launch/readiness.py": "asks the programs it started itself, on 127.0.0.1",
+            "core/guarded_http.py": "is the door: public addresses only, looked up once",
+        },
     ),
     Rule(
         "no page gives up CSRF protection",

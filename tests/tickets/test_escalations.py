@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from core.models import Event
+from core.models import Event, Notification
 from people.models import Team, User
 from people.viewer import Viewer
 from tests.conftest import make_user
@@ -62,6 +62,7 @@ def test_a_rule_escalates_when_a_ticket_changes_and_only_once(
     found = Escalation.objects.get()
     assert (found.level, found.rule, found.reason, fresh(ticket).escalation_level) == (2, urgent, "Urgent", 2)
     assert details("tickets.escalated")[0]["to"] == [lead.pk]
+    assert Notification.objects.get(verb="tickets.escalated").user == lead
     change_tags(ticket=ticket, add=["vip"], by=viewer)
     pump()
     assert Escalation.objects.count() == 1
@@ -147,6 +148,7 @@ def test_a_rule_without_notification_tells_nobody(
     change_priority(ticket=ticket, priority="urgent", by=viewer)
     pump()
     assert details("tickets.escalated")[0]["to"] == []
+    assert not Notification.objects.filter(verb="tickets.escalated").exists()
 
 
 def test_events_deep_in_a_chain_start_nothing(ticket: Ticket, admin: User) -> None:

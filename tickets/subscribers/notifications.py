@@ -126,7 +126,8 @@ def _breached(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
 
 def _escalated(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
     data = _data(event)
-    people = data.get("to") or [one for one in [data.get("owner")] if one] or facts.owner(ticket)
+    # The event says who is to know; a rule may want nobody told.
+    people = data.get("to", [])
     reason = one_line(str(data.get("reason") or ""), 80)
     words = _("Escalated: %s")
     yield _Told(people, kinds.ESCALATION_KIND, f"{words} · {_plain(reason)}" if reason else words)
