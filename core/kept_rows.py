@@ -1,7 +1,7 @@
 """Small tables that every request reads and hardly anybody changes (statuses, promises, inboxes), kept in the process.
 
-A change in this process is seen at once, one in another process after at most KEEP_SECONDS: whoever must not be late reads
-the table itself. What is kept is shared between requests, so nobody may change the instances.
+A change in this process is seen at once, one in another process after some seconds: whoever must not be late reads the table
+itself. What is kept is shared between requests, so nobody may change the instances.
 """
 
 import time
@@ -14,15 +14,20 @@ from django.db.models.signals import post_delete, post_save
 T = TypeVar("T")
 
 KEEP_SECONDS = 2.0
+# For names, which may be late.
+KEEP_LONG_SECONDS = 60.0
 
 _all: list["KeptRows[Any]"] = []
 
 
 class KeptRows(Generic[T]):
-    """What ``read`` returns, read again after a change of ``tables`` or when it is older than KEEP_SECONDS."""
+    """What ``read`` returns, read again after a change of ``tables`` here or when it is older than ``seconds``."""
 
-    def __init__(self, read: Callable[[], T], *tables: type[models.Model]) -> None:
+    def __init__(
+        self, read: Callable[[], T], *tables: type[models.Model], seconds: float = KEEP_SECONDS
+    ) -> None:
         self._read = read
+        self._seconds = seconds
         self._kept: tuple[float, T] | None = None
         for table in tables:
             post_save.connect(self._changed, sender=table, weak=False)
@@ -32,7 +37,7 @@ class KeptRows(Generic[T]):
     def get(self) -> T:
         """Return the rows."""
         kept = self._kept
-        if kept is None or time.monotonic() - kept[0] > KEEP_SECONDS:
+        if kept is None or time.monotonic() - kept[0] > self._seconds:
             kept = self._kept = (time.monotonic(), self._read())
         return kept[1]
 

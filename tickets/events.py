@@ -50,9 +50,7 @@ SPLIT = EventType("tickets.split", subject="ticket", sentence=_("split off"))
 MESSAGE_MOVED_AWAY = EventType("tickets.message_moved_away", subject="message", sentence=_("moved a message"))
 MESSAGE_MOVED_HERE = EventType("tickets.message_moved_here", subject="message", sentence=_("moved a message"))
 REPLY_UNDONE = EventType("tickets.reply_undone", subject="ticket", sentence=_("took an answer back"))
-ANSWER_SCHEDULED = EventType(
-    "tickets.answer_scheduled", subject="ticket", sentence=_("scheduled an answer")
-)
+ANSWER_SCHEDULED = EventType("tickets.answer_scheduled", subject="ticket", sentence=_("scheduled an answer"))
 ANSWER_HELD = EventType("tickets.answer_held", subject="ticket", sentence=_("held a scheduled answer back"))
 SCHEDULED_ANSWER_CANCELLED = EventType(
     "tickets.scheduled_answer_cancelled", subject="ticket", sentence=_("cancelled a scheduled answer")
@@ -92,7 +90,9 @@ MACRO_APPLIED = EventType("tickets.macro_applied", subject="ticket", sentence=_(
 # detail: promise, due_at, step, to (ids of the people who are to know), overdue (the deadline has passed).
 SLA_WARNED = EventType("tickets.sla_warned", subject="ticket", sentence=_("warned of a deadline"))
 # detail: promise, due_at, step, action, outcome.
-SLA_STEP_TAKEN = EventType("tickets.sla_step_taken", subject="ticket", sentence=_("took a step of the SLA policy"))
+SLA_STEP_TAKEN = EventType(
+    "tickets.sla_step_taken", subject="ticket", sentence=_("took a step of the SLA policy")
+)
 SLA_APPLIED = EventType(
     "tickets.sla_applied", subject="ticket", sentence=_("put the ticket under an SLA policy"), feed=False
 )
@@ -114,7 +114,9 @@ SATISFACTION_RULES_SAVED = EventType(
     "tickets.satisfaction_rules_saved", subject="setting", sentence=_("changed the survey after a solution")
 )
 VIEW_SAVED = EventType("tickets.view_saved", subject="saved_view", sentence=_("saved a view"), feed=False)
-VIEW_DELETED = EventType("tickets.view_deleted", subject="saved_view", sentence=_("deleted a view"), feed=False)
+VIEW_DELETED = EventType(
+    "tickets.view_deleted", subject="saved_view", sentence=_("deleted a view"), feed=False
+)
 BULK_STARTED = EventType(
     "tickets.bulk_started", subject="bulk_act", sentence=_("changed many tickets at once"), feed=False
 )

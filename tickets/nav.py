@@ -168,13 +168,16 @@ class MacrosNav(NavItem):
     permission = "tickets.note"
 
 
-class OwnMacrosNav(MacrosNav):
+class OwnMacrosNav(NavItem):
     """The same, for people who have no settings."""
 
     key = "own-macros"
     label = _("Macros and canned replies")
+    icon = "bolt"
+    url_name = "settings-macros"
     place = "user"
     order = 20
+    permission = "tickets.note"
 
 
 class AttachmentsNav(InboxesNav):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Q, prefetch_related_objects
 
-from core.kept_rows import KeptRows
+from core.kept_rows import KEEP_LONG_SECONDS, KeptRows
 from customers.models import ContactIdentity
 from tickets.families import family_ids
 from tickets.models import Inbox, Message, Ticket
@@ -155,6 +155,7 @@ _inbox_addresses = KeptRows(
         address.lower() for address in Inbox.objects.exclude(address="").values_list("address", flat=True)
     ),
     Inbox,
+    seconds=KEEP_LONG_SECONDS,
 )
 
 

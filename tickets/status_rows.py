@@ -1,9 +1,11 @@
 """The statuses: a handful of rows that nearly every act asks for."""
 
-from core.kept_rows import KeptRows
+from core.kept_rows import KEEP_LONG_SECONDS, KeptRows
 from tickets.models import Status
 
-_kept = KeptRows(lambda: {status.pk: status for status in Status.objects.all()}, Status)
+_kept = KeptRows(
+    lambda: {status.pk: status for status in Status.objects.all()}, Status, seconds=KEEP_LONG_SECONDS
+)
 
 
 def status_of(key: str) -> Status:

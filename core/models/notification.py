@@ -49,7 +49,7 @@ class Notification(models.Model):
 class NotificationPreference(models.Model):
     """How one person wants to be told; who has no row has the defaults.
 
-    ``channels`` maps the key of a kind to ``{"app": bool, "mail": bool}``; a kind that is missing has its own defaults. Quiet hours
+    ``channels`` maps the key of a kind to ``{"app": bool, "mail": bool}``; a missing kind has its own defaults. Quiet hours
     are times of day in the person's zone, from one day into the next when ``quiet_from`` is later than ``quiet_until``; both
     empty means none. They delay mail, never the bell.
     """

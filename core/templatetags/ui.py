@@ -563,7 +563,9 @@ def client_strings() -> dict[str, str]:
         "signed_out": _("Your session has ended. Sign in again; drafts on this page are kept."),
         "no_connection": _("No connection. Nothing was changed; try again when you are back online."),
         "copied": _("Copied"),
-        "desktop_denied": _("This browser does not let CS Ops show them. Allow it in the settings of the site."),
+        "desktop_denied": _(
+            "This browser does not let CS Ops show them. Allow it in the settings of the site."
+        ),
         "canned_replies": _("Canned replies"),
         "colleagues": _("Colleagues"),
         "fill_in": _("Fill in by hand:"),

@@ -148,6 +148,10 @@ RULES = [
             "SafeString(text)",
         ],
         good=["format_html('<b>{}</b>', text)", "SafeString(' hidden')", "def icon() -> SafeString: ..."],
+        allowed={
+            "tickets/rich_text.py": "marks what nh3 has just cleaned",
+            "tickets/mentions.py": "puts escaped names as chips into HTML that rich_text has cleaned",
+        },
     ),
     Rule(
         "a stream must not hold a database connection: the live feed is the one stream",

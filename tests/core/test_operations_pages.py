@@ -296,5 +296,5 @@ def test_the_palette_finds_customers_and_contacts(
 def test_search_shows_the_same_on_a_page(agent: User, account: Account, login: Any) -> None:
     browser = login(agent)
     assert account.name in browser.get("/search/?q=halden").content.decode()
-    assert "Nothing found" in browser.get("/search/?q=zzzz").content.decode()
-    assert "Nothing found" not in browser.get("/search/").content.decode()
+    assert "No ticket matches" in browser.get("/search/?q=zzzz").content.decode()
+    assert "No ticket matches" not in browser.get("/search/").content.decode()

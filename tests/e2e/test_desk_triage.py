@@ -66,7 +66,18 @@ def test_ten_tickets_are_triaged_without_a_mouse(
 def test_every_key_has_a_control_that_says_so(enter: Enter, agent: User, contact: Contact) -> None:
     ticket = arrive(contact, "Which keys are there")
     page = enter(agent, f"/inbox/{ticket.pk}/")
-    for action in ("reply", "note", "assign", "status", "priority", "tags", "snooze", "macro", "resolve", "more"):
+    for action in (
+        "reply",
+        "note",
+        "assign",
+        "status",
+        "priority",
+        "tags",
+        "snooze",
+        "macro",
+        "resolve",
+        "more",
+    ):
         control = page.locator(f"[data-hotkey={action}]").first
         expect(control).to_be_visible()
     page.keyboard.press("?")

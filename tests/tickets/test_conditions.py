@@ -227,7 +227,9 @@ def test_every_clause_of_every_field_agrees_and_is_not_trivial(world: dict[str, 
                 condition = check_condition({"field": field.key, "is": operator, "value": value})
                 _agree(condition, tickets, world["people"][0].pk, now)
                 seen.add(Ticket.objects.filter(as_q(condition, me=world["people"][0].pk, now=now)).count())
-            always_set = field.key in {"created_at", "last_message_at", "updated_at"} and operator.endswith("empty")
+            always_set = field.key in {"created_at", "last_message_at", "updated_at"} and operator.endswith(
+                "empty"
+            )
             assert seen - {0, POOL} or always_set, (field.key, operator)
 
 

@@ -101,7 +101,10 @@ def test_an_sla_policy_is_written_in_hours_and_kept_in_seconds(browser: Client) 
         ({"condition": '{"field": "created_at", "is": "older_than", "value": 3600}'}, "condition"),
         ({"condition": '{"field": "breached", "is": "is", "value": true}'}, "condition"),
         ({"position": "x"}, "position"),
-        (dict.fromkeys([name for name in POLICY if name.startswith(("response", "resolution"))], ""), "__all__"),
+        (
+            dict.fromkeys([name for name in POLICY if name.startswith(("response", "resolution"))], ""),
+            "__all__",
+        ),
     ],
 )
 def test_a_wrong_policy_is_refused_beside_its_field(

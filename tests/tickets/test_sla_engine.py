@@ -772,7 +772,7 @@ def test_the_reason_is_only_for_who_may_see_the_ticket(
 def test_tiers_of_before_become_conditions() -> None:
     from importlib import import_module
 
-    module = import_module("tickets.migrations.0001_policy_conditions")
+    module = import_module("tickets.migrations.0002_policy_conditions")
 
     class Row:
         def __init__(self, tiers: list[str]) -> None:

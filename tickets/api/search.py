@@ -24,7 +24,9 @@ class HighlightsOut(serializers.Serializer[Any]):
     """Escaped HTML in which ``<mark>`` surrounds what matched."""
 
     subject = serializers.CharField()
-    text = serializers.CharField(help_text=_("The stretch of the best message, or the last line of the ticket."))
+    text = serializers.CharField(
+        help_text=_("The stretch of the best message, or the last line of the ticket.")
+    )
 
 
 class FoundTicketOut(serializers.Serializer[Any]):
@@ -83,7 +85,10 @@ class TicketSearch(APIView):
             OpenApiParameter("limit", int, description=f"1 to {MAX_PAGE_SIZE}, {PAGE_SIZE} when absent"),
             OpenApiParameter("cursor", str, description="next_cursor of the page before"),
         ],
-        responses={200: SearchOut, 400: OpenApiResponse(description="No query, or an unknown order or cursor.")},
+        responses={
+            200: SearchOut,
+            400: OpenApiResponse(description="No query, or an unknown order or cursor."),
+        },
     )
     def get(self, request: Request) -> Response:
         """Search what this key may see. The last word of the query is taken as it is; a star makes it a beginning."""
@@ -146,5 +151,7 @@ def _limit(value: str) -> int:
 
 def _category(value: str) -> str:
     if value and value not in Status.Category.values:
-        raise ValidationError({"status_category": [_("Choose one of: %s.") % ", ".join(Status.Category.values)]})
+        raise ValidationError(
+            {"status_category": [_("Choose one of: %s.") % ", ".join(Status.Category.values)]}
+        )
     return value

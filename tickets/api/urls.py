@@ -35,9 +35,7 @@ urlpatterns: list[URLPattern] = [
         satisfaction.TicketSatisfaction.as_view(),
         name="api-ticket-satisfaction",
     ),
-    path(
-        "tickets/<int:pk>/assignment/", assignment.TicketAssignment.as_view(), name="api-ticket-assignment"
-    ),
+    path("tickets/<int:pk>/assignment/", assignment.TicketAssignment.as_view(), name="api-ticket-assignment"),
     path("macros/", macros.MacroList.as_view(), name="api-macros"),
     path("macros/<int:pk>/", macros.MacroDetail.as_view(), name="api-macro"),
     path("tickets/<int:pk>/macros/<int:macro_pk>/", macros.TicketMacro.as_view(), name="api-ticket-macro"),

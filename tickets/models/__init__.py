@@ -1,8 +1,8 @@
 """Tables of tickets."""
 
+from tickets.models.assignment import TeamQueue
 from tickets.models.episode import Episode, SatisfactionSurvey
 from tickets.models.escalation import Escalation, EscalationRule, SLAStepRun
-from tickets.models.assignment import TeamQueue
 from tickets.models.fields import CustomField, Tag, TicketType
 from tickets.models.inbox import Category, Inbox
 from tickets.models.lists import (

@@ -56,7 +56,9 @@ class Macro(models.Model):
     folder = models.CharField(_("folder"), max_length=60, blank=True)
     shortcut = models.CharField(_("shortcut"), max_length=32, blank=True)
     scope = models.CharField(_("for"), max_length=8, choices=Scope.choices, default=Scope.PERSONAL)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+"
+    )
     team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="+")
     reply = models.TextField(_("reply"), blank=True)
     note = models.TextField(_("private note"), blank=True)

@@ -35,7 +35,11 @@ class Command(BaseCommand):
             f" {time.monotonic() - started:.0f} s"
         )
         fast_forward()
-        for name, fill in (("search index", index_volume), ("counters", self._count)):
+        for name, fill in (
+            ("search index", index_volume),
+            ("counters", self._count),
+            ("episodes", self._episodes),
+        ):
             started = time.monotonic()
             fill()
             self.stderr.write(f"{name} in {time.monotonic() - started:.0f} s")
@@ -43,3 +47,7 @@ class Command(BaseCommand):
     @staticmethod
     def _count() -> None:
         call_command("recount_views", stdout=io.StringIO())
+
+    @staticmethod
+    def _episodes() -> None:
+        call_command("rebuild_episodes", stdout=io.StringIO(), stderr=io.StringIO())

@@ -19,5 +19,5 @@ def fill(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tickets", "0002_desk")]
+    dependencies = [("tickets", "0003_desk")]
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

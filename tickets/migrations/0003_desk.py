@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         ("core", "0004_search_text"),
         ("customers", "0002_desk"),
         ("people", "0002_desk"),
-        ("tickets", "0001_policy_conditions"),
+        ("tickets", "0002_policy_conditions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
