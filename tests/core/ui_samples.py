@@ -90,15 +90,33 @@ PREDICTION = {
 }
 COMPOSER = {
     "reply_url": "/inbox/11/reply/",
-    "draft": "Hi Mette",
+    "draft_url": "/inbox/11/draft/",
+    "files_url": "/inbox/11/draft/files/",
+    "presence_url": "/inbox/11/presence/",
+    "later_url": "/inbox/11/later/",
+    "preview_url": "/inbox/11/preview/",
+    "kinds": {
+        kind: {"body": body, "version": 1, "overtaken": "", "files": [], "files_json": "[]"}
+        for kind, body in (("reply", "Hi Mette"), ("note", ""))
+    },
     "draft_kind": "reply",
     "draft_key": "11",
     "to": "Mette Aas",
-    "cc": [("it-ops@halden.example", True), ("boss@halden.example", False)],
+    "cc": [
+        {"address": "it-ops@halden.example", "label": "IT operations", "added": True, "outsider": False},
+        {"address": "kai@elsewhere.example", "label": "Kai", "added": True, "outsider": True},
+    ],
+    "removed": ["Jo Berg"],
+    "cc_edited": False,
     "warning": "A newer message has arrived.",
-    "presence": "Jonas is typing a note",
+    "error": "",
+    "anyway": "",
+    "seen": 7,
     "attach": True,
     "token": "abc",
+    "may_reply": True,
+    "may_resolve": True,
+    "signature": "Desk Support",
 }
 HEALTH = {
     "score": 62,
@@ -393,7 +411,7 @@ SAMPLES: list[Sample] = [
     ),
     include(
         "composer",
-        ["Send and resolve", "it-ops@halden.example", "Ask for a trace", "typing"],
+        ["Send and resolve", "it-ops@halden.example", "Jo Berg", "From outside", "Desk Support"],
         composer=COMPOSER,
         csrf_token="t",
     ),
