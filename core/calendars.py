@@ -136,6 +136,15 @@ class OpeningHours:
             remaining -= last - begin
         return self._add_days(day + _DAY, remaining)
 
+    def next_opening(self, moment: datetime) -> datetime:
+        """Return the first open moment at or after ``moment``; closing time is not open. Raises CalendarError."""
+        moment = moment.astimezone(UTC)
+        day = moment.astimezone(self.zone).date()
+        for first, last in self._spans_of(day):
+            if moment < last:
+                return max(first, moment)
+        return self._add_days(day + _DAY, timedelta())
+
     def _add_days(self, day: date, remaining: timedelta) -> datetime:
         """The moment at which ``remaining`` open time from the beginning of a day is over; days are skipped by their sums."""
         for year in range(day.year, day.year + HORIZON_YEARS + 1):

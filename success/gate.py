@@ -259,7 +259,7 @@ def next_slot(now: datetime, zone: ZoneInfo, policy: GatePolicy, jitter_key: str
     if hours.is_open(now):
         return None
     jitter = int.from_bytes(hashlib.sha256(jitter_key.encode()).digest()[:4], "big") % (JITTER_SECONDS + 1)
-    return hours.add_seconds(now, 0) + timedelta(seconds=jitter)
+    return hours.next_opening(now) + timedelta(seconds=jitter)
 
 
 def _zone(names: Sequence[str]) -> ZoneInfo:

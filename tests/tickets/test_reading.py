@@ -55,7 +55,7 @@ def test_views_hold_what_they_say(write: Write, agent: User, viewer: Viewer, tea
     change_status(ticket=resolved, status="resolved", by=viewer)
     expected = {
         "mine": [mine], "unassigned": [triage, late], "triage": [triage], "breaching": [late],
-        "waiting": [waiting], "open": [mine, triage, late, waiting], "snoozed": [],
+        "waiting": [waiting], "open": [mine, triage, late, waiting], "snoozed": [], "escalated": [],
         "resolved": [resolved], f"team-{team.pk}": [mine],
     }  # fmt: skip
     assert counts(viewer) == {key: len(tickets) for key, tickets in expected.items()}

@@ -27,10 +27,15 @@ def test_a_half_written_file_is_written_again(settings: Any) -> None:
     assert read_file(key) == b"a whole mail"
 
 
-@pytest.mark.parametrize("key", ["../../etc/passwd", "ab/cd", "", "/etc/passwd", "AB/" + "c" * 62])
+@pytest.mark.parametrize("key", ["../../etc/passwd", "ab/cd", "/etc/passwd", "AB/" + "c" * 62])
 def test_only_keys_are_read(key: str) -> None:
     with pytest.raises(ValueError):
         read_file(key)
+
+
+def test_a_file_that_was_erased_is_not_found() -> None:
+    with pytest.raises(FileNotFoundError):
+        read_file("")
 
 
 def test_other_storages_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
