@@ -91,8 +91,12 @@ function refresh(element: HTMLElement): void {
   );
 }
 
-/** A field is not taken away while somebody types in it. */
+/** A field is not taken away while somebody types in it, nor a menu that was opened in the meantime. */
 function unlessTypedIn(element: HTMLElement): void {
+  if (first("details.menu[open]", element)) {
+    refresh(element);
+    return;
+  }
   const field = document.activeElement;
   if (field && element.contains(field) && isTyping(field)) {
     field.addEventListener("blur", () => refresh(element), { once: true });
@@ -181,8 +185,21 @@ addEventListener("pageshow", (event) => {
 document.addEventListener("click", (event) => {
   if ((event.target as Element).closest("[data-live-retry]")) connect();
 });
+interface Swap {
+  elt: HTMLElement;
+  shouldSwap: boolean;
+  requestConfig?: { triggeringEvent?: Event };
+}
+
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { elt } = (event as CustomEvent<{ elt: Element }>).detail;
-  if (elt.hasAttribute("data-live-refresh")) keepPlace(event);
+  const swap = (event as CustomEvent<Swap>).detail;
+  if (!swap.elt.hasAttribute("data-live-refresh")) return;
+  // news that were fetched while somebody opened a menu come once it is closed
+  if (swap.requestConfig?.triggeringEvent?.type === "live" && first("details.menu[open]", swap.elt)) {
+    swap.shouldSwap = false;
+    refresh(swap.elt);
+    return;
+  }
+  keepPlace(event);
 });
 document.addEventListener("htmx:afterSwap", restorePlace);

@@ -67,6 +67,7 @@ def test_details_follow_each_other_and_what_is_typed_is_never_taken_away(
     details.get_by_label("Type").select_option(label="Incident")
     field = details.get_by_label("Cause")
     expect(field).to_be_visible()
+    page.locator("#panel-work").scroll_into_view_if_needed()
     work = page.locator("#ticket-work")
     expect(work.get_by_role("checkbox", name="Find the cause")).to_be_visible()
     # a colleague changes the ticket while somebody types: the field stays, the news come when it is left

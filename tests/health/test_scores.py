@@ -58,7 +58,9 @@ def known(account: Account, contact: Contact) -> Account:
     UsageDaily.objects.bulk_create(rows)
     for number in range(2):
         write_message(account, contact, 100 + number, at=timezone.now() - timedelta(days=3), score=0.7)
-    Ticket.objects.update(resolved_at=timezone.now() - timedelta(days=2), status_id="resolved", status_category="resolved")
+    Ticket.objects.update(
+        resolved_at=timezone.now() - timedelta(days=2), status_id="resolved", status_category="resolved"
+    )
     log_touch(account=account, kind="call", text="Went through the roll-out.", by=BY)
     return account
 
