@@ -107,10 +107,16 @@ def enqueue_outbound(
     return outbound
 
 
-def cancel_outbound(*, outbound: Outbound, reason: str) -> bool:
-    """Cancel a row that has not begun to leave; returns whether it was still in time."""
+def cancel_outbound(*, outbound: Outbound, reason: str, untried: bool = False) -> bool:
+    """Cancel a row that has not begun to leave; returns whether it was still in time.
+
+    With ``untried`` only one that was never attempted: after a failed attempt nobody knows what has arrived.
+    """
     with transaction.atomic():
-        cancelled = Outbound.objects.filter(pk=outbound.pk, state=Outbound.State.PENDING).update(
+        waiting = Outbound.objects.filter(pk=outbound.pk, state=Outbound.State.PENDING)
+        if untried:
+            waiting = waiting.filter(attempts=0)
+        cancelled = waiting.update(
             state=Outbound.State.CANCELLED,
             last_error=reason,
             finished_at=timezone.now(),

@@ -212,9 +212,7 @@ class Composer {
     });
     form.addEventListener("htmx:afterRequest", (event) => {
       const detail = (event as CustomEvent<{ successful: boolean; elt: Element }>).detail;
-      if (detail.elt !== form) return;
-      drafts.resume();
-      if (detail.successful) drafts.sent();
+      if (detail.elt === form) drafts.resume();
     });
   }
 
@@ -225,7 +223,10 @@ class Composer {
 
   /** What is sent is over: the keys of the list and of the ticket work again. */
   rest(sent: Element | undefined): void {
-    if (sent === this.form) this.field.blur();
+    if (sent !== this.form) return;
+    // before the next composer looks for what was kept on this device
+    this.drafts.sent();
+    this.field.blur();
   }
 }
 

@@ -27,12 +27,14 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder; WhiteNoise streams files in a way Django's ASGI handler warns about."""
+    """Mark every test of this folder; WhiteNoise streams files in a way Django's ASGI handler warns about, and leaves a file to
+    the garbage collector when the browser has gone on before it came."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed file .*dist:ResourceWarning"))
 
 
 @pytest.fixture(scope="session")

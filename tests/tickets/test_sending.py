@@ -197,6 +197,20 @@ def test_held_even_when_no_subscriber_ran(ticket: Ticket, viewer: Viewer, write:
     assert mail.outbox == []
 
 
+def test_held_when_the_customer_wrote_before_it_was_scheduled(
+    ticket: Ticket, viewer: Viewer, write: Write
+) -> None:
+    seen = ticket.messages.latest("pk").pk
+    write("Forget it, it works.", ticket=ticket)
+    answer = schedule_answer(
+        ticket=ticket, body="Try this", send_at=tomorrow(), by=viewer, seen_message_id=seen
+    )
+    with later():
+        send_due()
+    answer.refresh_from_db()
+    assert (answer.state, mail.outbox) == (Draft.State.HELD, [])
+
+
 def test_leaves_over_a_new_message_when_so_wished(ticket: Ticket, viewer: Viewer, write: Write) -> None:
     schedule_answer(
         ticket=ticket, body="Anyway", send_at=tomorrow(), by=viewer, hold_if_customer_writes=False

@@ -430,13 +430,19 @@ def lines_of(ticket: Ticket, viewer: Viewer) -> list[EventItem]:
 
 
 def test_splitting_in_a_private_team_stays_there(
-    ticket: Ticket, lawyer: User, private_team: Team, write: Write, viewer: Viewer
+    ticket: Ticket, lawyer: User, private_team: Team, write: Write, viewer: Viewer, minds: Any, pump: Any
 ) -> None:
     second = write("And another thing", ticket=ticket).message
     Ticket.objects.filter(pk=ticket.pk).update(team=private_team)
     made = split_ticket(ticket=ticket, message=second, subject="", by=lawyer.as_viewer())
+    pump()
     assert again(made).team == private_team
     assert not Ticket.objects.visible_to(viewer).filter(pk=made.pk).exists()
+    change_status(ticket=made, status="closed", by=lawyer.as_viewer())
+    following = write("It is not over", ticket=made).ticket
+    pump()
+    assert again(following).follow_up_of == made
+    assert again(following).team == private_team
 
 
 def test_a_moved_message_takes_everything_along_and_comes_back(

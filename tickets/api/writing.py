@@ -165,6 +165,7 @@ class TicketAnswers(APIView):
                 status=wanted["status"],
                 cc=wanted["cc"],
                 hold_if_customer_writes=wanted["hold_if_customer_writes"],
+                seen_message_id=wanted["seen_message_id"],
                 by=viewer,
             )
             return Response(TicketDraftOut(waiting).data, status=status.HTTP_202_ACCEPTED)

@@ -169,6 +169,7 @@ def _schedule(
         status=_STATUS_AFTER.get(posted.after, ""),
         cc=posted.cc,
         hold_if_customer_writes=posted.hold,
+        seen_message_id=posted.seen,
         token=posted.token,
         draft=draft,
     )

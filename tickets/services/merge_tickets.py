@@ -76,7 +76,7 @@ def unmerge_ticket(*, ticket: Ticket, by: Viewer) -> Ticket:
     merge = TicketMerge.objects.filter(source=ticket.pk, undone_at=None).first()
     if merge is None:
         raise ValidationError({"ticket": _("This ticket is not merged.")})
-    source, target = lock_both(merge.source_id, merge.target_id)
+    source, target = lock_both(merge.source_id, merge.target_id, by, merged_too=True)
     merge = TicketMerge.objects.filter(pk=merge.pk, undone_at=None).first()
     if merge is None:
         raise ValidationError({"ticket": _("This ticket is not merged.")})

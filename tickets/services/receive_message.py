@@ -217,9 +217,12 @@ def _insert_ticket(
 ) -> Ticket:
     """Write the row, complete and once.
 
-    A private team of the inbox has the ticket from its first moment; any other team is routing's choice.
+    A private team of the inbox, or of the ticket that this one follows, has the ticket from its first moment; any other team
+    is routing's choice.
     """
     team = None if inbox is None else inbox.default_team
+    if follows is not None and follows.team is not None and follows.team.is_private:
+        team = follows.team
     ticket = Ticket(
         subject=one_line(storable(subject), 300) or NO_SUBJECT,
         inbox=inbox,

@@ -94,7 +94,9 @@ def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | Non
 
 
 def _team_for(ticket: Ticket, team: Team | None) -> Team | None:
-    """The team of a ticket: a private inbox keeps its own, else the suggested one, else the inbox's."""
+    """The team of a ticket: what is private stays so, a private inbox keeps its own, else the suggested one, else the inbox's."""
+    if ticket.team is not None and ticket.team.is_private:
+        return ticket.team
     default = ticket.inbox.default_team if ticket.inbox else None
     if default is not None and default.is_private:
         return default

@@ -41,11 +41,14 @@ def schedule_answer(
     status: str = "",
     cc: Sequence[str] | None = None,
     hold_if_customer_writes: bool = True,
+    seen_message_id: int | None = None,
     token: str = "",
     draft: Draft | None = None,
 ) -> Draft:
     """Let an answer leave at ``send_at``; ``status`` is the ticket's status afterwards, as for ``reply_to_ticket``.
 
+    ``seen_message_id`` is the newest message that the writer has seen (None: the newest there is): what the customer wrote
+    after it holds the answer.
     ``draft`` is what it was written in: its files go along. ``token`` names the form: sent twice it is scheduled once.
     Raises ValidationError naming the field.
     """
@@ -73,7 +76,7 @@ def schedule_answer(
         status_after=status,
         send_at=send_at,
         hold_if_customer_writes=hold_if_customer_writes,
-        seen_message_id=None if newest is None else newest.pk,
+        seen_message_id=seen_message_id or (None if newest is None else newest.pk),
         created_at=now,
         updated_at=now,
     )

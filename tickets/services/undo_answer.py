@@ -42,7 +42,7 @@ def undo_answer(*, message: Message, by: Viewer) -> Ticket:
         raise ValidationError(_("This answer cannot be taken back any more."))
     answer = undo.message
     outbound = Outbound.objects.filter(idempotency_key=f"message:{answer.pk}").first()
-    if outbound is None or not cancel_outbound(outbound=outbound, reason=str(_("taken back"))):
+    if outbound is None or not cancel_outbound(outbound=outbound, reason=str(_("taken back")), untried=True):
         raise ValidationError(_("Too late: the answer is already leaving."))
     event = REPLY_UNDONE.record(
         by=by,
