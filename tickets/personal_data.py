@@ -13,6 +13,7 @@ from customers.models import ContactIdentity
 from customers.registry import PersonalData
 from ml.models import Prediction
 from people.viewer import system_viewer
+from tickets.drafts import keys_of_drafts
 from tickets.models import (
     AnswerUndo,
     Attachment,
@@ -32,8 +33,9 @@ from tickets.stored_files import read_file
 
 ERASED_SUBJECT = "–"
 FILES_JOB = "tickets.delete_files"
-# Mail events that quote people in their details; all others hold ids, numbers and stable words.
+# Events that quote people in their details; all others hold ids, numbers and stable words.
 _QUOTING = (
+    "tickets.fields_changed",
     "tickets.message_bounced",
     "tickets.automatic_reply_received",
     "tickets.answer_failed",
@@ -90,6 +92,7 @@ class TicketData(PersonalData):
         message_ids = [pk for pk, _ticket in messages]
         counts = {"tickets": len(own), "messages": len(message_ids)}
         keys = _mail_keys(message_ids, addresses) | _file_keys(message_ids)
+        keys |= keys_of_drafts(Draft.objects.filter(ticket__in=own))
         counts["mails"] = _erase_mails(message_ids, addresses)
         counts["files"] = Attachment.objects.filter(message__in=message_ids).delete()[0]
         _erase_messages(message_ids)

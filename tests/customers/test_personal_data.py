@@ -20,12 +20,13 @@ from customers.services.merge_contacts import merge_contacts
 from customers.services.save_contact import add_identity, update_contact
 from people.models import User
 from people.viewer import Viewer, system_viewer
-from tickets.models import Attachment, Inbox, MailLedger, Message, Ticket
+from tickets.models import Attachment, Draft, Inbox, MailLedger, Message, Ticket
 from tickets.search import search_tickets
 from tickets.services.add_note import add_note
 from tickets.services.receive_message import IncomingFile, IncomingMessage, Received, receive_message
 from tickets.services.reply_to_ticket import reply_to_ticket
-from tickets.stored_files import store_file
+from tickets.services.save_draft import add_draft_file
+from tickets.stored_files import read_file, store_file
 
 SECRET = "My garden is full of zebras"
 
@@ -172,6 +173,23 @@ def everything_about(words: tuple[str, ...]) -> list[str]:
             text = str(row)
             left += [f"{model.__name__} {row}" for word in words if word in text]
     return left
+
+
+def test_a_file_that_somebody_else_is_about_to_send_stays(
+    case: Ticket, contact: Contact, inbox: Inbox, agent: User, admin: User
+) -> None:
+    other = write("Where is the guide?", inbox, sender="kai@gmail.com").ticket
+    for ticket, content in ((other, b"stripes"), (case, b"spots")):
+        add_draft_file(
+            ticket=ticket, kind="reply", name="guide.txt", content_type="text/plain", content=content,
+            by=agent.as_viewer(),
+        )  # fmt: skip
+    spots = Draft.objects.get(ticket=case).files[0]["storage_key"]
+    erase_contact(contact=contact, confirmation="mette aas", by=admin.as_viewer(), reason="asked by letter")
+    run_jobs("batch")
+    [kept] = Draft.objects.get().files
+    assert read_file(kept["storage_key"]) == b"stripes"
+    assert not default_storage.exists(spots)
 
 
 def test_a_merged_person_is_erased_with_the_contact_it_was_merged_into(

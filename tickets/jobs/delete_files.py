@@ -4,14 +4,15 @@ from django.utils.translation import gettext_lazy as _
 
 from core.job_runner import JobHandler, Slice
 from core.models import Job
-from tickets.models import Attachment, MailLedger
+from tickets.drafts import keys_of_drafts
+from tickets.models import Attachment, Draft, MailLedger
 from tickets.stored_files import delete_file
 
 BATCH = 200
 
 
 class DeleteFiles(JobHandler):
-    """Deletes the files under ``params["keys"]``, unless an attachment or a mail with the same content has one."""
+    """Deletes the files under ``params["keys"]``, unless an attachment, a mail or a draft with the same content has one."""
 
     key = "tickets.delete_files"
     label = _("Delete files")
@@ -23,6 +24,7 @@ class DeleteFiles(JobHandler):
         batch = keys[place : place + BATCH]
         used = set(Attachment.objects.filter(storage_key__in=batch).values_list("storage_key", flat=True))
         used |= set(MailLedger.objects.filter(storage_key__in=batch).values_list("storage_key", flat=True))
+        used |= keys_of_drafts(Draft.objects.all())
         for key in batch:
             if key not in used:
                 delete_file(key)

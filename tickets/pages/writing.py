@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from core.formatting import initials
 from people.requests import StaffRequest, is_partial, page
 from tickets.answer_cc import split_addresses
+from tickets.attachment_policy import attachment_policy
 from tickets.drafts import THUMBNAIL_BYTES, file_of, own_draft, waiting_answers_of, writing_on
 from tickets.models import Draft, Message, Ticket
 from tickets.pages.answers import reason, refused, with_toast
@@ -116,6 +117,10 @@ def draft_files(request: StaffRequest, ticket_id: int) -> HttpResponse:
     upload = request.FILES.get("file")
     if upload is None:
         return JsonResponse({"error": _("Choose a file.")}, status=422)
+    # Asked before a byte is read: the file may be larger than the memory.
+    refusal = attachment_policy().refusal(name=upload.name or "", size=upload.size or 0)
+    if refusal:
+        return JsonResponse({"error": refusal}, status=422)
     try:
         kept = add_draft_file(
             ticket=ticket,
