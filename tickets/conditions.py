@@ -2,8 +2,8 @@
 
 A condition is JSON, either a group ``{"match": "all" | "any", "of": [condition, …]}`` or a clause
 ``{"field": "priority", "is": "in", "value": ["high", "urgent"]}``; the empty object holds for every ticket. Each is read in
-two ways that agree: ``as_q`` selects tickets in the database, ``holds`` judges one that is loaded. Fields and what can
-be asked of them are ``tickets.condition_fields``.
+two ways that agree: ``as_q`` selects tickets in the database, ``holds`` judges one that is loaded. Which fields there are is in
+``tickets.condition_fields``, what can be asked of them in ``tickets.condition_kinds``.
 
 ``me`` is the person whom the value "me" stands for, in "assignee is me".
 """
@@ -16,7 +16,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from tickets.condition_fields import Asked, ConditionFields
+from tickets.condition_fields import ConditionFields
+from tickets.condition_kinds import Asked
 from tickets.models import Ticket
 
 DEEPEST = 3

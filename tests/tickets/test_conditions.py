@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from customers.models import Account, Contact
 from people.models import Team, User
 from tests.conftest import make_user
-from tickets.condition_fields import LONGEST_SPAN, ConditionField, ConditionFields, all_fields
+from tickets.condition_fields import ConditionFields, all_fields
+from tickets.condition_kinds import LONGEST_SPAN, ConditionField
 from tickets.conditions import as_q, asks_for_me, check_condition, depends_on_time, holds, in_words
 from tickets.models import (
     Category,

@@ -19,7 +19,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from people.requests import StaffRequest, page
-from tickets.condition_fields import ConditionField, ConditionFields, all_fields
+from tickets.condition_fields import ConditionFields, all_fields
+from tickets.condition_kinds import ConditionField
 from tickets.conditions import check_condition, clauses
 
 MOST_OPTIONS = 40
