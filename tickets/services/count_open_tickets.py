@@ -4,10 +4,12 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 
+from core.models import Event
+from customers.events import TOUCH_LOGGED
 from customers.models import Account
-from tickets.models import Status, Ticket
+from tickets.models import Message, Status, Ticket
 
 
 @transaction.atomic
@@ -30,3 +32,29 @@ def note_touches(*, touched: Mapping[int, datetime]) -> None:
     for account_id, moment in sorted(touched.items()):
         older = Q(last_touch_at=None) | Q(last_touch_at__lt=moment)
         Account.objects.filter(older, pk=account_id).update(last_touch_at=moment)
+
+
+@transaction.atomic
+def take_touches_back(*, undone: Mapping[int, Collection[datetime]]) -> None:
+    """Forget answers that were taken back: ``undone`` holds, per account id, the moments at which they were written.
+
+    An account whose last touch is one of them gets the latest touch that remains (a message of a person, an answer, a
+    logged touch), or none; others stay as they are.
+    """
+    for account_id, moments in sorted(undone.items()):
+        account = (
+            Account.objects.select_for_update().only("pk", "last_touch_at").filter(pk=account_id).first()
+        )
+        if account is not None and account.last_touch_at in moments:
+            account.last_touch_at = _latest_touch(account_id)
+            account.save(update_fields=["last_touch_at"])
+
+
+def _latest_touch(account_id: int) -> datetime | None:
+    said = Message.objects.filter(ticket__account_id=account_id, is_automatic=False)
+    logged = Event.objects.filter(account_id=account_id, verb=TOUCH_LOGGED.verb)
+    latest = (
+        said.exclude(kind=Message.Kind.NOTE).aggregate(at=Max("created_at"))["at"],
+        logged.aggregate(at=Max("occurred_at"))["at"],
+    )
+    return max((at for at in latest if at is not None), default=None)
