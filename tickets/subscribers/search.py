@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext_lazy as _
 
+from core.actors import SYSTEM
 from core.models import Event
-from core.search.documents import forget
 from core.subscription import Subscriber
 from customers.events import (
     ACCOUNT_CHANGED,
@@ -15,13 +15,7 @@ from customers.events import (
     CONTACTS_UNMERGED,
     IDENTITY_ADDED,
 )
-from customers.models import Contact
-from customers.services.export_contact import person_ids
-from tickets.models import Ticket
-from tickets.search_index import TICKET, index_tickets
-
-# Of a customer with more tickets the newest are indexed at once; the rest keeps the former name until it changes.
-MOST = 2_000
+from tickets.services.index_names import Named, index_names
 
 
 class SearchNames(Subscriber):
@@ -42,26 +36,17 @@ class SearchNames(Subscriber):
     )
 
     def apply(self, events: Sequence[Event], prepared: None) -> None:
-        """Index the tickets of each subject once."""
+        """Index the tickets of each subject once, the erased ones before the contact itself is erased."""
+        last: dict[tuple[Named, int], int] = {}
         for event in events:
             if event.verb == CONTACT_ERASED.verb:
-                _forget_name(event.subject_id)
-        named = [event for event in events if _renames(event)]
-        accounts = {event.subject_id for event in named if event.verb == ACCOUNT_CHANGED.verb}
-        contacts = {event.subject_id for event in named if event.verb != ACCOUNT_CHANGED.verb}
-        for concerned in ({"contact_id__in": contacts}, {"account_id__in": accounts}):
-            tickets = Ticket.objects.filter(**concerned).order_by("-pk")
-            index_tickets(list(tickets.values_list("pk", flat=True)[:MOST]))
-
-
-def _forget_name(contact_id: int) -> None:
-    """Take the erased name out of the words of the index, too; the contact itself is erased after its tickets."""
-    contact = Contact.objects.filter(pk=contact_id).first()
-    if contact is not None:
-        tickets = Ticket.objects.filter(contact_id__in=person_ids(contact))
-        ids = list(tickets.values_list("pk", flat=True))
-        forget(TICKET, ids)
-        index_tickets(ids)
+                last[("erased", event.subject_id)] = event.pk
+            elif _renames(event):
+                of: Named = "account" if event.verb == ACCOUNT_CHANGED.verb else "contact"
+                last[(of, event.subject_id)] = event.pk
+        for (of, number), event_id in last.items():
+            # The event names the job: a rename while an earlier one is still being indexed gets a job of its own.
+            index_names(of=of, number=number, because=str(event_id), by=SYSTEM)
 
 
 def _renames(event: Event) -> bool:
