@@ -88,6 +88,14 @@ class ConditionField:
         """Return after which moment time alone turns the answer for this ticket; None for never."""
         return None
 
+    def people_of(self, ticket: Ticket) -> Collection[int]:
+        """Return whom "me" can stand for in a clause of this field that a loaded ticket meets; ids of users."""
+        return ()
+
+    def has_people(self) -> Q:
+        """Return which tickets have anybody whom "me" can stand for."""
+        return Q(pk__in=[])
+
     def refuse(self, sentence: str) -> ValidationError:
         """Return the error for a value that cannot be used."""
         return ValidationError(f"{self.label}: {sentence}")
@@ -181,11 +189,24 @@ class ChoiceField(ConditionField):
         found = with_empty if self.nullable and present == self.empty else present in wanted
         return found is (operator == "in")
 
+    def people_of(self, ticket: Ticket) -> Collection[int]:
+        """Return the person in the column; for columns of people only."""
+        present = _read(ticket, self.column)
+        return () if present is None else (int(present),)
+
+    def has_people(self) -> Q:
+        """Return the tickets whose column is not empty; for columns of people only."""
+        return Q(**{f"{self.column}__isnull": False})
+
     def words(self, operator: str, value: Any) -> str:
         """Return "priority is high or urgent"."""
         names = self.names(value)
         listed = _(" or ").join(str(names.get(one, one)) for one in value)
         return f"{self.label} {self.operators[operator]} {listed}"
+
+
+# Where a loaded ticket carries the people of its rows, by field.
+_LOADED = "_people_in_rows"
 
 
 class PeopleField(ChoiceField):
@@ -204,10 +225,32 @@ class PeopleField(ChoiceField):
         return found if operator == "in" else ~found
 
     def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
-        """Judge by the rows; one query."""
+        """Judge by the rows as ``load`` has read them, or one query."""
         wanted, _with_empty = self._wanted(value, asked)
-        rows = self._model._default_manager.filter(user_id__in=wanted, **{self._to_ticket: ticket.pk})
-        return (ticket.pk is not None and rows.exists()) is (operator == "in")
+        return self.people_of(ticket).isdisjoint(wanted) is (operator != "in")
+
+    def load(self, tickets: Sequence[Ticket]) -> None:
+        """Read the rows of these tickets, so that judging them asks no more. One query."""
+        people: dict[int, set[int]] = {ticket.pk: set() for ticket in tickets}
+        rows = self._model._default_manager.filter(**{f"{self._to_ticket}__in": list(people)})
+        for ticket_id, user_id in rows.order_by().values_list(self._to_ticket, "user_id").distinct():
+            people[ticket_id].add(user_id)
+        for ticket in tickets:
+            vars(ticket).setdefault(_LOADED, {})[self.key] = frozenset(people[ticket.pk])
+
+    def people_of(self, ticket: Ticket) -> frozenset[int]:
+        """Return everybody who stands in the rows."""
+        loaded = vars(ticket).get(_LOADED, {})
+        if self.key in loaded:
+            return frozenset(loaded[self.key])
+        if ticket.pk is None:
+            return frozenset()
+        rows = self._model._default_manager.filter(**{self._to_ticket: ticket.pk})
+        return frozenset(rows.order_by().values_list("user_id", flat=True))
+
+    def has_people(self) -> Q:
+        """Return the tickets that have such rows."""
+        return Q(Exists(self._model._default_manager.filter(**{self._to_ticket: OuterRef("pk")})))
 
 
 class TagField(ConditionField):

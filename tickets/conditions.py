@@ -8,7 +8,7 @@ two ways that agree: ``as_q`` selects tickets in the database, ``holds`` judges 
 ``me`` is the person whom the value "me" stands for, in "assignee is me".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from tickets.condition_fields import ConditionFields
-from tickets.condition_kinds import Asked
+from tickets.condition_kinds import Asked, PeopleField
 from tickets.models import Ticket
 
 DEEPEST = 3
@@ -102,8 +102,8 @@ def holds(
 ) -> bool:
     """Say whether the condition holds for a loaded ticket; the same as asking the database, without a query for columns.
 
-    Tags and custom fields are read through ``ticket_tags`` and ``field_values``: prefetch them for many tickets, and hand
-    over one ``ConditionFields`` for all.
+    Tags and custom fields are read through ``ticket_tags`` and ``field_values``: prefetch them for many tickets, call
+    ``load_people`` for followers and mentions, and hand over one ``ConditionFields`` for all.
     """
     return _holds(condition, fields or ConditionFields(), ticket, Asked(me, now))
 
@@ -159,4 +159,22 @@ def turns_after(
 
 def asks_for_me(condition: Condition) -> bool:
     """Say whether the condition means something else for every person."""
-    return any(isinstance(clause["value"], list) and "me" in clause["value"] for clause in clauses(condition))
+    return bool(fields_of_me(condition))
+
+
+def fields_of_me(condition: Condition) -> frozenset[str]:
+    """Return the keys of the fields that the condition asks about "me"."""
+    return frozenset(
+        clause["field"]
+        for clause in clauses(condition)
+        if isinstance(clause["value"], list) and "me" in clause["value"]
+    )
+
+
+def load_people(tickets: Sequence[Ticket], asked: Collection[str]) -> None:
+    """Read what the fields ``asked`` about judge by rows of people (followers, mentions): one query for each such field."""
+    known = ConditionFields()
+    for key in sorted(asked):
+        field = known.get(key) if not key.startswith("field:") else None
+        if isinstance(field, PeopleField):
+            field.load(tickets)

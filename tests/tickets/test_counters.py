@@ -16,14 +16,18 @@ from django.utils import timezone
 
 from core.job_runner import run_jobs
 from core.models import Job
-from customers.models import Account
+from customers.models import Account, Contact
+from customers.services.save_account import update_account
+from customers.services.save_contact import update_contact
 from people.models import Team, User
 from people.services.save_team import save_team
 from people.viewer import Viewer
+from tests.conftest import make_user
 from tickets.conditions import check_condition
 from tickets.list_views import views_of
 from tickets.models import Category, CountedTicket, SavedView, Ticket, ViewCount
 from tickets.selectors import count_of_view, inbox_views, tickets_in_view
+from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
 from tickets.services.change_status import change_status
@@ -31,6 +35,7 @@ from tickets.services.change_tags import change_tags
 from tickets.services.copy_value_at_risk import copy_value_at_risk
 from tickets.services.correct_routing import correct_routing
 from tickets.services.count_views import count_due_tickets, count_tickets
+from tickets.services.follow_ticket import follow_ticket, unfollow_ticket
 from tickets.services.mark_read import mark_read
 from tickets.services.receive_message import Received
 from tickets.services.snooze_ticket import snooze_ticket, wake_ticket
@@ -50,6 +55,10 @@ CONDITIONS: list[Any] = [
     {"field": "status_category", "is": "in", "value": ["closed", "resolved"]},
     {"field": "value_at_risk", "is": "at_least", "value": 1000},
     {},
+    {"field": "follower", "is": "in", "value": ["me"]},
+    {"match": "all", "of": [URGENT, {"field": "follower", "is": "not_in", "value": ["me"]}]},
+    {"match": "any", "of": [{"field": "mentioned", "is": "in", "value": ["me"]}, URGENT]},
+    {"match": "all", "of": [{"field": "follower", "is": "in", "value": ["me"]}, {**ME, "is": "not_in"}]},
 ]  # fmt: skip
 
 
@@ -120,6 +129,9 @@ def test_counters_are_what_a_count_would_say(
         lambda: snooze_ticket(ticket=fresh(), until=timezone.now() + timedelta(hours=3), by=boss),
         lambda: wake_ticket(ticket=fresh(), by=boss),
         lambda: mark_read(ticket=fresh(), by=boss),
+        lambda: follow_ticket(ticket=fresh(), user=rng.choice([agent, lead_user]), by=boss),
+        lambda: unfollow_ticket(ticket=fresh(), user=rng.choice([agent, lead_user]), by=boss),
+        lambda: add_note(ticket=fresh(), body=f"Look, @{rng.choice(people).name}", by=boss),
     ]
     with time_machine.travel(timezone.now(), tick=False) as clock:
         acts[0]()
@@ -219,6 +231,97 @@ def test_the_views_cost_three_queries_and_none_counts_tickets(
         inbox_views(viewer)
     assert len(queries) == 3
     assert not [one for one in queries if '"tickets_ticket"' in one["sql"]]
+
+
+def saved(condition: Any, **columns: Any) -> SavedView:
+    """A saved view of everybody's that is counted."""
+    return SavedView.objects.create(
+        name="x", scope=SavedView.Scope.EVERYONE, condition=check_condition(condition), **columns
+    )
+
+
+def test_who_follows_or_is_named_is_counted_for_that_person(
+    write: Write, pump: Callable[[], int], viewer: Viewer, lead_user: User, agent: User, minds: object
+) -> None:
+    ticket, other = write().ticket, write("other", sender="other@x.example").ticket
+    boss = lead_user.as_viewer()
+    follow_ticket(ticket=other, by=boss)
+    pump()
+    # The views are made later than the rows: a new view finds them, too.
+    followed = saved({"field": "follower", "is": "in", "value": ["me"]})
+    named = saved({"field": "mentioned", "is": "in", "value": ["me"]})
+    call_command("recount_views")
+
+    def counts(who: Viewer) -> tuple[int, int]:
+        return count_of_view(who, followed.key), count_of_view(who, named.key)
+
+    assert (counts(viewer), counts(boss)) == ((0, 0), (1, 0))
+    follow_ticket(ticket=ticket, by=viewer)
+    add_note(ticket=ticket, body=f"Please look, @{agent.name}", by=boss)
+    pump()
+    assert (counts(viewer), counts(boss)) == ((1, 1), (1, 0))
+    unfollow_ticket(ticket=other, by=boss)
+    pump()
+    assert (counts(viewer), counts(boss)) == ((1, 1), (0, 0))
+
+
+def test_counting_costs_the_same_however_many_follow(
+    write: Write, pump: Callable[[], int], lead_user: User, minds: object
+) -> None:
+    for condition in ("follower", "mentioned"):
+        saved({"field": condition, "is": "in", "value": ["me"]}, counted_revision=1)
+    people = [make_user("agent", f"Name{number} Test") for number in range(6)]
+    tickets = [write(str(number), sender=f"p{number}@x.example").ticket for number in range(6)]
+
+    def cost(some: list[Ticket]) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            count_tickets(ticket_ids=[ticket.pk for ticket in some])
+        return len(queries)
+
+    boss = lead_user.as_viewer()
+    follow_ticket(ticket=tickets[0], user=people[0], by=boss)
+    count_tickets(ticket_ids=[])
+    one = cost(tickets[:1])
+    for ticket in tickets[1:]:
+        for person in people:
+            follow_ticket(ticket=ticket, user=person, by=boss)
+            add_note(ticket=ticket, body=f"@{person.name}", by=boss)
+    assert cost(tickets[1:]) <= one
+
+
+def test_no_ticket_of_a_large_customer_is_left_out(
+    write: Write,
+    pump: Callable[[], int],
+    account: Account,
+    viewer: Viewer,
+    admin: User,
+    minds: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tickets.services.count_views.BATCH", 2)
+    monkeypatch.setattr("tickets.subscribers.view_counts.BATCH", 2)
+    monkeypatch.setattr("tickets.jobs.recount_views.BATCH", 2)
+    gold = saved({"field": "account_tier", "is": "in", "value": ["growth"]}, counted_revision=1)
+    for number in range(5):
+        write(str(number), subject=f"No {number}")
+    pump()
+    assert count_of_view(viewer, gold.key) == 0
+    update_account(account=account, values={"tier": "growth"}, by=admin.as_viewer())
+    pump()
+    run_jobs("batch")
+    assert count_of_view(viewer, gold.key) == 5
+
+
+def test_a_contact_with_a_new_name_is_counted_again(
+    write: Write, pump: Callable[[], int], contact: Contact, viewer: Viewer, admin: User, minds: object
+) -> None:
+    called = saved({"field": "contact", "is": "contains", "value": "renamed"}, counted_revision=1)
+    write()
+    pump()
+    assert count_of_view(viewer, called.key) == 0
+    update_contact(contact=contact, values={"name": "Renamed"}, by=admin.as_viewer())
+    pump()
+    assert count_of_view(viewer, called.key) == 1
 
 
 def test_old_counters_say_how_old_they_are(viewer: Viewer) -> None:

@@ -1,4 +1,4 @@
-"""The jobs that count views: all of them, hourly, to repair what drifted; and one whose condition is new."""
+"""The jobs that count views: all of them, hourly, to repair what drifted; one whose condition is new; a customer's tickets."""
 
 import logging
 
@@ -10,6 +10,7 @@ from tickets.models import SavedView
 from tickets.services.count_views import (
     BATCH,
     count_tickets,
+    next_of_customers,
     next_of_view,
     next_to_check,
     settle_counts,
@@ -61,4 +62,21 @@ class CountView(JobHandler):
         if len(ids) == BATCH:
             return Slice({"after": ids[-1]}, done, None, finished=False)
         SavedView.objects.filter(pk=view.pk, revision=view.revision).update(counted_revision=view.revision)
+        return Slice({"after": after}, done, done, finished=True, result={"counted": done})
+
+
+class CountCustomers(JobHandler):
+    """Counts the tickets of customers again that one change was too large for."""
+
+    key = "tickets.count_customers"
+    label = _("Count the tickets of a customer")
+
+    def run_slice(self, job: Job) -> Slice:
+        """Count the next tickets."""
+        after = int(job.cursor.get("after", job.params["after"]))
+        ids = next_of_customers(accounts=job.params["accounts"], contacts=job.params["contacts"], after=after)
+        count_tickets(ticket_ids=ids)
+        done = job.done + len(ids)
+        if len(ids) == BATCH:
+            return Slice({"after": ids[-1]}, done, None, finished=False)
         return Slice({"after": after}, done, done, finished=True, result={"counted": done})

@@ -14,25 +14,28 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, Min, OuterRef, Q
 from django.utils import timezone
 
 from core.models import Event, SubscriberPosition
 from core.subscription import subscribers
 from tickets.condition_fields import ConditionFields
-from tickets.conditions import Condition, as_q, asks_for_me, clauses, holds, turns_after
+from tickets.conditions import Condition, as_q, clauses, fields_of_me, holds, load_people, turns_after
 from tickets.list_views import WORKED_ON, built_in_views, count_key
 from tickets.models import CountedTicket, SavedView, Status, Ticket, ViewCount
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
+ADDED_AT_ONCE = 150
 GATE = "~"
 # How long after a change its event has had time to arrive.
 SETTLED = timedelta(seconds=30)
 LOOK_BACK = timedelta(minutes=10)
 _ACCOUNT_FIELDS = frozenset({"account", "account_tier", "account_band", "csm", "arr"})
+# Erasing a contact deletes the notes about it, and who was named in them.
+_CONTACT_FIELDS = frozenset({"contact", "mentioned"})
 
 Bucket = tuple[str, int, int, int]
 
@@ -41,7 +44,7 @@ Bucket = tuple[str, int, int, int]
 class _Rule:
     key: str
     condition: Condition
-    for_me: bool
+    of_me: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Rules:
         """Read the saved views."""
         wanted = [(view.count_key, view.condition) for view in built_in_views()]
         wanted += [(count_key(one), one.condition) for one in SavedView.objects.filter(is_active=True)]
-        rules = tuple(_Rule(key, condition, asks_for_me(condition)) for key, condition in wanted)
+        rules = tuple(_Rule(key, condition, fields_of_me(condition)) for key, condition in wanted)
         asked = frozenset(clause["field"] for rule in rules for clause in clauses(rule.condition))
         return cls(rules, asked)
 
@@ -73,17 +76,20 @@ class Rules:
         found: Counter[Bucket] = Counter()
         if ticket.team_id is not None and holds(WORKED_ON, ticket, me=None, now=now, fields=self.fields):
             found[(f"team-{ticket.team_id}", *place, 0)] = 1
-        csm_id = None if ticket.account is None else ticket.account.csm_id
-        people = {person for person in (ticket.assignee_id, csm_id) if person is not None}
         for rule in self.rules:
             anybody = holds(rule.condition, ticket, me=None, now=now, fields=self.fields)
             if anybody:
                 found[(rule.key, *place, 0)] = 1
-            for person in people if rule.for_me else ():
+            for person in self._whom_me_means(rule, ticket):
                 difference = holds(rule.condition, ticket, me=person, now=now, fields=self.fields) - anybody
                 if difference:
                     found[(rule.key, *place, person)] = difference
         return found
+
+    def _whom_me_means(self, rule: _Rule, ticket: Ticket) -> set[int]:
+        """Everybody for whom the word "me" may turn the answer: who stands where the rule asks for it."""
+        asked = (self.fields.get(key) for key in rule.of_me)
+        return {person for one in asked if one is not None for person in one.people_of(ticket)}
 
     def due_at(self, ticket: Ticket, now: datetime) -> datetime | None:
         """Return after which moment time alone changes the answer."""
@@ -154,7 +160,9 @@ def _loaded(ticket_ids: Collection[int], rules: Rules) -> list[Ticket]:
         tickets = tickets.prefetch_related("ticket_tags__tag")
     if any(name.startswith("field:") for name in rules.asked):
         tickets = tickets.prefetch_related("field_values")
-    return list(tickets)
+    loaded = list(tickets)
+    load_people(loaded, rules.asked)
+    return loaded
 
 
 def _lock() -> None:
@@ -166,15 +174,20 @@ def _lock() -> None:
 
 
 def _add(change: dict[Bucket, int]) -> None:
-    if not change:
-        return
-    rows = [ViewCount(view=key[0], team=key[1], assignee=key[2], person=key[3]) for key in sorted(change)]
-    ViewCount.objects.bulk_create(rows, ignore_conflicts=True)
-    for row in rows:
-        bucket = (row.view, row.team, row.assignee, row.person)
-        ViewCount.objects.filter(
-            view=row.view, team=row.team, assignee=row.assignee, person=row.person
-        ).update(count=F("count") + change[bucket])
+    """Add to the counters, and make those that are missing; in few statements, because everybody else waits."""
+    table = ViewCount._meta.db_table
+    buckets = sorted(change)
+    for start in range(0, len(buckets), ADDED_AT_ONCE):
+        rows = [(*bucket, change[bucket]) for bucket in buckets[start : start + ADDED_AT_ONCE]]
+        places = ", ".join(["(%s, %s, %s, %s, %s)"] * len(rows))
+        with connection.cursor() as cursor:
+            # One statement where the ORM needs one for each counter.
+            cursor.execute(
+                f'INSERT INTO {table} ("view", team, assignee, person, "count") VALUES {places}'  # noqa: S608 - placeholders
+                ' ON CONFLICT ("view", team, assignee, person)'
+                f' DO UPDATE SET "count" = {table}."count" + excluded."count"',
+                [value for row in rows for value in row],
+            )
 
 
 def count_due_tickets(*, now: datetime | None = None) -> int:
@@ -210,29 +223,45 @@ def _slices(ids: list[int]) -> Iterator[list[int]]:
         yield ids[start : start + BATCH]
 
 
-def tickets_of_accounts(account_ids: Collection[int]) -> list[int]:
-    """Return the living tickets to count again after a change of these accounts; none while no view asks about accounts."""
-    if not account_ids or not Rules.now().asked & _ACCOUNT_FIELDS:
-        return []
-    living = Ticket.objects.filter(account_id__in=account_ids, status_category__in=Status.ACTIVE)
-    return list(living.values_list("pk", flat=True)[:BATCH])
-
-
 def next_to_check(after: int) -> list[int]:
     """Return the next tickets that a repair looks at, in the order of their ids: all that are not closed or are counted."""
+    return _first_after(after, _kept())
+
+
+def next_of_customers(*, accounts: Collection[int], contacts: Collection[int], after: int) -> list[int]:
+    """Return the next tickets to count again after a change of these accounts and contacts, in the order of their ids.
+
+    At most BATCH; none while no view asks about what has changed.
+    """
+    asked = Rules.now().asked
+    theirs = Q(pk__in=[])
+    if accounts and asked & _ACCOUNT_FIELDS:
+        theirs |= Q(account_id__in=accounts)
+    if contacts and asked & _CONTACT_FIELDS:
+        theirs |= Q(contact_id__in=contacts)
+    return _first_after(after, theirs & _kept()) if theirs != Q(pk__in=[]) else []
+
+
+def _kept() -> Q:
     counted = Exists(CountedTicket.objects.filter(pk=OuterRef("pk")))
-    kept = ~Q(status_category=Status.Category.CLOSED) | Q(counted)
-    return list(Ticket.objects.filter(kept, pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH])
+    return ~Q(status_category=Status.Category.CLOSED) | Q(counted)
+
+
+def _first_after(after: int, wanted: Q) -> list[int]:
+    found = Ticket.objects.filter(wanted, pk__gt=after).order_by("pk")
+    return list(found.values_list("pk", flat=True)[:BATCH])
 
 
 def next_of_view(view: SavedView, after: int) -> list[int]:
     """Return the next tickets that a new condition may hold for, in the order of their ids."""
-    anybody = as_q(view.condition, me=None, now=timezone.now())
-    # "me" can make the condition hold only for who has the ticket or its customer: those are few enough to look at
-    mine = Q(assignee__isnull=False) | Q(account__csm__isnull=False) if asks_for_me(view.condition) else None
-    wanted = anybody if mine is None else anybody | mine
-    found = Ticket.objects.filter(wanted, pk__gt=after).order_by("pk")
-    return list(found.values_list("pk", flat=True)[:BATCH])
+    wanted = as_q(view.condition, me=None, now=timezone.now())
+    # "me" can make the condition hold only for who stands where it is asked for
+    known = ConditionFields()
+    for key in sorted(fields_of_me(view.condition)):
+        field = known.get(key)
+        if field is not None:
+            wanted |= field.has_people()
+    return _first_after(after, wanted)
 
 
 @transaction.atomic
