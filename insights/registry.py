@@ -68,6 +68,10 @@ class Kpi(Part):
         """Return which rows of the source count."""
         return Q()
 
+    def target(self) -> float | None:
+        """Return the value that is meant to be reached, in the figure's own unit; None when there is no such value."""
+        return None
+
     def standing(self, at: Any) -> Q:
         """For a figure about a moment: which rows stood at ``at``."""
         raise NotImplementedError

@@ -66,6 +66,9 @@ SLA_POLICY_SAVED = EventType(
 SLA_POLICY_DELETED = EventType(
     "tickets.sla_policy_deleted", subject="sla_policy", sentence=_("deleted an SLA policy")
 )
+SLA_TARGET_CHANGED = EventType(
+    "tickets.sla_target_changed", subject="setting", sentence=_("changed the target of SLA attainment")
+)
 TYPE_CHANGED = EventType("tickets.type_changed", subject="ticket", sentence=_("changed the type"))
 TAGS_CHANGED = EventType("tickets.tags_changed", subject="ticket", sentence=_("changed the tags"))
 LANGUAGE_CHANGED = EventType("tickets.language_changed", subject="ticket", sentence=_("changed the language"))
@@ -80,8 +83,10 @@ TIME_LOGGED = EventType("tickets.time_logged", subject="ticket", sentence=_("log
 STATUS_SAVED = EventType("tickets.status_saved", subject="status", sentence=_("saved a status"))
 STATUS_DELETED = EventType("tickets.status_deleted", subject="status", sentence=_("deleted a status"))
 TYPE_SAVED = EventType("tickets.type_saved", subject="ticket_type", sentence=_("saved a ticket type"))
+TYPE_DELETED = EventType("tickets.type_deleted", subject="ticket_type", sentence=_("deleted a ticket type"))
 TAG_SAVED = EventType("tickets.tag_saved", subject="tag", sentence=_("saved a tag"))
 TAG_MERGED = EventType("tickets.tag_merged", subject="tag", sentence=_("merged a tag into another"))
+TAG_DELETED = EventType("tickets.tag_deleted", subject="tag", sentence=_("deleted a tag"))
 FIELD_SAVED = EventType("tickets.field_saved", subject="custom_field", sentence=_("saved a custom field"))
 GRACE_CHANGED = EventType("tickets.grace_changed", subject="setting", sentence=_("changed the days of grace"))
 MACRO_SAVED = EventType("tickets.macro_saved", subject="macro", sentence=_("saved a macro"), feed=False)

@@ -70,6 +70,7 @@ class StatusesNav(InboxesNav):
     icon = "circle-dashed"
     url_name = "settings-statuses"
     order = 43
+    permission = "tickets.configure"
 
 
 class GraceNav(InboxesNav):
@@ -90,6 +91,7 @@ class TypesNav(InboxesNav):
     icon = "checkup-list"
     url_name = "settings-types"
     order = 45
+    permission = "tickets.configure"
 
 
 class FieldsNav(InboxesNav):
@@ -100,6 +102,7 @@ class FieldsNav(InboxesNav):
     icon = "forms"
     url_name = "settings-fields"
     order = 46
+    permission = "tickets.configure"
 
 
 class TagsNav(InboxesNav):
@@ -110,6 +113,7 @@ class TagsNav(InboxesNav):
     icon = "tag"
     url_name = "settings-tags"
     order = 47
+    permission = "tickets.configure"
 
 
 class SLAPoliciesNav(InboxesNav):
@@ -119,6 +123,16 @@ class SLAPoliciesNav(InboxesNav):
     label = _("SLA policies")
     icon = "alarm"
     url_name = "settings-sla-policies"
+    order = 42
+
+
+class SLATargetNav(InboxesNav):
+    """The share of promises that is meant to be kept."""
+
+    key = "settings-sla-target"
+    label = _("SLA target")
+    icon = "target"
+    url_name = "settings-sla-target"
     order = 42
 
 

@@ -24,7 +24,10 @@ class KpiGroupOut(KpiFigureOut):
 
 
 class KpiOut(KpiFigureOut):
-    """One KPI in the period; ``before`` is the period before, ``tickets_url`` the list of exactly the tickets counted."""
+    """One KPI in the period; ``before`` is the period before, ``tickets_url`` the list of exactly the tickets counted.
+
+    ``target`` is the value that is meant to be reached, null where there is none.
+    """
 
     key = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
@@ -33,6 +36,7 @@ class KpiOut(KpiFigureOut):
     clock = serializers.CharField(allow_blank=True)
     cohort = serializers.CharField(allow_blank=True)
     good = serializers.CharField(allow_blank=True)
+    target = serializers.FloatField(allow_null=True)
     before = KpiFigureOut()
     tickets_url = serializers.CharField()
     groups = KpiGroupOut(many=True)

@@ -128,6 +128,7 @@ def _kpi(result: Result) -> dict[str, Any]:
         "clock": kpi.clock,
         "cohort": kpi.cohort,
         "good": kpi.good,
+        "target": kpi.target(),
         "before": asdict(before),
         "tickets_url": result.url(),
     }

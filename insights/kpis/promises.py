@@ -4,6 +4,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from insights.registry import Kpi, Share
+from tickets.sla_target import sla_target
 
 
 class _Attainment(Kpi):
@@ -14,6 +15,10 @@ class _Attainment(Kpi):
     good = "up"
     hit_label = _("kept")
     miss_label = _("broken")
+
+    def target(self) -> float:
+        """What the settings ask for."""
+        return sla_target()
 
 
 class FirstResponseAttainment(_Attainment):

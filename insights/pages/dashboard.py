@@ -21,8 +21,6 @@ from insights.sources import DIMENSIONS
 from insights.wording import change_in_words, exact, in_words, note_of, plain_cell, value_and_unit
 from people.requests import StaffRequest, page
 
-# What of all promises is meant to be kept, in per cent.
-SLA_TARGET = 95.0
 # Columns of the table, and whether a share shows its misses beside it.
 COLUMNS = (
     "opened",
@@ -164,6 +162,7 @@ def _sla(scope: Scope) -> dict[str, Any]:
     firsts = dict(charts.by_week("sla_first_response", scope))
     solutions = charts.by_week("sla_resolution", scope)
     decided = [(start, figure, firsts[start]) for start, figure in solutions if figure.value is not None]
+    target = round((kpis.get("sla_resolution").target() or 0) * 100, 1)
     values = [round((figure.value or 0) * 100, 1) for _start, figure, _first in decided]
     seconds = [
         round((first.value if first.value is not None else figure.value or 0) * 100, 1)
@@ -173,9 +172,9 @@ def _sla(scope: Scope) -> dict[str, Any]:
         "values": values,
         "seconds": seconds,
         "labels": [date_format(start, "j M") for start, _figure, _first in decided],
-        "target": SLA_TARGET,
-        "finding": _("Promised solutions kept per week, last %(last)s %%, target %(target)d %%.")
-        % {"last": plain(values[-1], 1) if values else "–", "target": SLA_TARGET},
+        "target": target,
+        "finding": _("Promised solutions kept per week, last %(last)s %%, target %(target)s %%.")
+        % {"last": plain(values[-1], 1) if values else "–", "target": plain(target, 1 if target % 1 else 0)},
         "rows": [
             [
                 date_format(start, "j M Y"),
@@ -255,6 +254,7 @@ def _cell(mean: float, most: float) -> dict[str, Any]:
 def _table(scope: Scope, dimension: str) -> dict[str, Any]:
     columns: list[Kpi] = [kpis.get(key) for key in COLUMNS]
     base = reverse("insights")
+    targets = {kpi.key: kpi.target() for kpi in columns}
     return {
         "by": dimension,
         "label": DIMENSIONS[dimension],
@@ -272,18 +272,18 @@ def _table(scope: Scope, dimension: str) -> dict[str, Any]:
             {
                 "name": group.name,
                 "url": f"{base}?{scope.query(by=dimension, **{dimension: group.value})}",
-                "cells": [_table_cell(scope, dimension, group, kpi) for kpi in columns],
+                "cells": [_table_cell(scope, dimension, group, kpi, targets[kpi.key]) for kpi in columns],
             }
             for group in table_by(scope, dimension, columns)
         ],
     }
 
 
-def _table_cell(scope: Scope, dimension: str, group: Group, kpi: Kpi) -> dict[str, Any]:
+def _table_cell(scope: Scope, dimension: str, group: Group, kpi: Kpi, target: float | None) -> dict[str, Any]:
     figure = group.figures[kpi.key]
     if figure.value is None and not (figure.asked or 0):
         return {"text": "", "url": "", "tone": "", "title": ""}
-    below = kpi.key.startswith("sla_") and figure.value is not None and figure.value * 100 < SLA_TARGET
+    below = target is not None and figure.value is not None and figure.value < target
     return {
         "text": in_words(kpi, figure),
         "url": tickets_url(kpi, scope, **{dimension: group.value}),

@@ -21,12 +21,15 @@ from tickets.pages.settings_sla_forms import (
     NEW_POLICY_STEPS,
     PROMISE_FIELDS,
     SLAPolicyForm,
+    SLATargetForm,
     StepForm,
     StepFormSet,
     in_hours,
 )
 from tickets.services.recompute_sla import PREVIEW_KIND, start_preview, start_recompute
 from tickets.services.save_sla_policy import StepSpec, delete_sla_policy, save_sla_policy
+from tickets.services.set_sla_target import set_sla_target
+from tickets.sla_target import sla_target
 from tickets.webhook_keys import signing_secret
 
 
@@ -68,6 +71,22 @@ def sla_policies(request: StaffRequest) -> HttpResponse:
 def _steps_chip(policy: SLAPolicy) -> list[tuple[str, str]]:
     count = len(policy.steps.all())
     return [(ngettext("%d step", "%d steps", count) % count, "")] if count else []
+
+
+@require_http_methods(["GET", "POST"])
+@page("settings.manage")
+def sla_target_form(request: StaffRequest) -> HttpResponse:
+    """What share of all promises is meant to be kept."""
+    form = SLATargetForm(request.POST or None, initial={"percent": round(sla_target() * 100, 1)})
+    if request.method == "POST" and form.is_valid():
+        set_sla_target(percent=float(form.cleaned_data["percent"]), by=request.viewer)
+        return done(request, _("SLA target saved."), "settings-sla-target")
+    frame = FormPage(
+        heading=_("SLA target"),
+        lead=_("What share of all promises is meant to be kept."),
+        back_url=reverse("settings-sla-policies"),
+    )
+    return form_page(request, form, frame)
 
 
 @require_http_methods(["GET", "POST"])

@@ -106,6 +106,21 @@ class SLAPolicyForm(forms.Form):
         return cleaned
 
 
+class SLATargetForm(forms.Form):
+    """The share of promises that is meant to be kept."""
+
+    percent = forms.DecimalField(
+        label=_("Promises to keep, %"),
+        min_value=50,
+        max_value=100,
+        max_digits=4,
+        decimal_places=1,
+        help_text=_(
+            "Insights draws this line and marks every team, person or channel below it, in past figures, too."
+        ),
+    )
+
+
 class StepForm(forms.Form):
     """One step: when, about which promise, what. A row without an action is no step."""
 

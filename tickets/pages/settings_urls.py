@@ -45,6 +45,7 @@ urlpatterns: list[URLPattern] = [
     path("sla/new/", settings_sla.sla_policy_form, name="settings-sla-policy-new"),
     path("sla/preview/", settings_sla.sla_preview, name="settings-sla-preview-new"),
     path("sla/preview/<int:job_id>/", settings_sla.sla_preview_state, name="settings-sla-preview-state"),
+    path("sla/target/", settings_sla.sla_target_form, name="settings-sla-target"),
     path("sla/<int:policy_id>/", settings_sla.sla_policy_form, name="settings-sla-policy"),
     path("sla/<int:policy_id>/preview/", settings_sla.sla_preview, name="settings-sla-preview"),
     path("sla/<int:policy_id>/delete/", settings_sla.sla_policy_delete, name="settings-sla-policy-delete"),
