@@ -223,9 +223,14 @@ def _event_items(family: Collection[int], merged: Mapping[int, int], known: _Nam
         .select_related("detail")
     )
     shown = []
-    for event in found.order_by("occurred_at", "pk"):
+    events_found = list(found.order_by("occurred_at", "pk"))
+    # What happened to a whole chain of merged tickets is told once, by the ticket on display.
+    told = {(event.verb, event.cause_id) for event in events_found if event.ticket_id not in merged}
+    for event in events_found:
         kind = event_type(event.verb)
-        if event.ticket_id in merged and event.verb in SILENT_IN_TARGET:
+        if event.ticket_id in merged and (
+            event.verb in SILENT_IN_TARGET or (event.cause_id and (event.verb, event.cause_id) in told)
+        ):
             continue
         if (event.detail.data or {}).get("reason") in SILENT_REASONS:
             continue

@@ -35,6 +35,7 @@ from tickets.services.merge_tickets import merge_tickets, unmerge_ticket
 from tickets.services.move_message import move_message, split_ticket
 from tickets.services.receive_message import IncomingFile, Received
 from tickets.services.reply_to_ticket import reply_to_ticket
+from tickets.services.undo_answer import undo_answer
 
 Write = Callable[..., Received]
 
@@ -396,6 +397,73 @@ def check_families(tickets: list[Ticket], viewer: Viewer) -> None:
     ]
     all_of_them = Message.objects.filter(ticket__in=tickets)
     assert sorted(shown) == sorted(all_of_them.values_list("pk", flat=True))
+
+
+def test_counting_anew_does_not_revive_a_wait_that_a_solution_has_ended(
+    ticket: Ticket, other: Ticket, viewer: Viewer, write: Write
+) -> None:
+    change_status(ticket=ticket, status="resolved", by=viewer)
+    change_status(ticket=ticket, status="open", by=viewer)
+    assert again(ticket).waiting_since is None
+    Ticket.objects.filter(pk=other.pk).update(waiting_since=None)
+    change_status(ticket=other, status="resolved", by=viewer)
+    change_status(ticket=other, status="open", by=viewer)
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    assert again(ticket).waiting_since is None
+    unmerge_ticket(ticket=other, by=viewer)
+    assert (again(ticket).waiting_since, again(other).waiting_since) == (None, None)
+    fresh = write("It is back", ticket=again(ticket)).message
+    assert again(ticket).waiting_since == fresh.created_at
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    assert again(ticket).waiting_since == fresh.created_at
+
+
+def test_a_solution_of_the_target_ends_the_wait_of_what_it_had_taken_in_by_then_only(
+    ticket: Ticket, other: Ticket, viewer: Viewer, write: Write
+) -> None:
+    third = write("Third", subject="Third").ticket
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    change_status(ticket=ticket, status="resolved", by=viewer)
+    change_status(ticket=ticket, status="open", by=viewer)
+    assert again(ticket).waiting_since is None
+    merge_tickets(ticket=third, into=ticket, by=viewer)
+    assert again(ticket).waiting_since == third.created_at
+    unmerge_ticket(ticket=third, by=viewer)
+    assert again(ticket).waiting_since is None
+    assert again(third).waiting_since == third.created_at
+
+
+def test_a_solution_that_was_taken_back_with_its_answer_ends_no_wait(
+    ticket: Ticket, other: Ticket, viewer: Viewer
+) -> None:
+    since = again(ticket).waiting_since
+    answer = reply_to_ticket(ticket=ticket, body="Done", by=viewer, status="resolved", undo_seconds=30)
+    undo_answer(message=answer, by=viewer)
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    unmerge_ticket(ticket=other, by=viewer)
+    assert again(ticket).waiting_since == since
+
+
+def test_taking_a_merge_back_within_a_chain_counts_its_end(
+    ticket: Ticket, other: Ticket, viewer: Viewer, write: Write
+) -> None:
+    third = write("Third", subject="Third").ticket
+    before = columns([other, ticket])
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    merge_tickets(ticket=ticket, into=third, by=viewer)
+    reply_to_ticket(ticket=third, body="**Yes**", by=viewer)
+    assert (again(third).inbound_count, again(third).outbound_count) == (3, 1)
+    unmerge_ticket(ticket=other, by=viewer)
+    assert (again(third).inbound_count, again(third).outbound_count) == (2, 1)
+    assert again(third).last_message_preview == "Yes"
+    assert again(other).waiting_since == other.created_at
+    released = Event.objects.filter(verb="tickets.merge_released").values_list("ticket_id", flat=True)
+    assert set(released) == {ticket.pk, third.pk}
+    told = [line for line in lines_of(again(third), viewer) if line.verb == "tickets.merge_released"]
+    assert [(line.object, line.merged_number) for line in told] == [(f"#{other.number}", 0)]
+    unmerge_ticket(ticket=ticket, by=viewer)
+    assert again(third).inbound_count == 1
+    assert columns([other, ticket]) == before
 
 
 # --- splitting and moving ---------------------------------------------------------------------------------------------

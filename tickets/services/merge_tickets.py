@@ -68,7 +68,8 @@ def merge_tickets(*, ticket: Ticket, into: Ticket, by: Viewer) -> TicketMerge:
 def unmerge_ticket(*, ticket: Ticket, by: Viewer) -> Ticket:
     """Take the merge of ``ticket`` back: it has its status and its conversation again.
 
-    What was written after the merge stays in the other ticket. Raises ValidationError for a ticket that is not merged.
+    What was written after the merge stays in the other ticket. When that was merged itself, the end of the chain is counted
+    anew, too. Raises ValidationError for a ticket that is not merged.
     """
     by.require("tickets.edit")
     if not Ticket.objects.visible_to(by).filter(pk=ticket.pk).exists():
@@ -76,7 +77,7 @@ def unmerge_ticket(*, ticket: Ticket, by: Viewer) -> Ticket:
     merge = TicketMerge.objects.filter(source=ticket.pk, undone_at=None).first()
     if merge is None:
         raise ValidationError({"ticket": _("This ticket is not merged.")})
-    source, target = lock_both(merge.source_id, merge.target_id, by, merged_too=True)
+    source, target, end = _lock_for_unmerge(merge, by)
     merge = TicketMerge.objects.filter(pk=merge.pk, undone_at=None).first()
     if merge is None:
         raise ValidationError({"ticket": _("This ticket is not merged.")})
@@ -96,18 +97,19 @@ def unmerge_ticket(*, ticket: Ticket, by: Viewer) -> Ticket:
     )
     save_ticket(source, now=now)
     target.merged_count -= 1
-    recount_messages(target)
-    set_deadlines(target)
-    MERGE_RELEASED.record(
-        by=by,
-        subject_id=target.pk,
-        ticket_id=target.pk,
-        account_id=target.account_id,
-        detail={"from": source.pk, "number": source.number},
-        occurred_at=now,
-        cause=event,
-    )
-    save_ticket(target, now=now)
+    for released in dict.fromkeys((target, end)):
+        recount_messages(released)
+        set_deadlines(released)
+        MERGE_RELEASED.record(
+            by=by,
+            subject_id=released.pk,
+            ticket_id=released.pk,
+            account_id=released.account_id,
+            detail={"from": source.pk, "number": source.number},
+            occurred_at=now,
+            cause=event,
+        )
+        save_ticket(released, now=now)
     return source
 
 
@@ -128,6 +130,18 @@ def _lock_for_merge(ticket: Ticket, into: Ticket, by: Viewer) -> tuple[Ticket, T
             raise ValidationError({"into": _("#%d was merged before.") % source.number})
         if target.merged_into_id is None:
             return source, target
+
+
+def _lock_for_unmerge(merge: TicketMerge, by: Viewer) -> tuple[Ticket, Ticket, Ticket]:
+    """Lock the two ends of a merge and the ticket in which both go on at present, which is the target unless that was merged
+    itself."""
+    while True:
+        end = merge_target(Ticket.objects.select_related("merged_into").get(pk=merge.target_id))
+        seen_by = {merge.source_id: by, merge.target_id: by}
+        locked = {pk: lock_ticket(pk, seen_by.get(pk), merged_too=True) for pk in sorted({*seen_by, end.pk})}
+        # Somebody may have merged the end, or taken a merge of the chain back, while this waited for the locks.
+        if merge_target(locked[merge.target_id]).pk == end.pk:
+            return locked[merge.source_id], locked[merge.target_id], locked[end.pk]
 
 
 def _refuse(source: Ticket, target: Ticket) -> None:
