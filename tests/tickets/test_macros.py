@@ -15,11 +15,16 @@ from rest_framework.test import APIClient
 from core.models import Event, Outbound
 from people.models import Team, User
 from people.viewer import Viewer
+from tickets.custom_fields import values_of
 from tickets.macro_variables import VARIABLES, render, unknown_variables
-from tickets.models import Draft, Macro, Message, Ticket
+from tickets.models import CustomField, Draft, Macro, Message, Ticket, TicketType
 from tickets.services.apply_macro import apply_macro, preview_macro
+from tickets.services.change_priority import change_priority
+from tickets.services.change_tags import change_tags
 from tickets.services.receive_message import Received
 from tickets.services.save_macro import delete_macro, save_macro
+from tickets.services.set_field_values import set_field_values
+from tickets.services.undo_answer import undo_answer
 
 Write = Callable[..., Received]
 
@@ -392,4 +397,82 @@ def test_a_sent_reply_can_be_taken_back(
     assert browser.post(toast["undo_url"], headers={"HX-Request": "true"}).status_code == 200
     ticket.refresh_from_db()
     assert not Message.objects.filter(kind="outbound").exists()
-    assert ticket.priority == "high"
+    assert ticket.priority == "normal"
+
+
+def test_taking_the_reply_back_takes_back_what_the_macro_did(
+    ticket: Ticket, viewer: Viewer, lead_user: User, team: Team
+) -> None:
+    kind = TicketType.objects.create(name="Broken", checklist=["Look"])
+    CustomField.objects.create(key="size", label="Size", kind="text")
+    set_field_values(ticket=ticket, values={"size": "small"}, by=viewer)
+    change_tags(ticket=ticket, add=["kept", "gone"], by=viewer)
+    names = [
+        field.attname
+        for field in Ticket._meta.concrete_fields
+        if field.attname not in {"version", "updated_at"}
+    ]
+    before = Ticket.objects.values(*names).get(pk=ticket.pk)
+    row = macro(
+        viewer,
+        {"action": "priority", "priority": "urgent"},
+        {"action": "assign", "to": str(lead_user.pk)},
+        {"action": "team", "team": team.pk},
+        {"action": "type", "type": kind.pk},
+        {"action": "field", "field": "size", "value": "large"},
+        {"action": "add_tags", "tags": "fresh"},
+        {"action": "remove_tags", "tags": "gone"},
+        {"action": "snooze", "span": "3d"},
+        reply="Done",
+        sends=True,
+    )
+    answer = apply_macro(ticket=ticket, macro=row, by=viewer, token="t", undo_seconds=30).answer
+    # The form sent twice changes nothing of the way back.
+    apply_macro(ticket=ticket, macro=row, by=viewer, token="t", undo_seconds=30)
+    assert answer is not None
+    change_tags(ticket=ticket, add=["later"], by=lead_user.as_viewer())
+    assert Ticket.objects.get(pk=ticket.pk).snoozed_until is not None
+    undo_answer(message=answer, by=viewer)
+    assert Ticket.objects.values(*names).get(pk=ticket.pk) == before
+    assert set(ticket.ticket_tags.values_list("tag__name", flat=True)) == {"kept", "gone", "later"}
+    assert values_of(Ticket.objects.get(pk=ticket.pk)) == {"size": "small"}
+    assert not ticket.checklist.exists()
+    undone = Event.objects.get(verb="tickets.reply_undone")
+    told = set(Event.objects.filter(cause_id=undone.pk).values_list("verb", flat=True))
+    assert {"tickets.priority_changed", "tickets.woken", "tickets.unassigned"} <= told
+
+
+@pytest.mark.parametrize("status", ["resolved", "waiting"])
+def test_send_and_resolve_by_macro_is_taken_back(ticket: Ticket, viewer: Viewer, status: str) -> None:
+    before = Ticket.objects.get(pk=ticket.pk)
+    row = macro(viewer, {"action": "status", "status": status}, reply="Done", sends=True)
+    answer = apply_macro(ticket=ticket, macro=row, by=viewer, undo_seconds=30).answer
+    assert answer is not None
+    assert Ticket.objects.get(pk=ticket.pk).status_id == status
+    undo_answer(message=answer, by=viewer)
+    after = Ticket.objects.get(pk=ticket.pk)
+    for name in (
+        "status_id",
+        "status_category",
+        "waiting_since",
+        "resolved_at",
+        "assignee_id",
+        "reopen_count",
+    ):
+        assert getattr(after, name) == getattr(before, name), name
+
+
+def test_what_somebody_changed_after_the_macro_stays(ticket: Ticket, viewer: Viewer, lead_user: User) -> None:
+    row = macro(
+        viewer,
+        {"action": "priority", "priority": "urgent"},
+        {"action": "status", "status": "resolved"},
+        reply="Done",
+        sends=True,
+    )
+    answer = apply_macro(ticket=ticket, macro=row, by=viewer, undo_seconds=30).answer
+    assert answer is not None
+    change_priority(ticket=ticket, priority="low", by=lead_user.as_viewer())
+    undo_answer(message=answer, by=viewer)
+    ticket.refresh_from_db()
+    assert (ticket.priority, ticket.status_id) == ("low", "new")

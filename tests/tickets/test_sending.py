@@ -13,10 +13,11 @@ from django.utils import timezone
 from core.models import Event, Notification, Outbound
 from core.outbox import send_due
 from people.models import User
-from people.viewer import Viewer
+from people.viewer import Viewer, system_viewer
 from tickets.models import Draft, Message, Ticket
 from tickets.send_later import send_times
 from tickets.services.change_status import change_status
+from tickets.services.merge_tickets import merge_tickets
 from tickets.services.receive_message import Received
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.save_draft import add_draft_file, save_draft
@@ -146,6 +147,51 @@ def test_answer_without_a_wait_cannot_be_taken_back(ticket: Ticket, viewer: View
         undo_answer(message=answer, by=viewer)
     send_due()
     assert len(mail.outbox) == 1
+
+
+def test_the_target_of_a_merge_is_left_as_all_its_messages_say(
+    ticket: Ticket, viewer: Viewer, lead_user: User, write: Write
+) -> None:
+    twin = write("And the other one?", subject="Twin").ticket
+    colleague = reply_to_ticket(ticket=twin, body="We **look**", by=lead_user.as_viewer())
+    merge_tickets(ticket=twin, into=ticket, by=viewer)
+    before = state_of(ticket)
+    assert before["last_message_preview"] == "We look"
+    answer = reply_to_ticket(ticket=ticket, body="Too early", by=viewer, undo_seconds=30)
+    undo_answer(message=answer, by=viewer)
+    assert state_of(ticket) == before
+    assert colleague.created_at == state_of(ticket)["last_message_at"]
+
+
+def test_an_answer_taken_back_after_a_merge_leaves_the_older_question_waiting(
+    ticket: Ticket, viewer: Viewer, write: Write
+) -> None:
+    question = write("Since yesterday", subject="Twin")
+    Ticket.objects.filter(pk=ticket.pk).update(waiting_since=timezone.now())
+    answer = reply_to_ticket(ticket=ticket, body="Too early", by=viewer, undo_seconds=30)
+    merge_tickets(ticket=question.ticket, into=ticket, by=viewer)
+    undo_answer(message=answer, by=viewer)
+    after = state_of(ticket)
+    assert (after["outbound_count"], after["last_message_preview"]) == (0, "Since yesterday")
+    assert after["waiting_since"] <= question.message.created_at
+
+
+def test_one_key_cannot_take_back_what_another_has_written(
+    ticket: Ticket, api: Callable[..., Any], viewer: Viewer
+) -> None:
+    first, second = api("tickets:write"), api("tickets:write")
+    sent = first.post(
+        f"/api/v1/tickets/{ticket.pk}/answers/", {"body": "Mine", "undo_seconds": 60}, format="json"
+    ).json()
+    address = f"/api/v1/tickets/{ticket.pk}/messages/{sent['id']}/undo/"
+    assert second.post(address).status_code == 400
+    answer = Message.objects.get(pk=sent["id"])
+    for other in (viewer, system_viewer()):
+        with pytest.raises(ValidationError):
+            undo_answer(message=answer, by=other)
+    assert first.post(address).status_code == 200
+    own = reply_to_ticket(ticket=ticket, body="A person's", by=viewer, undo_seconds=60)
+    assert first.post(f"/api/v1/tickets/{ticket.pk}/messages/{own.pk}/undo/").status_code == 400
 
 
 # --- later ------------------------------------------------------------------------------------------------------------

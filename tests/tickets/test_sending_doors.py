@@ -97,6 +97,16 @@ def test_send_and_put_aside(browser: Client, ticket: Ticket) -> None:
     ticket.refresh_from_db()
     assert ticket.snoozed_until is not None
     assert ticket.snoozed_until > timezone.now()
+    message = Message.objects.get(kind="outbound")
+    assert browser.post(reverse("inbox-undo", args=[ticket.pk, message.pk]), headers=HTMX).status_code == 200
+    ticket.refresh_from_db()
+    assert (ticket.snoozed_until, ticket.snoozed_by_id) == (None, None)
+
+
+def test_who_may_not_put_aside_sends_nothing_either(csm: User, ticket: Ticket, login: Any) -> None:
+    refused = send(login(csm), ticket, next="snooze")
+    assert refused.status_code == 403
+    assert not Message.objects.filter(kind="outbound").exists()
 
 
 def test_scheduled_from_the_menu_listed_edited_and_thrown_away(browser: Client, ticket: Ticket) -> None:

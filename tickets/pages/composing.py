@@ -29,10 +29,10 @@ from tickets.recipients import Recipient, Recipients, recipients_of_answer
 from tickets.rich_text import as_html
 from tickets.send_later import send_times
 from tickets.services.add_note import add_note
+from tickets.services.answer_and_snooze import answer_and_snooze
 from tickets.services.receive_message import IncomingFile
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.schedule_answer import schedule_answer
-from tickets.services.snooze_ticket import snooze_ticket
 
 # What "next" in the form means for the ticket's status; the other words say what the person does next.
 _STATUS_AFTER = {"resolve": "resolved", "resolve-next": "resolved", "waiting": "waiting"}
@@ -131,20 +131,22 @@ def _answer(
 ) -> Written:
     seconds = undo_seconds_of(request.user)
     status = _STATUS_AFTER.get(posted.after, "")
-    message = reply_to_ticket(
-        ticket=ticket,
-        body=posted.body,
-        by=request.viewer,
-        status=status,
-        seen_message_id=posted.seen,
-        token=posted.token,
-        files=files,
-        cc=posted.cc,
-        undo_seconds=seconds,
-        draft=draft,
-    )
+    answer: dict[str, Any] = {
+        "ticket": ticket,
+        "body": posted.body,
+        "by": request.viewer,
+        "status": status,
+        "seen_message_id": posted.seen,
+        "token": posted.token,
+        "files": files,
+        "cc": posted.cc,
+        "undo_seconds": seconds,
+        "draft": draft,
+    }
     if posted.after == "snooze":
-        snooze_ticket(ticket=ticket, until=_tomorrow_morning(ticket, request.user), by=request.viewer)
+        message = answer_and_snooze(until=_tomorrow_morning(ticket, request.user), **answer)
+    else:
+        message = reply_to_ticket(**answer)
     words = {
         "resolve": _("Sent and resolved"),
         "resolve-next": _("Sent and resolved"),

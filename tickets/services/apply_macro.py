@@ -1,6 +1,7 @@
 """Apply a macro to a ticket: its actions, its note and its reply, all or nothing."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from tickets.registry import macro_actions
 from tickets.services.add_note import add_note
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.save_draft import save_draft
+from tickets.services.undo_answer import undone_together
 from tickets.ticket_rows import lock_ticket
 
 
@@ -82,8 +84,9 @@ def apply_macro(
 
     The reply goes out only when the macro sends; else it comes back as ``draft`` and, with ``keep_draft``, is added to the
     person's draft on the ticket. ``token`` names the form, so that note and reply are written once; ``seen_message_id`` and
-    ``undo_seconds`` are as in ``reply_to_ticket``. Raises ValidationError when the macro is not for this ticket, when a reply
-    that would be sent has variables without a value, or when an action is refused; PermissionDenied; NewerMessage.
+    ``undo_seconds`` are as in ``reply_to_ticket``; taking the reply back takes back what the actions did to the ticket.
+    Raises ValidationError when the macro is not for this ticket, when a reply that would be sent has variables without a
+    value, or when an action is refused; PermissionDenied; NewerMessage.
     """
     by.require("tickets.note")
     locked = lock_ticket(ticket.pk, by)
@@ -108,7 +111,8 @@ def apply_macro(
     draft = "" if macro.sends else reply.text
     if draft and keep_draft and by.user_id is not None and by.can("tickets.reply"):
         _add_to_draft(locked, draft, by)
-    acts = _act(locked, macro, by)
+    with nullcontext() if answer is None else undone_together(answer, locked):
+        acts = _act(locked, macro, by)
     Macro.objects.filter(pk=macro.pk).update(use_count=F("use_count") + 1, last_used_at=timezone.now())
     MACRO_APPLIED.record(
         by=by,
