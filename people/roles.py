@@ -51,7 +51,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | _WORK_TICKETS
         | _WORK_CUSTOMERS
         | _LEAD
-        | {"settings.manage", "ml.manage", "operations.manage", "customers.erase"}
+        | {"settings.manage", "tickets.configure", "ml.manage", "operations.manage", "customers.erase"}
     ),
     Role.INTEGRATION: frozenset(),
 }
@@ -63,6 +63,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "tickets:write": frozenset(
         _WORK_TICKETS | {"tickets.view", "tickets.all_teams", "tickets.share_views", "tickets.share_macros"}
     ),
+    "tickets:configure": frozenset({"tickets.configure"}),
     "accounts:read": frozenset({"customers.view", "health.view"}),
     "accounts:write": frozenset({"customers.view", "customers.edit"}),
     "accounts:erase": frozenset({"customers.view", "customers.erase"}),
@@ -76,6 +77,7 @@ SCOPES: dict[str, frozenset[str]] = {
 SCOPE_LABELS = {
     "tickets:read": _("Read tickets and messages"),
     "tickets:write": _("Create and change tickets and messages"),
+    "tickets:configure": _("Set up ticket types, custom fields, statuses and tags"),
     "accounts:read": _("Read customers and their health"),
     "accounts:write": _("Create and change customers"),
     "accounts:erase": _("Export and erase the data of people"),
@@ -95,6 +97,7 @@ PERMISSION_LABELS = {
     "tickets.edit": _("Change status, priority, category and tags; merge, split and link"),
     "tickets.assign": _("Assign tickets"),
     "tickets.escalate": _("Escalate tickets and take that back"),
+    "tickets.configure": _("Set up ticket types, custom fields, statuses and tags"),
     "tickets.share_macros": _("Keep macros for teams and everyone"),
     "tickets.share_views": _("Keep views for everyone"),
     "customers.view": _("See customers and contacts"),

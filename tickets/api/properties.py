@@ -1,24 +1,22 @@
-"""REST of what tickets are said to be: types, tags, custom fields, statuses; snooze, checklist and worked time of a ticket."""
+"""REST of what belongs to one ticket beside its conversation: snooze, checklist, worked time."""
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.api.idempotency import idempotent
-from core.api.pagination import KeysetPagination
 from people.api.permissions import viewer_of
 from people.models import User
 from people.viewer import Viewer
 from tickets.api.serializers import ByIdOrName, TicketPerson
 from tickets.api.views import IDEMPOTENCY_KEY, NOT_FOUND, read_body
-from tickets.models import ChecklistItem, CustomField, Status, Tag, Ticket, TicketType, TimeEntry
+from tickets.models import ChecklistItem, Ticket, TimeEntry
 from tickets.selectors import ticket_of
 from tickets.services.edit_checklist import add_step, change_step, delete_step, move_step
 from tickets.services.log_time import change_time, delete_time, log_time
@@ -27,143 +25,10 @@ from tickets.services.snooze_ticket import snooze_ticket, wake_ticket
 GONE = OpenApiResponse(description="It is gone.")
 
 
-# --- what there is ----------------------------------------------------------------------------------------------------
-
-
-class TicketStatusOut(serializers.ModelSerializer[Status]):
-    """A status. ``category`` says what it means."""
-
-    class Meta:
-        model = Status
-        fields: ClassVar = [
-            "key",
-            "name",
-            "category",
-            "customer_label",
-            "pauses_sla",
-            "position",
-            "is_active",
-        ]
-
-
-class TicketTypeOut(serializers.ModelSerializer[TicketType]):
-    """A type with the steps that its tickets start with."""
-
-    checklist = serializers.ListField(child=serializers.CharField())
-
-    class Meta:
-        model = TicketType
-        fields: ClassVar = ["id", "name", "description", "checklist", "position", "is_active"]
-
-
-class TagOut(serializers.ModelSerializer[Tag]):
-    """A tag."""
-
-    class Meta:
-        model = Tag
-        fields: ClassVar = ["id", "name", "description", "is_active"]
-
-
-class TicketFieldOut(serializers.ModelSerializer[CustomField]):
-    """A custom field. Without ``types`` it is on tickets of every type; ``condition`` as in views and rules."""
-
-    options = serializers.ListField(child=serializers.CharField())
-    types = serializers.SerializerMethodField()
-    condition = serializers.DictField()
-
-    class Meta:
-        model = CustomField
-        fields: ClassVar = [
-            "id", "key", "label", "kind", "help_text", "options", "reference", "types", "condition",
-            "required_on_resolve", "position", "is_active",
-        ]  # fmt: skip
-
-    @extend_schema_field({"type": "array", "items": {"type": "integer"}})
-    def get_types(self, field: CustomField) -> list[int]:
-        """Ids of the types."""
-        return [one.pk for one in field.types.all()]
-
-
-class _Kept(APIView):
-    """Everything of a kind that is set up here, in its order; one page."""
-
-    required_permissions: ClassVar = {"GET": "tickets.view"}
-    serializer: ClassVar[type[Any]]
-
-    def rows(self) -> QuerySet[Any]:
-        """Return what there is."""
-        raise NotImplementedError
-
-    def answer(self) -> Response:
-        """Answer with all of it."""
-        return Response({"results": self.serializer(self.rows(), many=True).data})
-
-
-def _all_of(name: str, row: type[serializers.BaseSerializer[Any]]) -> Any:
+def all_of(name: str, row: type[serializers.BaseSerializer[Any]]) -> Any:
     """The schema of an answer that lists everything of a kind."""
     fields = {"results": row(many=True)}
     return type(name, (serializers.Serializer,), {**fields, "__doc__": "All of them, in their order."})
-
-
-class TicketStatuses(_Kept):
-    """The statuses."""
-
-    serializer = TicketStatusOut
-
-    def rows(self) -> QuerySet[Any]:
-        """In their order."""
-        return Status.objects.all()
-
-    @extend_schema(
-        operation_id="ticket_statuses_list", responses=_all_of("TicketStatusesOut", TicketStatusOut)
-    )
-    def get(self, request: Request) -> Response:
-        """List the statuses."""
-        return self.answer()
-
-
-class TicketTypes(_Kept):
-    """The ticket types."""
-
-    serializer = TicketTypeOut
-
-    def rows(self) -> QuerySet[Any]:
-        """In their order."""
-        return TicketType.objects.all()
-
-    @extend_schema(operation_id="ticket_types_list", responses=_all_of("TicketTypesOut", TicketTypeOut))
-    def get(self, request: Request) -> Response:
-        """List the ticket types."""
-        return self.answer()
-
-
-class TicketFields(_Kept):
-    """The custom fields of tickets."""
-
-    serializer = TicketFieldOut
-
-    def rows(self) -> QuerySet[Any]:
-        """In their order."""
-        return CustomField.objects.prefetch_related("types")
-
-    @extend_schema(operation_id="ticket_fields_list", responses=_all_of("TicketFieldsOut", TicketFieldOut))
-    def get(self, request: Request) -> Response:
-        """List the custom fields."""
-        return self.answer()
-
-
-class Tags(APIView):
-    """The tags."""
-
-    required_permissions: ClassVar = {"GET": "tickets.view"}
-    pagination_class = KeysetPagination
-
-    @extend_schema(operation_id="tags_list", responses=TagOut(many=True))
-    def get(self, request: Request) -> Response:
-        """List the tags, newest first. A tag is made by putting it on a ticket."""
-        pages = KeysetPagination()
-        rows = pages.paginate_queryset(Tag.objects.order_by("-pk"), request, view=self)
-        return pages.get_paginated_response(TagOut(rows, many=True).data)
 
 
 # --- snooze -----------------------------------------------------------------------------------------------------------
@@ -241,7 +106,7 @@ class TicketChecklist(APIView):
 
     @extend_schema(
         operation_id="ticket_checklist_list",
-        responses={200: _all_of("TicketChecklistOut", StepOut), 404: NOT_FOUND},
+        responses={200: all_of("TicketChecklistOut", StepOut), 404: NOT_FOUND},
     )
     def get(self, request: Request, pk: int) -> Response:
         """List the steps in their order."""

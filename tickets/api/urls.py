@@ -1,9 +1,11 @@
-"""REST addresses of tickets."""
+"""REST addresses of tickets: each with its view and the name that ``api-`` is put before."""
 
 from django.urls import URLPattern, path
+from rest_framework.views import APIView
 
 from tickets.api import (
     assignment,
+    configuration,
     lists,
     macros,
     properties,
@@ -15,87 +17,72 @@ from tickets.api import (
     writing,
 )
 
+_LISTS: list[tuple[str, type[APIView], str]] = [
+    ("search/", search.TicketSearch, "search"),
+    ("tickets/", views.TicketList, "tickets"),
+    ("tickets/bulk/", lists.BulkActs, "bulk-acts"),
+    ("tickets/bulk/<slug:reference>/", lists.BulkActDetail, "bulk-act"),
+    ("tickets/bulk/<slug:reference>/undo/", lists.BulkActUndo, "bulk-act-undo"),
+    ("tickets/bulk/<slug:reference>/cancel/", lists.BulkActCancel, "bulk-act-cancel"),
+    ("views/", lists.ViewList, "views"),
+    ("views/<int:pk>/", lists.ViewDetail, "view"),
+    ("views/<slug:key>/tickets/", lists.ViewTickets, "view-tickets"),
+    ("escalations/", sla.EscalationList, "escalations"),
+    ("satisfaction/", satisfaction.SatisfactionList, "satisfaction"),
+    ("macros/", macros.MacroList, "macros"),
+    ("macros/<int:pk>/", macros.MacroDetail, "macro"),
+]
+
+_CONFIGURATION: list[tuple[str, type[APIView], str]] = [
+    ("ticket-statuses/", configuration.TicketStatuses, "ticket-statuses"),
+    ("ticket-statuses/<slug:key>/", configuration.TicketStatusDetail, "ticket-status"),
+    ("ticket-types/", configuration.TicketTypes, "ticket-types"),
+    ("ticket-types/<int:pk>/", configuration.TicketTypeDetail, "ticket-type"),
+    ("ticket-fields/", configuration.TicketFields, "ticket-fields"),
+    ("ticket-fields/<int:pk>/", configuration.TicketFieldDetail, "ticket-field"),
+    ("tags/", configuration.Tags, "tags"),
+    ("tags/<int:pk>/", configuration.TagDetail, "tag"),
+    ("tags/<int:pk>/merge/", configuration.TagMerge, "tag-merge"),
+]
+
+# Below ``tickets/<id>/``, with names that begin with ``ticket``.
+_TICKET: list[tuple[str, type[APIView], str]] = [
+    ("", views.TicketDetail, ""),
+    ("messages/", views.TicketMessages, "messages"),
+    ("messages/<int:message_pk>/", views.TicketMessageDetail, "message"),
+    ("messages/<int:message_pk>/split/", structure.TicketMessageSplit, "message-split"),
+    ("messages/<int:message_pk>/move/", structure.TicketMessageMove, "message-move"),
+    ("messages/<int:message_pk>/undo/", writing.TicketMessageUndo, "message-undo"),
+    ("corrections/", views.TicketCorrections, "corrections"),
+    ("sla/", sla.TicketSlaReason, "sla"),
+    ("escalations/", sla.TicketEscalations, "escalations"),
+    ("satisfaction/", satisfaction.TicketSatisfaction, "satisfaction"),
+    ("assignment/", assignment.TicketAssignment, "assignment"),
+    ("macros/<int:macro_pk>/", macros.TicketMacro, "macro"),
+    ("followers/", structure.TicketFollowers, "followers"),
+    ("followers/<int:user_pk>/", structure.TicketFollower, "follower"),
+    ("copies/", structure.TicketCopies, "copies"),
+    ("copies/<int:contact_pk>/", structure.TicketCopy, "copy"),
+    ("recipients/", structure.TicketRecipients, "recipients"),
+    ("links/", structure.TicketLinks, "links"),
+    ("links/<int:link_pk>/", structure.TicketLinkDetail, "link"),
+    ("merge/", structure.TicketMergeView, "merge"),
+    ("snooze/", properties.TicketSnooze, "snooze"),
+    ("checklist/", properties.TicketChecklist, "checklist"),
+    ("checklist/<int:step_pk>/", properties.TicketStep, "step"),
+    ("time/", properties.TicketTime, "time"),
+    ("time/<int:entry_pk>/", properties.TicketTimeEntry, "time-entry"),
+    ("answers/", writing.TicketAnswers, "answers"),
+    ("answers/<int:draft_pk>/", writing.TicketWaitingAnswer, "answer"),
+    ("drafts/<slug:kind>/", writing.TicketDraft, "draft"),
+    ("presence/", writing.TicketPresence, "presence"),
+]
+
 urlpatterns: list[URLPattern] = [
-    path("search/", search.TicketSearch.as_view(), name="api-search"),
-    path("tickets/", views.TicketList.as_view(), name="api-tickets"),
-    path("tickets/<int:pk>/", views.TicketDetail.as_view(), name="api-ticket"),
-    path("tickets/<int:pk>/messages/", views.TicketMessages.as_view(), name="api-ticket-messages"),
-    path(
-        "tickets/<int:pk>/messages/<int:message_pk>/",
-        views.TicketMessageDetail.as_view(),
-        name="api-ticket-message",
-    ),
-    path("tickets/<int:pk>/corrections/", views.TicketCorrections.as_view(), name="api-ticket-corrections"),
-    path("tickets/<int:pk>/sla/", sla.TicketSlaReason.as_view(), name="api-ticket-sla"),
-    path("tickets/<int:pk>/escalations/", sla.TicketEscalations.as_view(), name="api-ticket-escalations"),
-    path("escalations/", sla.EscalationList.as_view(), name="api-escalations"),
-    path("satisfaction/", satisfaction.SatisfactionList.as_view(), name="api-satisfaction"),
-    path(
-        "tickets/<int:pk>/satisfaction/",
-        satisfaction.TicketSatisfaction.as_view(),
-        name="api-ticket-satisfaction",
-    ),
-    path("tickets/<int:pk>/assignment/", assignment.TicketAssignment.as_view(), name="api-ticket-assignment"),
-    path("macros/", macros.MacroList.as_view(), name="api-macros"),
-    path("macros/<int:pk>/", macros.MacroDetail.as_view(), name="api-macro"),
-    path("tickets/<int:pk>/macros/<int:macro_pk>/", macros.TicketMacro.as_view(), name="api-ticket-macro"),
-    path("tickets/<int:pk>/followers/", structure.TicketFollowers.as_view(), name="api-ticket-followers"),
-    path(
-        "tickets/<int:pk>/followers/<int:user_pk>/",
-        structure.TicketFollower.as_view(),
-        name="api-ticket-follower",
-    ),
-    path("tickets/<int:pk>/copies/", structure.TicketCopies.as_view(), name="api-ticket-copies"),
-    path("tickets/<int:pk>/copies/<int:contact_pk>/", structure.TicketCopy.as_view(), name="api-ticket-copy"),
-    path("tickets/<int:pk>/recipients/", structure.TicketRecipients.as_view(), name="api-ticket-recipients"),
-    path("tickets/<int:pk>/links/", structure.TicketLinks.as_view(), name="api-ticket-links"),
-    path(
-        "tickets/<int:pk>/links/<int:link_pk>/", structure.TicketLinkDetail.as_view(), name="api-ticket-link"
-    ),
-    path("tickets/<int:pk>/merge/", structure.TicketMergeView.as_view(), name="api-ticket-merge"),
-    path(
-        "tickets/<int:pk>/messages/<int:message_pk>/split/",
-        structure.TicketMessageSplit.as_view(),
-        name="api-ticket-message-split",
-    ),
-    path(
-        "tickets/<int:pk>/messages/<int:message_pk>/move/",
-        structure.TicketMessageMove.as_view(),
-        name="api-ticket-message-move",
-    ),
-    path("ticket-statuses/", properties.TicketStatuses.as_view(), name="api-ticket-statuses"),
-    path("ticket-types/", properties.TicketTypes.as_view(), name="api-ticket-types"),
-    path("ticket-fields/", properties.TicketFields.as_view(), name="api-ticket-fields"),
-    path("tags/", properties.Tags.as_view(), name="api-tags"),
-    path("tickets/<int:pk>/snooze/", properties.TicketSnooze.as_view(), name="api-ticket-snooze"),
-    path("tickets/<int:pk>/checklist/", properties.TicketChecklist.as_view(), name="api-ticket-checklist"),
-    path(
-        "tickets/<int:pk>/checklist/<int:step_pk>/", properties.TicketStep.as_view(), name="api-ticket-step"
-    ),
-    path("tickets/<int:pk>/time/", properties.TicketTime.as_view(), name="api-ticket-time"),
-    path(
-        "tickets/<int:pk>/time/<int:entry_pk>/",
-        properties.TicketTimeEntry.as_view(),
-        name="api-ticket-time-entry",
-    ),
-    path("tickets/<int:pk>/answers/", writing.TicketAnswers.as_view(), name="api-ticket-answers"),
-    path(
-        "tickets/<int:pk>/answers/<int:draft_pk>/",
-        writing.TicketWaitingAnswer.as_view(),
-        name="api-ticket-answer",
-    ),
-    path(
-        "tickets/<int:pk>/messages/<int:message_pk>/undo/",
-        writing.TicketMessageUndo.as_view(),
-        name="api-ticket-message-undo",
-    ),
-    path("tickets/<int:pk>/drafts/<slug:kind>/", writing.TicketDraft.as_view(), name="api-ticket-draft"),
-    path("tickets/<int:pk>/presence/", writing.TicketPresence.as_view(), name="api-ticket-presence"),
-    path("views/", lists.ViewList.as_view(), name="api-views"),
-    path("views/<int:pk>/", lists.ViewDetail.as_view(), name="api-view"),
-    path("views/<slug:key>/tickets/", lists.ViewTickets.as_view(), name="api-view-tickets"),
-    path("tickets/bulk/", lists.BulkActs.as_view(), name="api-bulk-acts"),
-    path("tickets/bulk/<slug:reference>/", lists.BulkActDetail.as_view(), name="api-bulk-act"),
-    path("tickets/bulk/<slug:reference>/undo/", lists.BulkActUndo.as_view(), name="api-bulk-act-undo"),
-    path("tickets/bulk/<slug:reference>/cancel/", lists.BulkActCancel.as_view(), name="api-bulk-act-cancel"),
+    path(route, view.as_view(), name=f"api-{name}")
+    for route, view, name in (
+        *_LISTS,
+        *_CONFIGURATION,
+        *((f"tickets/<int:pk>/{route}", view, f"ticket-{name}".rstrip("-")) for route, view, name in _TICKET),
+    )
 ]

@@ -229,9 +229,10 @@ def _create(wanted: dict[str, Any], viewer: Viewer) -> Received:
     )
 
 
-def read_body(serializer: type[Any], request: Request) -> dict[str, Any]:
-    """Return the validated body; raises ValidationError naming unknown and refused fields."""
-    wanted = serializer(data=request.data)
+def read_body(serializer: type[Any], request: Request, *, partial: bool = False) -> dict[str, Any]:
+    """Return the validated body, of a ``partial`` one only what was sent; raises ValidationError naming unknown and refused
+    fields."""
+    wanted = serializer(data=request.data, partial=partial)
     wanted.is_valid(raise_exception=True)
     unknown = sorted(set(request.data) - set(wanted.fields))
     if unknown:

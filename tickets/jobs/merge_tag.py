@@ -1,4 +1,4 @@
-"""The job that replaces a tag by another on every ticket that has it."""
+"""The job that takes a tag off every ticket that has it, and puts another one there when the tags are merged."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -16,20 +16,23 @@ class MergeTag(JobHandler):
     """Changes 100 tickets at a time and deletes the empty tag at the end; a killed worker goes on where it was."""
 
     key = MERGE_KIND
-    label = _("Merge a tag into another")
+    label = _("Merge or delete a tag")
 
     def run_slice(self, job: Job) -> Slice:
         """Change the next tickets."""
         old = Tag.objects.filter(pk=job.params["from"]).first()
-        new = Tag.objects.filter(pk=job.params["to"]).first()
-        if old is None or new is None:
+        merged = job.params["to"] is not None
+        new = Tag.objects.filter(pk=job.params["to"]).first() if merged else None
+        if old is None or (merged and new is None):
             return Slice(
                 cursor={}, done=job.done, total=job.done, finished=True, result={"changed": job.done}
             )
         having = Ticket.objects.filter(ticket_tags__tag=old)
         batch = list(having.order_by("pk")[:BATCH])
         for ticket in batch:
-            change_tags(ticket=ticket, add=[new.name], remove=[old.name], by=system_viewer("task"))
+            change_tags(
+                ticket=ticket, add=[new.name] if new else [], remove=[old.name], by=system_viewer("task")
+            )
         done = job.done + len(batch)
         left = having.count()
         if left == 0:

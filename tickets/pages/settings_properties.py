@@ -38,8 +38,8 @@ from tickets.services.move_in_order import Ordered, move_in_order
 from tickets.services.receive_message import reopen_days
 from tickets.services.save_custom_field import delete_custom_field, save_custom_field
 from tickets.services.save_status import BUILT_IN, delete_status, save_status
-from tickets.services.save_tag import merge_tag, save_tag
-from tickets.services.save_ticket_type import save_ticket_type
+from tickets.services.save_tag import delete_tag, merge_tag, save_tag
+from tickets.services.save_ticket_type import delete_ticket_type, save_ticket_type
 from tickets.services.set_grace import set_grace
 
 ORDERED = "tickets/settings/ordered_list.html"
@@ -62,14 +62,14 @@ def _ordered_page(request: StaffRequest, items: list[OrderedItem], page_: ListPa
 
 
 def _moved(request: StaffRequest, row: Ordered, url_name: str) -> HttpResponse:
-    move_in_order(row=row, up=request.POST.get("way") == "up", by=request.viewer)
+    move_in_order(row=row, to="up" if request.POST.get("way") == "up" else "down", by=request.viewer)
     return redirect(url_name)
 
 
 # --- statuses ---------------------------------------------------------------------------------------------------------
 
 
-@page("settings.manage")
+@page("tickets.configure")
 def statuses(request: StaffRequest) -> HttpResponse:
     """List the statuses in their order."""
     items = [
@@ -99,7 +99,7 @@ def statuses(request: StaffRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@page("settings.manage")
+@page("tickets.configure")
 def status_form(request: StaffRequest, key: str = "") -> HttpResponse:
     """Create or change a status."""
     status = get_object_or_404(Status, pk=key) if key else None
@@ -130,14 +130,14 @@ def status_form(request: StaffRequest, key: str = "") -> HttpResponse:
 
 
 @require_POST
-@page("settings.manage")
+@page("tickets.configure")
 def status_move(request: StaffRequest, key: str) -> HttpResponse:
     """Move a status up or down."""
     return _moved(request, get_object_or_404(Status, pk=key), "settings-statuses")
 
 
 @require_POST
-@page("settings.manage")
+@page("tickets.configure")
 def status_delete(request: StaffRequest, key: str) -> HttpResponse:
     """Delete a status that no ticket has."""
     status = get_object_or_404(Status, pk=key)
@@ -151,7 +151,7 @@ def status_delete(request: StaffRequest, key: str) -> HttpResponse:
 # --- types ------------------------------------------------------------------------------------------------------------
 
 
-@page("settings.manage")
+@page("tickets.configure")
 def types(request: StaffRequest) -> HttpResponse:
     """List the ticket types in their order."""
     items = [
@@ -184,7 +184,7 @@ def types(request: StaffRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@page("settings.manage")
+@page("tickets.configure")
 def type_form(request: StaffRequest, type_id: int | None = None) -> HttpResponse:
     """Create or change a type."""
     row = get_object_or_404(TicketType, pk=type_id) if type_id else None
@@ -197,21 +197,44 @@ def type_form(request: StaffRequest, type_id: int | None = None) -> HttpResponse
         and submitted(form, save_ticket_type, type=row, by=request.viewer) is not None
     ):
         return done(request, _("Type saved."), "settings-types")
-    frame = FormPage(heading=row.name if row else _("New type"), back_url=reverse("settings-types"))
+    frame = FormPage(
+        heading=row.name if row else _("New type"),
+        back_url=reverse("settings-types"),
+        buttons=[
+            PostButton(
+                _("Delete"),
+                reverse("settings-type-delete", args=[row.pk]),
+                confirm=_("Only a type that no ticket has can be deleted."),
+            )
+        ]
+        if row
+        else [],
+    )
     return form_page(request, form, frame)
 
 
 @require_POST
-@page("settings.manage")
+@page("tickets.configure")
 def type_move(request: StaffRequest, type_id: int) -> HttpResponse:
     """Move a type up or down."""
     return _moved(request, get_object_or_404(TicketType, pk=type_id), "settings-types")
 
 
+@require_POST
+@page("tickets.configure")
+def type_delete(request: StaffRequest, type_id: int) -> HttpResponse:
+    """Delete a type that no ticket has."""
+    try:
+        delete_ticket_type(type=get_object_or_404(TicketType, pk=type_id), by=request.viewer)
+    except ValidationError as error:
+        return refused(request, error, reverse("settings-type", args=[type_id]))
+    return done(request, _("Type deleted."), "settings-types")
+
+
 # --- tags -------------------------------------------------------------------------------------------------------------
 
 
-@page("settings.manage")
+@page("tickets.configure")
 def tags(request: StaffRequest) -> HttpResponse:
     """List the tags with how many tickets have them."""
     counts = dict(TicketTag.objects.order_by().values_list("tag_id").annotate(count=Count("pk")))
@@ -242,7 +265,7 @@ def tags(request: StaffRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@page("settings.manage")
+@page("tickets.configure")
 def tag_form(request: StaffRequest, tag_id: int | None = None) -> HttpResponse:
     """Create or change a tag."""
     tag = get_object_or_404(Tag, pk=tag_id) if tag_id else None
@@ -252,13 +275,25 @@ def tag_form(request: StaffRequest, tag_id: int | None = None) -> HttpResponse:
     form = TagForm(request.POST or None, initial=initial)
     if request.method == "POST" and submitted(form, save_tag, tag=tag, by=request.viewer) is not None:
         return done(request, _("Tag saved."), "settings-tags")
-    frame = FormPage(heading=tag.name if tag else _("New tag"), back_url=reverse("settings-tags"))
+    frame = FormPage(
+        heading=tag.name if tag else _("New tag"),
+        back_url=reverse("settings-tags"),
+        buttons=[
+            PostButton(
+                _("Delete"),
+                reverse("settings-tag-delete", args=[tag.pk]),
+                confirm=_("It is taken off every ticket that has it. This cannot be undone."),
+            )
+        ]
+        if tag
+        else [],
+    )
     merge = None if tag is None else MergeTagForm(tag=tag)
     return form_page(request, form, frame, "tickets/settings/tag.html", tag=tag, merge_form=merge)
 
 
 @require_POST
-@page("settings.manage")
+@page("tickets.configure")
 def tag_merge(request: StaffRequest, tag_id: int) -> HttpResponse:
     """Merge a tag into another."""
     tag = get_object_or_404(Tag, pk=tag_id)
@@ -275,10 +310,23 @@ def tag_merge(request: StaffRequest, tag_id: int) -> HttpResponse:
     return done(request, _("“%(old)s” becomes “%(new)s”, ticket by ticket.") % words, "settings-tags")
 
 
+@require_POST
+@page("tickets.configure")
+def tag_delete(request: StaffRequest, tag_id: int) -> HttpResponse:
+    """Delete a tag and take it off its tickets."""
+    tag = get_object_or_404(Tag, pk=tag_id)
+    try:
+        gone = delete_tag(tag=tag, by=request.viewer)
+    except ValidationError as error:
+        return refused(request, error, reverse("settings-tag", args=[tag_id]))
+    text = _("Tag deleted.") if gone else _("“%s” is being taken off its tickets.") % tag.name
+    return done(request, text, "settings-tags")
+
+
 # --- custom fields ----------------------------------------------------------------------------------------------------
 
 
-@page("settings.manage")
+@page("tickets.configure")
 def fields(request: StaffRequest) -> HttpResponse:
     """List the custom fields in their order."""
     items = [
@@ -322,7 +370,7 @@ def _field_sub(field: CustomField) -> str:
 
 
 @require_http_methods(["GET", "POST"])
-@page("settings.manage")
+@page("tickets.configure")
 def field_form(request: StaffRequest, field_id: int | None = None) -> HttpResponse:
     """Create or change a custom field."""
     field = get_object_or_404(CustomField, pk=field_id) if field_id else None
@@ -356,14 +404,14 @@ def field_form(request: StaffRequest, field_id: int | None = None) -> HttpRespon
 
 
 @require_POST
-@page("settings.manage")
+@page("tickets.configure")
 def field_move(request: StaffRequest, field_id: int) -> HttpResponse:
     """Move a field up or down."""
     return _moved(request, get_object_or_404(CustomField, pk=field_id), "settings-fields")
 
 
 @require_POST
-@page("settings.manage")
+@page("tickets.configure")
 def field_delete(request: StaffRequest, field_id: int) -> HttpResponse:
     """Delete a field that no ticket has a value of."""
     try:

@@ -1,4 +1,6 @@
-"""Move a status, a type or a custom field up or down in the order of menus."""
+"""Give a status, a type or a custom field another place in the order of menus."""
+
+from typing import Literal
 
 from django.db import transaction
 
@@ -17,23 +19,24 @@ _EVENTS: dict[type[Ordered], EventType] = {
 
 
 @transaction.atomic
-def move_in_order(*, row: Ordered, up: bool, by: Viewer) -> None:
-    """Exchange places with the neighbour above or below; at the end it stays."""
-    by.require("settings.manage")
+def move_in_order(*, row: Ordered, to: int | Literal["up", "down"], by: Viewer) -> None:
+    """Move to a place, counted from 0, or past the neighbour above or below; beyond an end it stays at that end."""
+    by.require("tickets.configure")
     model = type(row)
     rows: list[Ordered] = list(model._default_manager.select_for_update().all())
     at = next(place for place, one in enumerate(rows) if one.pk == row.pk)
-    to = at - 1 if up else at + 1
-    if not 0 <= to < len(rows):
+    wanted = at - 1 if to == "up" else at + 1 if to == "down" else to
+    place = min(max(wanted, 0), len(rows) - 1)
+    if place == at:
         return
-    rows.insert(to, rows.pop(at))
-    for place, one in enumerate(rows):
-        if one.position != place:
-            one.position = place
+    rows.insert(place, rows.pop(at))
+    for position, one in enumerate(rows):
+        if one.position != position:
+            one.position = position
             one.save(update_fields=["position"])
     key = row.pk if isinstance(row, Status) else None
     _EVENTS[model].record(
         by=by,
         subject_id=0 if isinstance(row, Status) else row.pk,
-        detail={"position": [at, to], **({"key": key} if key else {})},
+        detail={"position": [at, place], **({"key": key} if key else {})},
     )

@@ -15,6 +15,7 @@ from tickets.conditions import check_condition, clauses
 from tickets.events import FIELD_SAVED
 from tickets.message_text import storable
 from tickets.models import CustomField, FieldValue, TicketType
+from tickets.stored_conditions import refuse_while_asked_for
 
 MOST_OPTIONS = 200
 LONGEST_OPTION = 80
@@ -41,7 +42,7 @@ def save_custom_field(
     ``key`` is made of the label when it is empty. Choices that tickets have stay on those tickets when they are no longer
     offered. Raises ValidationError naming the field of the form.
     """
-    by.require("settings.manage")
+    by.require("tickets.configure")
     row = (
         _new_field(label, key, kind, reference)
         if field is None
@@ -74,6 +75,8 @@ def _new_field(label: str, key: str, kind: str, reference: str) -> CustomField:
     is_reference = kind == CustomField.Kind.REFERENCE
     if is_reference and reference not in CustomField.Reference.values:
         raise ValidationError({"reference": _("Choose what the field refers to.")})
+    if reference and not is_reference:
+        raise ValidationError({"reference": _("Only a reference refers to something.")})
     chosen = (key.strip() or slugify(label).replace("-", "_"))[:40]
     if not chosen:
         raise ValidationError({"key": _("Give a key in letters and digits.")})
@@ -83,16 +86,18 @@ def _new_field(label: str, key: str, kind: str, reference: str) -> CustomField:
     return CustomField(
         key=chosen,
         kind=kind,
-        reference=reference if is_reference else "",
+        reference=reference,
         position=0 if last is None else last + 1,
     )
 
 
 def _options(kind: str, options: Sequence[str]) -> list[str]:
     """Return the choices, each once; fields of other kinds have none."""
-    if kind not in {CustomField.Kind.CHOICE, CustomField.Kind.MULTI}:
-        return []
     listed = list(dict.fromkeys(" ".join(storable(one).split()) for one in options if one.strip()))
+    if kind not in {CustomField.Kind.CHOICE, CustomField.Kind.MULTI}:
+        if listed:
+            raise ValidationError({"options": _("Only a field of choices has them.")})
+        return []
     if not listed:
         raise ValidationError({"options": _("Give at least one choice.")})
     if len(listed) > MOST_OPTIONS or any(len(one) > LONGEST_OPTION for one in listed):
@@ -118,9 +123,10 @@ def _condition(field: CustomField, condition: Mapping[str, Any] | None) -> dict[
 @transaction.atomic
 def delete_custom_field(*, field: CustomField, by: Viewer) -> None:
     """Delete a field that no ticket has a value of; raises ValidationError for one in use."""
-    by.require("settings.manage")
+    by.require("tickets.configure")
     row = CustomField.objects.select_for_update().get(pk=field.pk)
     if FieldValue.objects.filter(field=row).exists():
         raise ValidationError(_("Tickets have values of this field. Take it out of use instead."))
+    refuse_while_asked_for(f"field:{row.key}")
     FIELD_SAVED.record(by=by, subject_id=row.pk, detail={"key": row.key, "deleted": True})
     row.delete()

@@ -11,6 +11,7 @@ from core.job_runner import start_job
 from people.viewer import Viewer
 from tickets.events import STATUS_DELETED, STATUS_SAVED
 from tickets.models import Status, Ticket
+from tickets.stored_conditions import refuse_while_asked_for
 
 # Services give these by their key, so they stay.
 BUILT_IN = frozenset({"new", "open", "waiting", "on_hold", "resolved", "closed"})
@@ -34,7 +35,7 @@ def save_status(
     Taking a status out of use that tickets have needs a ``replacement`` of the same category: a job gives it to them. Raises
     ValidationError naming the field.
     """
-    by.require("settings.manage")
+    by.require("tickets.configure")
     row = (
         _new_status(name, category)
         if status is None
@@ -94,11 +95,12 @@ def _refuse_leaving(status: Status, replacement: Status | None) -> None:
 @transaction.atomic
 def delete_status(*, status: Status, by: Viewer) -> None:
     """Delete a status that no ticket has; raises ValidationError for the built-in ones and for one in use."""
-    by.require("settings.manage")
+    by.require("tickets.configure")
     row = Status.objects.select_for_update().get(pk=status.pk)
     if row.pk in BUILT_IN:
         raise ValidationError(_("This status is built in: rename it instead."))
     if Ticket.objects.filter(status=row).exists():
         raise ValidationError(_("Tickets have this status. Take it out of use instead."))
+    refuse_while_asked_for("status", row.pk)
     STATUS_DELETED.record(by=by, subject_id=0, detail={"key": row.pk, "name": row.name})
     row.delete()

@@ -1,19 +1,20 @@
-"""Tags: rename, describe, take out of use, merge one into another."""
+"""Tags: rename, describe, take out of use, merge one into another, delete."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import models, transaction
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from core.changes import apply_changes
-from core.job_runner import start_job
+from core.job_runner import OPEN, start_job
+from core.models import Job
 from people.viewer import Viewer
 from tickets.conditions import clauses
-from tickets.events import TAG_MERGED, TAG_SAVED
-from tickets.models import Tag
+from tickets.events import TAG_DELETED, TAG_MERGED, TAG_SAVED
+from tickets.models import Tag, TicketTag
+from tickets.stored_conditions import refuse_while_asked_for, stored_conditions
 from tickets.tag_names import tag_name
 
 MERGE_KIND = "tickets.merge_tag"
@@ -28,7 +29,7 @@ def save_tag(
 
     Raises ValidationError.
     """
-    by.require("settings.manage")
+    by.require("tickets.configure")
     row = Tag() if tag is None else Tag.objects.select_for_update().get(pk=tag.pk)
     try:
         wanted = tag_name(name)
@@ -52,12 +53,13 @@ def save_tag(
 def merge_tag(*, tag: Tag, into: Tag, by: Viewer) -> None:
     """Let every ticket with ``tag`` have ``into`` instead: a job does it and then deletes ``tag``, which is out of use at once.
 
-    Conditions that name the tag name the other one from now on. Raises ValidationError for the same tag and for one that is
-    not in use.
+    Conditions that name the tag name the other one from now on. Raises ValidationError for the same tag, for one that is not
+    in use, and while a job works on the tag.
     """
-    by.require("settings.manage")
+    by.require("tickets.configure")
     row = Tag.objects.select_for_update().get(pk=tag.pk)
-    if into.pk == row.pk or not into.is_active:
+    _refuse_while_going(row)
+    if into.pk == row.pk or not Tag.objects.select_for_update().get(pk=into.pk).is_active:
         raise ValidationError({"into": _("Choose another tag that is in use.")})
     Tag.objects.filter(pk=row.pk).update(is_active=False)
     rename_in_conditions(row.name, into.name)
@@ -71,27 +73,48 @@ def merge_tag(*, tag: Tag, into: Tag, by: Viewer) -> None:
     )
 
 
+@transaction.atomic
+def delete_tag(*, tag: Tag, by: Viewer) -> bool:
+    """Delete a tag: at once when no ticket has it, else by a job that takes it off every ticket; it is out of use at once.
+
+    Returns whether it is gone already. Raises ValidationError while a condition asks for it or a job works on it.
+    """
+    by.require("tickets.configure")
+    row = Tag.objects.select_for_update().get(pk=tag.pk)
+    _refuse_while_going(row)
+    refuse_while_asked_for("tags", row.name)
+    TAG_DELETED.record(by=by, subject_id=row.pk, detail={"name": row.name})
+    Tag.objects.filter(pk=row.pk).update(is_active=False)
+    if not TicketTag.objects.filter(tag=row).exists():
+        row.delete()
+        return True
+    start_job(
+        kind=MERGE_KIND,
+        key=str(row.pk),
+        by=by,
+        params={"from": row.pk, "to": None},
+        requested_by_id=by.user_id,
+    )
+    return False
+
+
+def _refuse_while_going(tag: Tag) -> None:
+    """A tag that a job takes away, or merges another one into, is left to it."""
+    named = Q(params__from=tag.pk) | Q(params__to=tag.pk)
+    if Job.objects.filter(named, kind=MERGE_KIND, state__in=OPEN).exists():
+        raise ValidationError(
+            _("Tickets are still being given another tag instead: wait until that is over.")
+        )
+
+
 def rename_in_conditions(before: str, after: str) -> int:
     """Name a tag anew in every stored condition on tickets; returns in how many it was."""
     changed = 0
-    for model in _models_with_condition():
-        for row in model._default_manager.exclude(condition={}).only("pk", "condition"):
-            condition: dict[str, Any] = row.condition  # type: ignore[attr-defined]
-            if _renamed(condition, before, after):
-                model._default_manager.filter(pk=row.pk).update(condition=condition)
-                changed += 1
+    for row, condition in stored_conditions():
+        if _renamed(condition, before, after):
+            type(row)._default_manager.filter(pk=row.pk).update(condition=condition)
+            changed += 1
     return changed
-
-
-def _models_with_condition() -> Iterator[type[models.Model]]:
-    """Every model that stores a condition on tickets does so in a JSON column of this name."""
-    for model in apps.get_models():
-        try:
-            field = model._meta.get_field("condition")
-        except FieldDoesNotExist:
-            continue
-        if isinstance(field, models.JSONField):
-            yield model
 
 
 def _renamed(condition: dict[str, Any], before: str, after: str) -> bool:

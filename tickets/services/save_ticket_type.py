@@ -1,4 +1,4 @@
-"""Create or change a type of tickets."""
+"""Types of tickets: add, change, take out of use, delete."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 
 from core.changes import apply_changes
 from people.viewer import Viewer
-from tickets.events import TYPE_SAVED
-from tickets.models import TicketType
+from tickets.events import TYPE_DELETED, TYPE_SAVED
+from tickets.models import CustomField, Ticket, TicketType
 from tickets.services.edit_checklist import step_texts
+from tickets.stored_conditions import refuse_while_asked_for
 
 
 @transaction.atomic
@@ -28,7 +29,7 @@ def save_ticket_type(
 
     ``checklist`` are the steps that a ticket gets with the type; tickets that have it keep theirs.
     """
-    by.require("settings.manage")
+    by.require("tickets.configure")
     row = TicketType() if type is None else TicketType.objects.select_for_update().get(pk=type.pk)
     if type is None:
         last = TicketType.objects.aggregate(last=Max("position"))["last"]
@@ -47,3 +48,19 @@ def save_ticket_type(
     if changes or type is None:
         TYPE_SAVED.record(by=by, subject_id=row.pk, detail=changes)
     return row
+
+
+@transaction.atomic
+def delete_ticket_type(*, type: TicketType, by: Viewer) -> None:
+    """Delete a type that no ticket has; raises ValidationError for one in use by tickets, custom fields or conditions."""
+    by.require("tickets.configure")
+    row = TicketType.objects.select_for_update().get(pk=type.pk)
+    if Ticket.objects.filter(type=row).exists():
+        raise ValidationError(_("Tickets have this type. Take it out of use instead."))
+    # A field that loses its only type would be on every ticket.
+    own = CustomField.objects.filter(types=row).first()
+    if own is not None:
+        raise ValidationError(_("The field “%s” is for tickets of this type: change that first.") % own)
+    refuse_while_asked_for("type", str(row.pk))
+    TYPE_DELETED.record(by=by, subject_id=row.pk, detail={"name": row.name})
+    row.delete()
