@@ -117,8 +117,10 @@ export class Attachments {
     } catch {
       // no answer, or one of a proxy in between
     }
-    if (status === 200 && answer.files) this.drafts.files[kind] = answer.files;
-    else this.refuse([answer.error ?? `${name}: ${this.form.dataset.uploadFailed ?? ""}`]);
+    if (status === 200 && answer.files) {
+      this.drafts.files[kind] = answer.files;
+      this.drafts.mark(kind);
+    } else this.refuse([answer.error ?? `${name}: ${this.form.dataset.uploadFailed ?? ""}`]);
     this.show();
   }
 

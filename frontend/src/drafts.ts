@@ -44,6 +44,7 @@ export class Drafts {
       const files = first<HTMLTextAreaElement>(`[data-files-of="${kind}"]`, form)?.value;
       this.files[kind] = files ? (JSON.parse(files) as DraftFile[]) : [];
       this.restore(kind);
+      this.mark(kind);
     }
   }
 
@@ -60,6 +61,14 @@ export class Drafts {
     this.texts[kind] = local.body;
     this.versions[kind] = local.version;
     this.schedule(kind);
+  }
+
+  /** What this window knows of the draft goes with the form: what another one has added since is not sent. */
+  mark(kind: string): void {
+    const version = first<HTMLInputElement>(`[name=version_${kind}]`, this.form);
+    if (version) version.value = String(this.versions[kind] ?? 0);
+    const files = first<HTMLInputElement>(`[name=files_${kind}]`, this.form);
+    if (files) files.value = (this.files[kind] ?? []).map((one) => one.id).join(",");
   }
 
   private key(kind: string): string {
@@ -137,6 +146,7 @@ export class Drafts {
       this.saved[kind] = words;
       if (Boolean(before) !== Boolean(words)) document.dispatchEvent(new CustomEvent("draft:kept", { detail: this.form.dataset.draftUrl }));
       this.versions[kind] = now.version;
+      this.mark(kind);
       if (this.texts[kind] === words) remember(this.key(kind), null);
       if (answer.status === 409) this.overtaken[kind] = now.overtaken ?? "";
       this.say(words ? (this.form.dataset.saved ?? "") : "");

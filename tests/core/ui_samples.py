@@ -96,7 +96,7 @@ COMPOSER = {
     "later_url": "/inbox/11/later/",
     "preview_url": "/inbox/11/preview/",
     "kinds": {
-        kind: {"body": body, "version": 1, "overtaken": "", "files": [], "files_json": "[]"}
+        kind: {"body": body, "version": 1, "overtaken": "", "files": [], "files_json": "[]", "file_ids": ""}
         for kind, body in (("reply", "Hi Mette"), ("note", ""))
     },
     "draft_kind": "reply",

@@ -169,3 +169,67 @@ def test_policy_names_every_refused_file() -> None:
     with pytest.raises(ValidationError) as refused:
         AttachmentPolicy().check([("a.exe", 1), ("b.txt", 1), ("c.vbs", 1)])
     assert len(refused.value.messages) == 2
+
+
+# --- sending while another window writes ------------------------------------------------------------------------------
+
+
+def save(browser: Client, ticket: Ticket, body: str, version: int, token: str) -> Any:
+    """Save the draft as the composer of one window does."""
+    form = {"kind": "reply", "body": body, "version": str(version), "token": token}
+    return browser.post(f"/inbox/{ticket.pk}/draft/", form)
+
+
+@pytest.mark.parametrize("when", [{}, {"when": "tomorrow"}])
+def test_words_of_another_window_outlive_the_sending(
+    ticket: Ticket, browser: Client, when: dict[str, str]
+) -> None:
+    known = save(browser, ticket, "Dear Mette", 0, "office").json()["version"]
+    save(browser, ticket, "Something quite different", known, "home")
+    sent = {
+        "kind": "reply",
+        "body": "Dear Mette, done.",
+        "token": "office",
+        "version_reply": str(known),
+        **when,
+    }
+    page = browser.post(f"/inbox/{ticket.pk}/messages/", sent, headers={"HX-Request": "true"})
+    left = Draft.objects.get(state="draft")
+    assert (left.body, left.overtaken) == ("Something quite different", "")
+    assert "Something quite different</textarea>" in page.content.decode()
+    assert save(browser, ticket, "Something quite different!", known + 1, "home").status_code == 200
+
+
+def test_words_that_a_save_has_overtaken_outlive_the_sending(ticket: Ticket, browser: Client) -> None:
+    save(browser, ticket, "From home", 0, "home")
+    known = save(browser, ticket, "From the office", 0, "office").json()["version"]
+    sent = {"kind": "reply", "body": "From the office", "token": "office", "version_reply": str(known)}
+    browser.post(f"/inbox/{ticket.pk}/messages/", sent)
+    assert (Draft.objects.get().body, Draft.objects.get().overtaken) == ("From home", "")
+
+
+def test_a_save_that_overtook_its_own_form_is_no_other_window(ticket: Ticket, browser: Client) -> None:
+    save(browser, ticket, "Dear Mette, I will", 0, "office")
+    again = save(browser, ticket, "Dear Mette, I think", 0, "office")
+    assert (again.status_code, again.json()["overtaken"]) == (200, "")
+    sent = {"kind": "reply", "body": "Dear Mette", "token": "office", "version_reply": "0"}
+    browser.post(f"/inbox/{ticket.pk}/messages/", sent)
+    assert not Draft.objects.exists()
+
+
+def test_a_note_leaves_the_words_of_another_window(ticket: Ticket, browser: Client) -> None:
+    browser.post(f"/inbox/{ticket.pk}/draft/", {"kind": "note", "body": "Ask Tom", "version": "0"})
+    sent = {"kind": "note", "body": "All is well", "token": "t", "version_note": "0"}
+    browser.post(f"/inbox/{ticket.pk}/messages/", sent)
+    assert Draft.objects.get(kind="note").body == "Ask Tom"
+
+
+def test_a_file_that_the_window_does_not_show_does_not_leave(ticket: Ticket, browser: Client) -> None:
+    [shown] = upload(browser, ticket, "shown.png", PNG).json()["files"]
+    upload(browser, ticket, "elsewhere.png", PNG)
+    browser.post(
+        f"/inbox/{ticket.pk}/messages/",
+        {"kind": "reply", "body": "See the picture", "version_reply": "1", "files_reply": shown["id"]},
+    )
+    assert [one.name for one in Message.objects.get(kind="outbound").attachments.all()] == ["shown.png"]
+    assert [one["name"] for one in Draft.objects.get().files] == ["elsewhere.png"]

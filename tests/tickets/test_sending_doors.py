@@ -100,7 +100,8 @@ def test_send_and_put_aside(browser: Client, ticket: Ticket) -> None:
     message = Message.objects.get(kind="outbound")
     assert browser.post(reverse("inbox-undo", args=[ticket.pk, message.pk]), headers=HTMX).status_code == 200
     ticket.refresh_from_db()
-    assert (ticket.snoozed_until, ticket.snoozed_by_id) == (None, None)
+    assert not ticket.snoozed_until
+    assert not ticket.snoozed_by_id
 
 
 def test_who_may_not_put_aside_sends_nothing_either(csm: User, ticket: Ticket, login: Any) -> None:

@@ -50,7 +50,7 @@ class Draft(models.Model):
     files = models.JSONField(default=list)
     version = models.PositiveIntegerField(default=1)
     overtaken = models.TextField(blank=True)
-    # Names the form in which it was scheduled: sent twice it is scheduled once.
+    # Names the form in which it was scheduled (sent twice it is scheduled once), or that has saved the draft last.
     token = models.CharField(max_length=64, blank=True)
     status_after = models.CharField(max_length=24, blank=True)
     send_at = models.DateTimeField(null=True)

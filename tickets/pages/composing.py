@@ -33,6 +33,7 @@ from tickets.services.answer_and_snooze import answer_and_snooze
 from tickets.services.receive_message import IncomingFile
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.schedule_answer import schedule_answer
+from tickets.services.take_draft import WrittenIn
 
 # What "next" in the form means for the ticket's status; the other words say what the person does next.
 _STATUS_AFTER = {"resolve": "resolved", "resolve-next": "resolved", "waiting": "waiting"}
@@ -50,7 +51,7 @@ class SomebodyReplying(Exception):
 @dataclass(frozen=True)
 class Posted:
     """What the composer posted. ``cc`` is None unless it was edited; ``anyway`` names the colleagues that the person has
-    been warned of."""
+    been warned of; ``version`` and ``file_ids`` are what its window knew of the draft, None where the form does not say."""
 
     kind: str = "reply"
     body: str = ""
@@ -62,6 +63,8 @@ class Posted:
     when: str = ""
     at: str = ""
     hold: bool = True
+    version: int | None = None
+    file_ids: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,11 @@ def read_post(request: StaffRequest) -> Posted:
     """Read the form of the composer; nothing in it is trusted."""
     post = request.POST
     seen = post.get("seen", "")
+    kind = "note" if post.get("kind") == "note" else "reply"
+    version, files = post.get(f"version_{kind}", ""), post.get(f"files_{kind}")
     named = (part for part in post.get("anyway", "").split(",") if part.isascii() and part.isdigit())
     return Posted(
-        kind="note" if post.get("kind") == "note" else "reply",
+        kind=kind,
         body=typed_text(post.get("body", "")),
         cc=tuple(split_addresses(post.getlist("cc"))) if post.get("cc_edited") == "1" else None,
         after=post.get("next", ""),
@@ -101,6 +106,8 @@ def read_post(request: StaffRequest) -> Posted:
         when=post.get("when", ""),
         at=post.get("at", ""),
         hold=post.get("hold", "1") != "0",
+        version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
+        file_ids=None if files is None else frozenset(filter(None, files.split(","))),
     )
 
 
@@ -112,7 +119,7 @@ def typed_text(value: str) -> str:
 def write(request: StaffRequest, ticket: Ticket, posted: Posted) -> Written:
     """Do what the composer asks for. Raises ValidationError, NewerMessage, SomebodyReplying."""
     files = uploaded_files(request)
-    draft = _own_draft(ticket, posted.kind, request.viewer)
+    draft = _written_in(ticket, posted, request.viewer)
     if posted.kind == "note":
         add_note(
             ticket=ticket, body=posted.body, by=request.viewer, token=posted.token, files=files, draft=draft
@@ -127,7 +134,7 @@ def write(request: StaffRequest, ticket: Ticket, posted: Posted) -> Written:
 
 
 def _answer(
-    request: StaffRequest, ticket: Ticket, posted: Posted, draft: Draft | None, files: list[IncomingFile]
+    request: StaffRequest, ticket: Ticket, posted: Posted, draft: WrittenIn | None, files: list[IncomingFile]
 ) -> Written:
     seconds = undo_seconds_of(request.user)
     status = _STATUS_AFTER.get(posted.after, "")
@@ -158,7 +165,7 @@ def _answer(
 
 
 def _schedule(
-    request: StaffRequest, ticket: Ticket, posted: Posted, draft: Draft | None, files: list[IncomingFile]
+    request: StaffRequest, ticket: Ticket, posted: Posted, draft: WrittenIn | None, files: list[IncomingFile]
 ) -> Written:
     if files:
         raise ValidationError({"files": _("Wait until the files are uploaded, then choose the time again.")})
@@ -221,11 +228,15 @@ def uploaded_files(request: StaffRequest) -> list[IncomingFile]:
     ]
 
 
-def _own_draft(ticket: Ticket, kind: str, viewer: Viewer) -> Draft | None:
+def _written_in(ticket: Ticket, posted: Posted, viewer: Viewer) -> WrittenIn | None:
+    """The draft behind what was posted, as the window knew it."""
     found = Draft.objects.filter(
-        ticket=ticket, user_id=viewer.user_id or 0, kind=kind, state=Draft.State.DRAFT
+        ticket=ticket, user_id=viewer.user_id or 0, kind=posted.kind, state=Draft.State.DRAFT
     )
-    return found.first()
+    draft_id = found.values_list("pk", flat=True).first()
+    if draft_id is None:
+        return None
+    return WrittenIn(draft_id, posted.version, posted.token, posted.file_ids)
 
 
 def composer_parts(
@@ -246,6 +257,7 @@ def composer_parts(
     parts = {kind: draft_parts(ticket, kind, own_draft(drafts, kind)) for kind in Draft.Kind.values}
     for one in parts.values():
         one["files_json"] = json.dumps(one["files"])
+        one["file_ids"] = ",".join(file["id"] for file in one["files"])
     if attempt is not None:
         parts[attempt.kind]["body"] = attempt.body
     reply = own_draft(drafts, Draft.Kind.REPLY)

@@ -87,6 +87,7 @@ def _save(request: StaffRequest, ticket: Ticket, kind: str) -> HttpResponse:
         body=typed_text(post.get("body", "")),
         version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
         cc=split_addresses(post.getlist("cc")) if post.get("cc_edited") == "1" else None,
+        token=token,
         by=request.viewer,
     )
     parts = {"version": saved.draft.version, "overtaken": saved.draft.overtaken}
@@ -97,7 +98,7 @@ def _was_sent(ticket: Ticket, token: str) -> bool:
     form = f"form:{ticket.pk}:{token}"
     return (
         Message.objects.filter(ticket=ticket, external_id=form).exists()
-        or Draft.objects.filter(ticket=ticket, token=token).exists()
+        or Draft.objects.filter(ticket=ticket, token=token).exclude(state=Draft.State.DRAFT).exists()
     )
 
 

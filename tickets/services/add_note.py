@@ -15,7 +15,7 @@ from tickets.message_text import storable
 from tickets.models import Draft, Mention, Message, Ticket
 from tickets.rich_text import as_html
 from tickets.services.receive_message import IncomingFile, add_files
-from tickets.services.take_draft import take_draft
+from tickets.services.take_draft import WrittenIn, take_draft
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -27,7 +27,7 @@ def add_note(
     by: Viewer,
     token: str = "",
     files: Sequence[IncomingFile] = (),
-    draft: Draft | None = None,
+    draft: Draft | WrittenIn | None = None,
 ) -> Message:
     """Store the note; neither the SLA nor the order of lists moves. ``token`` names the form: sent twice it gives the
     first note again. ``draft`` is what it was written in: its files go along, and it is gone afterwards. Colleagues named

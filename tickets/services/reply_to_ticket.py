@@ -20,7 +20,7 @@ from tickets.rich_text import as_html, without_marks
 from tickets.services.apply_sla import next_due, note_answer
 from tickets.services.change_status import move_to
 from tickets.services.receive_message import IncomingFile, add_files
-from tickets.services.take_draft import take_draft
+from tickets.services.take_draft import WrittenIn, take_draft
 from tickets.status_rows import status_of
 from tickets.ticket_rows import lock_ticket, save_ticket
 
@@ -49,7 +49,7 @@ def reply_to_ticket(
     files: Sequence[IncomingFile] = (),
     cc: Sequence[str] | None = None,
     undo_seconds: int = 0,
-    draft: Draft | None = None,
+    draft: Draft | WrittenIn | None = None,
 ) -> Message:
     """Write an answer and hand it to the outbox, once.
 

@@ -41,12 +41,13 @@ def save_draft(
     by: Viewer,
     version: int | None = None,
     cc: Sequence[str] | None = None,
+    token: str = "",
 ) -> SavedDraft:
     """Save the text (and Cc) of the viewer's draft of this kind.
 
     ``version`` is the version that the writer began from (0: none), None to save whatever was there. A save from another
-    version wins, because it is newer, and what it replaces is kept aside. Raises ValidationError, PermissionDenied and
-    Ticket.DoesNotExist.
+    version wins, because it is newer, and what it replaces is kept aside, unless the same form has written it: ``token``
+    names the form. Raises ValidationError, PermissionDenied and Ticket.DoesNotExist.
     """
     _require(by, kind)
     text = storable(body)[:MOST_CHARACTERS]
@@ -54,8 +55,9 @@ def save_draft(
         try:
             with transaction.atomic():
                 draft = locked_draft(ticket, kind, by)
-                overtaken = _keep_aside(draft, text) if version not in (None, draft.version) else False
-                draft.body = text
+                is_own = version in (None, draft.version) or (token != "" and draft.token == token)
+                overtaken = False if is_own else _keep_aside(draft, text)
+                draft.body, draft.token = text, token[:64]
                 draft.cc = None if cc is None else [one[:254] for one in cc][: MOST_CC + 1]
                 write_draft(draft)
                 return SavedDraft(draft, overtaken)
@@ -144,6 +146,7 @@ def write_draft(draft: Draft, *, keep_version: bool = False) -> None:
 def put_back(draft: Draft, *, body: str, files: list[dict[str, Any]], cc: list[str] | None) -> None:
     """Give a locked draft the words and files of an answer that did not leave, above what it has already."""
     draft.body = f"{body}\n\n{draft.body}".rstrip() if draft.body.strip() else body
+    draft.token = ""
     draft.files = [*files, *draft.files]
     if draft.cc is None:
         draft.cc = cc

@@ -24,6 +24,7 @@ from tickets.models import Draft, Message, Status, Ticket
 from tickets.recipients import recipients_of_answer
 from tickets.services.reply_to_ticket import STATUSES_AFTER, newest_message, reply_to_ticket
 from tickets.services.save_draft import locked_draft, put_back
+from tickets.services.take_draft import WrittenIn, files_taken
 from tickets.ticket_rows import lock_ticket
 
 SENDER_KIND = "tickets.scheduled_answer"
@@ -43,13 +44,13 @@ def schedule_answer(
     hold_if_customer_writes: bool = True,
     seen_message_id: int | None = None,
     token: str = "",
-    draft: Draft | None = None,
+    draft: Draft | WrittenIn | None = None,
 ) -> Draft:
     """Let an answer leave at ``send_at``; ``status`` is the ticket's status afterwards, as for ``reply_to_ticket``.
 
     ``seen_message_id`` is the newest message that the writer has seen (None: the newest there is): what the customer wrote
     after it holds the answer.
-    ``draft`` is what it was written in: its files go along. ``token`` names the form: sent twice it is scheduled once.
+    ``draft`` is what it was written in, as for ``reply_to_ticket``. ``token`` names the form: sent twice it is scheduled once.
     Raises ValidationError naming the field.
     """
     by.require("tickets.reply")
@@ -63,7 +64,6 @@ def schedule_answer(
     if not with_cc(recipients_of_answer(locked), cc).to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
     newest = newest_message(locked)
-    written = None if draft is None else Draft.objects.select_for_update().filter(pk=draft.pk).first()
     waiting = Draft.objects.create(
         ticket=locked,
         user_id=by.user_id,
@@ -71,7 +71,7 @@ def schedule_answer(
         state=Draft.State.SCHEDULED,
         body=text,
         cc=None if cc is None else list(cc),
-        files=[] if written is None else written.files,
+        files=files_taken(draft, text),
         token=token,
         status_after=status,
         send_at=send_at,
@@ -80,8 +80,6 @@ def schedule_answer(
         created_at=now,
         updated_at=now,
     )
-    if written is not None:
-        written.delete()
     ANSWER_SCHEDULED.record(
         by=by,
         subject_id=locked.pk,
