@@ -48,6 +48,7 @@ app.conf.beat_schedule = {
     "close-resolved-tickets": _every("tickets.close_resolved_tickets", 600, queue="batch"),
     "assign-waiting-tickets": _every("tickets.assign_waiting_tickets", 30, queue="events"),
     "count-due-tickets": _every("tickets.count_due_tickets", 30, queue="batch"),
+    "resume-bulk-acts": _every("tickets.resume_bulk_acts", 30, queue="batch"),
     "recount-views": _every("tickets.recount_views", 3600, queue="batch"),
     "copy-value-at-risk": _every("tickets.copy_value_at_risk", 300, queue="batch"),
     "hand-over-tickets": _every("tickets.hand_over", 60, queue="batch"),

@@ -11,20 +11,24 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.models import Event
 from people.models import Team, User
 from people.viewer import Viewer
-from tickets.models import Category, Macro, Status, Tag, Ticket, TicketType
+from tickets.events import ASSIGNED, UNASSIGNED
+from tickets.models import Category, Macro, Status, Tag, Ticket, TicketMerge, TicketType
 from tickets.services.apply_macro import apply_macro
 from tickets.services.assign_ticket import WORKING_ROLES, assign_ticket
 from tickets.services.change_priority import change_priority
 from tickets.services.change_status import change_status
-from tickets.services.change_tags import change_tags, replace_tags
+from tickets.services.change_tags import change_tags
 from tickets.services.change_type import change_type
 from tickets.services.correct_routing import correct_routing
 from tickets.services.merge_tickets import merge_tickets, unmerge_ticket
 from tickets.services.snooze_ticket import snooze_ticket, wake_ticket
 
 Value = Mapping[str, Any]
+# So many changes of owner are looked at for the last one by hand.
+LOOKED_BACK = 50
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,25 @@ class BulkKind:
     """One kind of act.
 
     ``clean(raw, viewer)`` gives the value as it is stored and the sentence that says what is done (raises ValidationError);
-    ``before`` is what ``restore`` needs; ``apply`` gets a token that is the same when it is tried again. Without ``restore`` the
-    act cannot be taken back.
+    ``facts(ticket, value)`` is what the act may change, as it is now: ``restore`` gets it as it was before the act. ``apply``
+    gets a token that is the same when it is tried again. Without ``restore`` the act cannot be taken back. Of the facts,
+    ``passing`` ones may change afterwards without standing in the way of that. ``locks_itself``: the services lock several
+    tickets in their order and check under these locks that nothing was changed since.
     """
 
     key: str
     label: str | Promise
     permission: str
     clean: Callable[[Value, Viewer], tuple[dict[str, Any], str]]
-    before: Callable[[Ticket], dict[str, Any]]
+    facts: Callable[[Ticket, Value], dict[str, Any]]
     apply: Callable[[Ticket, Value, Viewer, str], object]
     restore: Callable[[Ticket, Value, Viewer], object] | None = None
+    passing: frozenset[str] = frozenset()
+    locks_itself: bool = False
+
+    def changed(self, after: Value, now: Value) -> bool:
+        """Say whether what the act has made was changed since."""
+        return any(after.get(name) != now[name] for name in now if name not in self.passing)
 
 
 def _one(rows: Any, raw: Any, field: str) -> Any:
@@ -96,6 +108,18 @@ def _clean_assignee(raw: Value, viewer: Viewer) -> tuple[dict[str, Any], str]:
     return {"assignee": person.pk}, _("Assign to %s") % person
 
 
+def _owner_facts(ticket: Ticket, value: Value) -> dict[str, Any]:
+    """Who has the ticket, and which event last gave it away by hand: what the rule of the team gives out afterwards, or a
+    hand-over, is no decision of anybody."""
+    events = Event.objects.filter(ticket_id=ticket.pk, verb__in=[ASSIGNED.verb, UNASSIGNED.verb])
+    by_hand = (
+        event.pk
+        for event in events.select_related("detail").order_by("-pk")[:LOOKED_BACK]
+        if not (event.detail.data or {}).get("automatic")
+    )
+    return {"assignee": ticket.assignee_id, "by_hand": next(by_hand, None)}
+
+
 def _assign(ticket: Ticket, value: Value, by: Viewer, token: str = "") -> object:
     return assign_ticket(ticket=ticket, assignee=_of(User.objects, value["assignee"]), by=by)
 
@@ -133,6 +157,10 @@ def _restore_routing(ticket: Ticket, before: Value, by: Viewer) -> object:
     return ticket
 
 
+def _routing_facts(ticket: Ticket, value: Value) -> dict[str, Any]:
+    return {"team": ticket.team_id, "category": ticket.category_id, **_owner_facts(ticket, value)}
+
+
 def _clean_type(raw: Value, viewer: Viewer) -> tuple[dict[str, Any], str]:
     if raw.get("type") in {None, "", "none"}:
         return {"type": None}, _("No type")
@@ -154,6 +182,13 @@ def _clean_tags(raw: Value, viewer: Viewer) -> tuple[dict[str, Any], str]:
         raise ValidationError({"tags": _("There is no tag “%s”.") % min(unknown)})
     words = [*(f"+{name}" for name in add), *(f"−{name}" for name in remove)]
     return {"add": add, "remove": remove}, _("Tags: %s") % " ".join(words)
+
+
+def _tag_facts(ticket: Ticket, value: Value) -> dict[str, Any]:
+    """Which of the tags that the act is about are on the ticket; others come and go without it."""
+    concerned = {*value["add"], *value["remove"]}
+    present = concerned & set(ticket.ticket_tags.values_list("tag__name", flat=True))
+    return {"on": sorted(present), "off": sorted(concerned - present)}
 
 
 # --- snooze, merge, macro -------------------------------------------------------------------------------------------------
@@ -183,6 +218,18 @@ def _merge(ticket: Ticket, value: Value, by: Viewer, token: str) -> object:
     return merge_tickets(ticket=ticket, into=Ticket.objects.visible_to(by).get(pk=value["into"]), by=by)
 
 
+def _restore_merge(ticket: Ticket, before: Value, by: Viewer) -> object:
+    """Take the merge of the act back and no other; the service locks all that it touches in the order of the keys."""
+    into = ticket.merged_into_id
+    alone = unmerge_ticket(ticket=ticket, by=by)
+    undone = (
+        TicketMerge.objects.filter(source=ticket.pk).exclude(undone_at=None).order_by("-undone_at", "-pk")
+    )
+    if undone.values_list("target_id", flat=True).first() != into:
+        raise ValidationError(_("It was changed since."))
+    return alone
+
+
 def _clean_macro(raw: Value, viewer: Viewer) -> tuple[dict[str, Any], str]:
     macros = Macro.objects.visible_to(viewer).filter(is_active=True, kind=Macro.Kind.MACRO)
     macro = _one(macros, raw.get("macro"), "macro")
@@ -204,7 +251,7 @@ BULK_KINDS: dict[str, BulkKind] = {
             gettext_lazy("Status"),
             "tickets.edit",
             _clean_status,
-            lambda ticket: {"status": ticket.status_id},
+            lambda ticket, _value: {"status": ticket.status_id},
             lambda ticket, value, by, _token: change_status(ticket=ticket, status=value["status"], by=by),
             _restore_status,
         ),
@@ -213,7 +260,7 @@ BULK_KINDS: dict[str, BulkKind] = {
             gettext_lazy("Priority"),
             "tickets.edit",
             _clean_priority,
-            lambda ticket: {"priority": ticket.priority},
+            lambda ticket, _value: {"priority": ticket.priority},
             lambda ticket, value, by, _token: change_priority(
                 ticket=ticket, priority=value["priority"], by=by
             ),
@@ -224,29 +271,27 @@ BULK_KINDS: dict[str, BulkKind] = {
             gettext_lazy("Assign"),
             "tickets.assign",
             _clean_assignee,
-            lambda ticket: {"assignee": ticket.assignee_id},
+            _owner_facts,
             _assign,
             lambda ticket, before, by: _assign(ticket, before, by),
+            passing=frozenset({"assignee"}),
         ),
         BulkKind(
             "routing",
             gettext_lazy("Team and category"),
             "tickets.edit",
             _clean_routing,
-            lambda ticket: {
-                "team": ticket.team_id,
-                "category": ticket.category_id,
-                "assignee": ticket.assignee_id,
-            },
+            _routing_facts,
             _route,
             _restore_routing,
+            passing=frozenset({"assignee"}),
         ),
         BulkKind(
             "type",
             gettext_lazy("Type"),
             "tickets.edit",
             _clean_type,
-            lambda ticket: {"type": ticket.type_id},
+            lambda ticket, _value: {"type": ticket.type_id},
             lambda ticket, value, by, _token: change_type(
                 ticket=ticket, type=_of(TicketType.objects, value["type"]), by=by
             ),
@@ -259,18 +304,20 @@ BULK_KINDS: dict[str, BulkKind] = {
             gettext_lazy("Tags"),
             "tickets.edit",
             _clean_tags,
-            lambda ticket: {"tags": sorted(ticket.ticket_tags.values_list("tag__name", flat=True))},
+            _tag_facts,
             lambda ticket, value, by, _token: change_tags(
                 ticket=ticket, add=value["add"], remove=value["remove"], by=by
             ),
-            lambda ticket, before, by: replace_tags(ticket=ticket, names=before["tags"], by=by),
+            lambda ticket, before, by: change_tags(
+                ticket=ticket, add=before["on"], remove=before["off"], by=by
+            ),
         ),
         BulkKind(
             "snooze",
             gettext_lazy("Snooze"),
             "tickets.edit",
             _clean_snooze,
-            lambda ticket: {"until": ticket.snoozed_until and ticket.snoozed_until.isoformat()},
+            lambda ticket, _value: {"until": ticket.snoozed_until and ticket.snoozed_until.isoformat()},
             lambda ticket, value, by, _token: snooze_ticket(
                 ticket=ticket, until=datetime.fromisoformat(value["until"]), by=by
             ),
@@ -281,10 +328,13 @@ BULK_KINDS: dict[str, BulkKind] = {
             gettext_lazy("Merge"),
             "tickets.edit",
             _clean_merge,
-            lambda _ticket: {},
+            lambda ticket, _value: {"into": ticket.merged_into_id},
             _merge,
-            lambda ticket, _before, by: unmerge_ticket(ticket=ticket, by=by),
+            _restore_merge,
+            locks_itself=True,
         ),
-        BulkKind("macro", gettext_lazy("Macro"), "tickets.note", _clean_macro, lambda _ticket: {}, _macro),
+        BulkKind(
+            "macro", gettext_lazy("Macro"), "tickets.note", _clean_macro, lambda _ticket, _value: {}, _macro
+        ),
     )
 }

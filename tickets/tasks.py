@@ -10,6 +10,7 @@ from people.viewer import system_viewer
 from tickets.channels.email.services.poll_drop_folder import poll_drop_folders
 from tickets.channels.email.services.process_mail import process_waiting_mail
 from tickets.services.assign_waiting_tickets import assign_waiting_tickets
+from tickets.services.change_many import resume_bulk_acts
 from tickets.services.close_resolved_tickets import close_resolved_tickets
 from tickets.services.copy_value_at_risk import copy_value_at_risk
 from tickets.services.count_views import count_due_tickets
@@ -101,3 +102,9 @@ def hand_over_task() -> None:
     """Hand over tickets of people whose absence has begun, or who let customers wait while they are away."""
     hand_over_absences()
     take_back_unattended()
+
+
+@shared_task(name="tickets.resume_bulk_acts")
+def resume_bulk_acts_task() -> None:
+    """Find acts on many tickets that a killed process has left."""
+    resume_bulk_acts()

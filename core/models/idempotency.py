@@ -6,7 +6,8 @@ from django.db import models
 
 
 class IdempotencyRecord(models.Model):
-    """The first answer to (caller, method and path, key); kept 48 hours. ``status`` is null while the first one runs."""
+    """The first answer to (caller, method and path, key); kept 48 hours. ``status`` is null while the first one runs;
+    until then ``body`` tells where work that commits in steps is written down."""
 
     scope = models.CharField(max_length=200)
     key = models.CharField(max_length=255)

@@ -1,13 +1,17 @@
 """Acts on many tickets: each ticket for itself, a report of what failed, progress, cancelling, and the way back."""
 
 import json
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,8 +19,12 @@ from django.utils import timezone
 from core.job_runner import run_jobs
 from core.models import Event, Job
 from people.models import Team, User
-from people.viewer import Viewer
+from people.viewer import Viewer, system_viewer
+from tests.tickets.test_at_once import at_once
 from tickets.models import BulkAct, BulkItem, Category, Macro, Ticket, TicketType
+from tickets.services import change_many
+from tickets.services.assign_ticket import assign_ticket
+from tickets.services.assign_waiting_tickets import assign_waiting_tickets
 from tickets.services.change_many import (
     AT_ONCE,
     cancel_bulk_act,
@@ -28,7 +36,10 @@ from tickets.services.change_priority import change_priority
 from tickets.services.change_status import change_status
 from tickets.services.change_tags import change_tags
 from tickets.services.correct_routing import correct_routing
+from tickets.services.merge_tickets import merge_tickets, unmerge_ticket
 from tickets.services.receive_message import Received
+from tickets.tasks import resume_bulk_acts_task
+from tickets.ticket_rows import lock_ticket
 
 pytestmark = pytest.mark.django_db
 Write = Callable[..., Received]
@@ -236,6 +247,186 @@ def test_a_macro_is_applied_to_a_selection(write: Write, viewer: Viewer, agent: 
         undo_bulk_act(bulk=bulk, by=viewer)
 
 
+# --- what goes wrong on the way -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def worker_dies_at(monkeypatch: pytest.MonkeyPatch, number: int, work: str = "_do_item") -> Iterator[None]:
+    """Let the process be killed when it begins with its ticket ``number``."""
+    real, begun = getattr(change_many, work), []
+
+    def fake(*args: Any) -> None:
+        begun.append(args)
+        if len(begun) == number:
+            raise SystemExit
+        real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(change_many, work, fake)
+        with pytest.raises(SystemExit):
+            yield
+
+
+def test_an_act_on_few_tickets_is_finished_after_a_crash(
+    write: Write, viewer: Viewer, login: Login, agent: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = make(write, 4)
+    with worker_dies_at(monkeypatch, 3):
+        login(agent).post(
+            reverse("inbox-bulk") + "?view=open", {"ticket": ids(tickets), "priority": "high"}, headers=HTMX
+        )
+    bulk = BulkAct.objects.get()
+    assert (bulk.state, Ticket.objects.filter(priority="high").count()) == (BulkAct.State.RUNNING, 2)
+    versions = dict(Ticket.objects.filter(priority="high").values_list("pk", "version"))
+    resume_bulk_acts_task()
+    assert not Job.objects.exists(), "the request may still be working on it"
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        resume_bulk_acts_task()
+        resume_bulk_acts_task()
+        assert Job.objects.filter(kind="tickets.bulk_change").count() == 1
+        run_jobs("batch")
+        resume_bulk_acts_task()
+    bulk.refresh_from_db()
+    assert bulk.state == BulkAct.State.DONE
+    assert Ticket.objects.filter(priority="high").count() == 4
+    assert dict(Ticket.objects.filter(pk__in=versions).values_list("pk", "version")) == versions
+    assert Event.objects.filter(verb="tickets.priority_changed").count() == 4
+    assert Job.objects.count() == 1
+
+
+def test_an_undo_is_finished_after_a_crash(
+    write: Write, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = make(write, 3)
+    bulk = start_bulk_act(act="priority", value={"priority": "high"}, ticket_ids=ids(tickets), by=viewer)
+    with worker_dies_at(monkeypatch, 2, "_undo_item"):
+        undo_bulk_act(bulk=bulk, by=viewer)
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        resume_bulk_acts_task()
+        run_jobs("batch")
+    bulk.refresh_from_db()
+    assert bulk.undo_state == BulkAct.State.DONE
+    assert Ticket.objects.filter(priority="high").count() == 0
+
+
+def test_an_act_whose_job_was_given_up_ends_and_says_so(
+    write: Write, viewer: Viewer, login: Login, agent: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickets.services.change_many.AT_ONCE", 1)
+    tickets = make(write, 3)
+    bulk = start_bulk_act(act="priority", value={"priority": "high"}, ticket_ids=ids(tickets), by=viewer)
+    do_items(bulk=bulk, by=viewer, limit=1)
+    Job.objects.update(state=Job.State.FAILED)
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        resume_bulk_acts_task()
+    bulk.refresh_from_db()
+    assert bulk.state == BulkAct.State.DONE
+    assert sorted(bulk.items.values_list("state", flat=True)) == ["done", "failed", "failed"]
+    report = login(agent).get(reverse("inbox-bulk-report", args=[bulk.reference])).content.decode()
+    assert "The job behind it was stopped." in report
+
+
+def test_what_the_database_breaks_off_is_tried_again_and_then_failed(
+    write: Write, viewer: Viewer, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = make(write, 2)
+    monkeypatch.setattr(change_many, "PAUSES", (0, 0))
+    real, broken = change_many._do_item, {ids(tickets)[0]: 2, ids(tickets)[1]: 3}
+
+    def fake(bulk: BulkAct, item_id: int, by: Viewer) -> None:
+        ticket = BulkItem.objects.get(pk=item_id).ticket_id
+        broken[ticket] -= 1
+        if broken[ticket] >= 0:
+            raise OperationalError("deadlock detected")
+        real(bulk, item_id, by)
+
+    monkeypatch.setattr(change_many, "_do_item", fake)
+    wanted = {"act": "priority", "value": {"priority": "high"}, "tickets": ids(tickets)}
+    done = api("tickets:write").post("/api/v1/tickets/bulk/", wanted, format="json").json()
+    assert (done["state"], done["changed"], done["refused"], done["failed"]) == ("done", 1, 0, 1)
+    assert [one["ticket"] for one in done["failures"]] == [tickets[1].pk]
+    assert facts(tickets[1])["priority"] == "normal"
+    bulk = BulkAct.objects.get()
+    monkeypatch.setattr(change_many, "_undo_item", fake)
+    broken[tickets[0].pk] = 3
+    undone = undo_bulk_act(bulk=bulk, by=change_many.actor_of(bulk))
+    assert undone.undo_state == BulkAct.State.DONE
+    assert undone.items.get(ticket=tickets[0]).state == BulkItem.State.UNDO_FAILED
+
+
+def test_undo_leaves_what_rules_have_done_meanwhile(
+    write: Write, viewer: Viewer, team: Team, lead_user: User, agent: User, pump: Callable[[], int]
+) -> None:
+    boss, system = lead_user.as_viewer(), system_viewer("task")
+    [ticket] = make(write, 1)
+    change_tags(ticket=ticket, add=["old"], by=boss)
+
+    def act(name: str, **value: Any) -> BulkAct:
+        return start_bulk_act(act=name, value=value, ticket_ids=[ticket.pk], by=boss)
+
+    def back(bulk: BulkAct) -> str:
+        return str(undo_bulk_act(bulk=bulk, by=boss).items.get().state)
+
+    # A rule puts a tag on it and a deadline moves: neither is what the act was about.
+    bulk = act("tags", add=["vip"], remove=["old"])
+    change_tags(ticket=ticket, add=["by-rule"], by=system)
+    change_priority(ticket=ticket, priority="urgent", by=system)
+    assert back(bulk) == BulkItem.State.UNDONE
+    assert facts(ticket)["tags"] == ["by-rule", "old"]
+    assert facts(ticket)["priority"] == "urgent"
+    # Somebody takes the tag away that the act has put on it.
+    bulk = act("tags", add=["vip"])
+    change_tags(ticket=ticket, remove=["vip"], by=viewer)
+    assert back(bulk) == BulkItem.State.KEPT
+    # Given back to the team, the rule of the team gives it out at once.
+    Ticket.objects.filter(pk=ticket.pk).update(team=team, routing_state="routed")
+    assign_ticket(ticket=ticket, assignee=lead_user, by=boss)
+    bulk = act("assignee", assignee=None)
+    assert assign_waiting_tickets() == 1
+    assert facts(ticket)["assignee"] == agent.pk
+    assert back(bulk) == BulkItem.State.UNDONE
+    assert facts(ticket)["assignee"] == lead_user.pk
+    bulk = act("assignee", assignee=None)
+    assign_ticket(ticket=ticket, assignee=agent, by=viewer)
+    assert back(bulk) == BulkItem.State.KEPT
+    assert facts(ticket)["assignee"] == agent.pk
+
+
+def test_undo_of_a_merge_takes_back_its_own_merge_only(write: Write, viewer: Viewer) -> None:
+    source, first, second = make(write, 3)
+    bulk = start_bulk_act(act="merge", value={"into": first.pk}, ticket_ids=[source.pk], by=viewer)
+    assert bulk.items.get().state == BulkItem.State.DONE, bulk.items.get().reason
+    unmerge_ticket(ticket=source, by=viewer)
+    merge_tickets(ticket=source, into=second, by=viewer)
+    assert undo_bulk_act(bulk=bulk, by=viewer).items.get().state == BulkItem.State.KEPT
+    assert facts(source)["merged"] == second.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_undo_of_a_merge_locks_in_the_order_of_everybody_else(
+    write: Write, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_many, "PAUSES", ())
+    low, high = make(write, 2)
+    bulk = start_bulk_act(act="merge", value={"into": low.pk}, ticket_ids=[high.pk], by=viewer)
+    assert bulk.items.get().state == BulkItem.State.DONE, bulk.items.get().reason
+    holds_low = threading.Event()
+
+    def somebody_else() -> str:
+        with transaction.atomic():
+            lock_ticket(low.pk)
+            holds_low.set()
+            time.sleep(0.5)  # the undo comes to where it waits
+            lock_ticket(high.pk)
+        return "went through"
+
+    def undo() -> str:
+        holds_low.wait()
+        return str(undo_bulk_act(bulk=bulk, by=viewer).items.get().state)
+
+    assert at_once([somebody_else, undo]) == ["went through", BulkItem.State.UNDONE]
+
+
 # --- the inbox ----------------------------------------------------------------------------------------------------------
 
 
@@ -299,6 +490,62 @@ def test_nobody_sees_the_acts_of_others(write: Write, login: Login, viewer: View
 
 
 # --- REST ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_that_died_is_found_again_by_its_key(
+    write: Write, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = make(write, 4)
+    client = api("tickets:write")
+    wanted = {"act": "priority", "value": {"priority": "high"}, "tickets": ids(tickets)}
+
+    def post(**other: Any) -> Any:
+        return client.post(
+            "/api/v1/tickets/bulk/", wanted | other, format="json", HTTP_IDEMPOTENCY_KEY="once"
+        )
+
+    with worker_dies_at(monkeypatch, 3):
+        post()
+    # What was done is committed, and a repetition starts no second act.
+    assert Ticket.objects.filter(priority="high").count() == 2
+    again = post()
+    assert (again.status_code, again.json()["changed"], again.json()["waiting"]) == (202, 2, 2)
+    assert post(value={"priority": "low"}).status_code == 409
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        resume_bulk_acts_task()
+        run_jobs("batch")
+        over = post()
+    assert (over.status_code, over.json()["state"], over.json()["changed"]) == (200, "done", 4)
+    assert BulkAct.objects.count() == 1
+    assert Event.objects.filter(verb="tickets.priority_changed").count() == 4
+
+
+def test_a_refused_bulk_request_may_be_repeated_with_its_key(write: Write, api: Any) -> None:
+    client = api("tickets:write")
+    wanted = {"act": "priority", "value": {"priority": "huge"}, "tickets": ids(make(write, 1))}
+    for value, status in (({"priority": "huge"}, 400), ({"priority": "high"}, 200)):
+        answer = client.post(
+            "/api/v1/tickets/bulk/", wanted | {"value": value}, format="json", HTTP_IDEMPOTENCY_KEY="k"
+        )
+        assert answer.status_code == status
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_rest_with_a_key_each_ticket_is_committed_for_itself(
+    write: Write, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = make(write, 2)
+    real, open_before = change_many._do_item, []
+
+    def watched(*args: Any) -> None:
+        open_before.append(connection.in_atomic_block)
+        real(*args)
+
+    monkeypatch.setattr(change_many, "_do_item", watched)
+    wanted = {"act": "priority", "value": {"priority": "high"}, "tickets": ids(tickets)}
+    client = api("tickets:write")
+    client.post("/api/v1/tickets/bulk/", wanted, format="json", HTTP_IDEMPOTENCY_KEY="a")
+    assert open_before == [False, False]
 
 
 def test_bulk_by_rest(write: Write, api: Any) -> None:

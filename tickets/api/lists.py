@@ -1,8 +1,10 @@
 """REST of lists: views with their numbers and tickets, and acts on many tickets at once."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as Refused
+from django.db import transaction
 from django.db.models import Count
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -13,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.api.idempotency import idempotent
+from core.api.idempotency import Steps, idempotent, idempotent_in_steps
 from people.api.permissions import viewer_of
 from people.models import Team
 from people.viewer import Viewer
@@ -37,7 +39,8 @@ from tickets.services.change_many import (
     cancel_bulk_act,
     may_undo,
     own_bulk_acts,
-    start_bulk_act,
+    plan_bulk_act,
+    run_bulk_act,
     undo_bulk_act,
 )
 from tickets.services.save_view import delete_view, save_view
@@ -119,7 +122,10 @@ class BulkOut(serializers.Serializer[Any]):
     same = serializers.IntegerField()
     refused = serializers.IntegerField()
     undone = serializers.IntegerField()
-    kept = serializers.IntegerField()
+    kept = serializers.IntegerField(help_text=_("Not taken back, because it was changed since."))
+    failed = serializers.IntegerField(
+        help_text=_("Not changed, or not taken back, because of trouble on our side.")
+    )
     failures = BulkFailureOut(many=True)
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -269,9 +275,8 @@ def _bulk_out(bulk: BulkAct) -> dict[str, Any]:
         bulk.items.values("state").annotate(number=Count("pk")).order_by().values_list("state", "number")
     )
     states = BulkItem.State
-    failed = (
-        bulk.items.filter(state__in=[states.REFUSED, states.KEPT]).select_related("ticket").order_by("pk")
-    )
+    not_done = [states.REFUSED, states.FAILED, states.KEPT, states.UNDO_FAILED]
+    failed = bulk.items.filter(state__in=not_done).select_related("ticket").order_by("pk")
     return {
         **{
             name: getattr(bulk, name)
@@ -284,6 +289,7 @@ def _bulk_out(bulk: BulkAct) -> dict[str, Any]:
         "refused": counts.get(states.REFUSED, 0),
         "undone": counts.get(states.UNDONE, 0),
         "kept": counts.get(states.KEPT, 0),
+        "failed": counts.get(states.FAILED, 0) + counts.get(states.UNDO_FAILED, 0),
         "failures": [
             {"ticket": item.ticket_id, "number": item.ticket.number, "reason": item.reason}
             for item in failed[:MOST_FAILURES]
@@ -315,6 +321,18 @@ def _wanted_ids(viewer: Viewer, wanted: dict[str, Any]) -> list[int]:
     return list(tickets.order_by("pk").values_list("pk", flat=True)[: MOST_OF_VIEW + 1])
 
 
+def _progress(bulk: BulkAct) -> Response:
+    over = bulk.state != BulkAct.State.RUNNING
+    return Response(
+        BulkOut(_bulk_out(bulk)).data, status=status.HTTP_200_OK if over else status.HTTP_202_ACCEPTED
+    )
+
+
+def _how_far(request: Request, pointer: Mapping[str, Any]) -> Response:
+    """What a request that was never answered has begun; it is finished by a job."""
+    return _progress(_bulk(viewer_of(request), pointer["reference"]))
+
+
 class BulkActs(APIView):
     """Acts on many tickets."""
 
@@ -326,18 +344,20 @@ class BulkActs(APIView):
         request=BulkIn,
         responses={200: BulkOut, 202: BulkOut},
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        """Do one thing to many tickets, each for itself. 200 when it is over, 202 when it goes on: read its state."""
+    @idempotent_in_steps(_how_far)
+    def post(self, request: Request, *, steps: Steps) -> Response:
+        """Do one thing to many tickets, each for itself. 200 when it is over, 202 when it goes on: read its state.
+
+        Each ticket is committed for itself. When the connection breaks, a repetition with the same Idempotency-Key tells how far
+        the act is and starts no second one.
+        """
         viewer = viewer_of(request)
         wanted = _read(BulkIn, request)
-        bulk = start_bulk_act(
-            act=wanted["act"], value=wanted["value"], ticket_ids=_wanted_ids(viewer, wanted), by=viewer
-        )
-        over = bulk.state != BulkAct.State.RUNNING
-        return Response(
-            BulkOut(_bulk_out(bulk)).data, status=status.HTTP_200_OK if over else status.HTTP_202_ACCEPTED
-        )
+        ids = _wanted_ids(viewer, wanted)
+        with transaction.atomic():
+            bulk = plan_bulk_act(act=wanted["act"], value=wanted["value"], ticket_ids=ids, by=viewer)
+            steps.begun({"reference": bulk.reference})
+        return _progress(run_bulk_act(bulk=bulk, by=viewer))
 
 
 class BulkActDetail(APIView):

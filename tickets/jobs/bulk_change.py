@@ -23,6 +23,7 @@ class BulkChange(JobHandler):
         left = work(bulk=bulk, by=actor_of(bulk))
         total = bulk.total
         if job.params["undo"]:
-            back = [BulkItem.State.DONE, BulkItem.State.UNDONE, BulkItem.State.KEPT]
+            states = BulkItem.State
+            back = [states.DONE, states.UNDONE, states.KEPT, states.UNDO_FAILED]
             total = bulk.items.filter(state__in=back).count()
         return Slice({}, total - left, total, finished=left == 0)

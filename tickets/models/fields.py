@@ -5,13 +5,17 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from people.models import Skill
+
 
 class TicketType(models.Model):
-    """A kind of request (question, incident, …). ``checklist`` lists the steps that a new ticket of the type starts with."""
+    """A kind of request (question, incident, …). ``checklist`` lists the steps that a new ticket of the type starts with;
+    ``required_skills`` are what its tickets need in teams that go by skills."""
 
     name = models.CharField(_("name"), max_length=60, unique=True)
     description = models.CharField(_("description"), max_length=200, blank=True)
     checklist = models.JSONField(_("checklist"), default=list, blank=True)
+    required_skills = models.ManyToManyField(Skill, related_name="+", blank=True, verbose_name=_("skills"))
     position = models.PositiveSmallIntegerField(_("order"), default=0)
     is_active = models.BooleanField(_("active"), default=True)
 

@@ -157,11 +157,19 @@ class BulkAct(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["user", "-created_at"], name="bulk_act_user")]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "-created_at"], name="bulk_act_user"),
+            # What is looked at every half minute: acts that nobody may be working on.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="running") | Q(undo_state="running"),
+                name="bulk_act_running",
+            ),
+        ]
 
 
 class BulkItem(models.Model):
-    """What a bulk act did to one ticket. ``before`` is what taking it back restores; ``version`` is the ticket's afterwards."""
+    """What a bulk act did to one ticket. ``before`` is what taking it back restores, ``after`` what the act has made of it."""
 
     class State(models.TextChoices):
         """What became of it."""
@@ -170,14 +178,16 @@ class BulkItem(models.Model):
         DONE = "done", _("Done")
         SAME = "same", _("Was so already")
         REFUSED = "refused", _("Refused")
+        FAILED = "failed", _("Failed")
         UNDONE = "undone", _("Taken back")
         KEPT = "kept", _("Not taken back")
+        UNDO_FAILED = "undo_failed", _("Could not be taken back")
 
     act = models.ForeignKey(BulkAct, models.CASCADE, related_name="items")
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="+")
-    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    state = models.CharField(max_length=11, choices=State.choices, default=State.WAITING)
     before = models.JSONField(default=dict)
-    version = models.PositiveIntegerField(default=0)
+    after = models.JSONField(default=dict)
     reason = models.CharField(max_length=300, blank=True)
 
     class Meta:

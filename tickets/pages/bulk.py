@@ -177,11 +177,12 @@ def report_parts(done: BulkAct, state: ListState) -> dict[str, Any]:
         done.items.values("state").annotate(number=Count("pk")).order_by().values_list("state", "number")
     )
     states = BulkItem.State
-    failed = states.KEPT if undoing else states.REFUSED
-    failures = done.items.filter(state=failed).select_related("ticket").order_by("pk")[:SHOWN_FAILURES]
+    failed = [states.KEPT, states.UNDO_FAILED] if undoing else [states.REFUSED, states.FAILED]
+    failures = done.items.filter(state__in=failed).select_related("ticket").order_by("pk")[:SHOWN_FAILURES]
     is_running = BulkAct.State.RUNNING in {done.state, done.undo_state}
     left = counts.get(states.DONE, 0) if undoing else counts.get(states.WAITING, 0)
-    total = counts.get(states.UNDONE, 0) + counts.get(states.KEPT, 0) + left if undoing else done.total
+    not_done = sum(counts.get(state, 0) for state in failed)
+    total = counts.get(states.UNDONE, 0) + not_done + left if undoing else done.total
     good = (
         counts.get(states.UNDONE, 0) if undoing else counts.get(states.DONE, 0) + counts.get(states.SAME, 0)
     )
@@ -195,7 +196,7 @@ def report_parts(done: BulkAct, state: ListState) -> dict[str, Any]:
         "progress": total - left,
         "same": 0 if undoing else counts.get(states.SAME, 0),
         "failures": [(f"#{item.ticket.number}", item.ticket.subject, item.reason) for item in failures],
-        "failed": counts.get(failed, 0),
+        "failed": not_done,
         "undo_url": f"{reverse('inbox-bulk-undo', args=[done.reference])}?{state.query}"
         if may_undo(done)
         else "",
