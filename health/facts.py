@@ -17,6 +17,7 @@ from django.db.models import Min, Q
 from core.models import Event
 from customers.models import Account, Contact, RevenueMovement, Subscription, UsageDaily, UsageDailyRevision
 from people.roles import Role
+from tickets.events import TICKET_RATED
 from tickets.models import Message, Ticket
 
 Floats = npt.NDArray[np.float64]
@@ -76,6 +77,20 @@ class MessageRows:
     contact: Ints
     score: Floats
     confidence: Floats
+
+
+@dataclass(frozen=True)
+class RatingRows:
+    """What customers said about solutions as columns, in the order in which it was known; a changed answer is a row more.
+
+    ``survey`` names the question: of its rows the last one that is known counts. ``contact`` is 0 when unknown.
+    """
+
+    row: Ints
+    known: Floats
+    survey: Ints
+    score: Ints
+    contact: Ints
 
 
 @dataclass(frozen=True)
@@ -321,6 +336,49 @@ class Facts:
             columns[:, 0].astype(np.int64), columns[:, 1], columns[:, 2] > 0, columns[:, 3] > 0,
             columns[:, 4].astype(np.int64), columns[:, 5], columns[:, 6],
         )  # fmt: skip
+
+    def ratings(self, as_of: datetime, *, days: int) -> RatingRows:
+        """Return the last known answer to each question that was answered in the ``days`` before."""
+        rows, now = self._ratings, as_of.timestamp()
+        window = slice(
+            np.searchsorted(rows.known, now - days * DAY_SECONDS, side="right"),
+            np.searchsorted(rows.known, now, side="right"),
+        )
+        # The first of each in reversed order is the last one.
+        _surveys, places = np.unique(rows.survey[window][::-1], return_index=True)
+        chosen = np.sort(window.stop - 1 - places)
+        return RatingRows(
+            rows.row[chosen],
+            rows.known[chosen],
+            rows.survey[chosen],
+            rows.score[chosen],
+            rows.contact[chosen],
+        )
+
+    @cached_property
+    def _ratings(self) -> RatingRows:
+        """Read from the events, which keep what a changed answer was before."""
+        events = Event.objects.filter(
+            verb=TICKET_RATED.verb, account_id__in=self.account_ids, occurred_at__gte=self._since
+        ).values_list(
+            "account_id", "ticket_id", "occurred_at", "recorded_at", "actor_kind", "actor_id", "detail__data"
+        )
+        table = [
+            (self.rows[account_id or 0], max(happened.timestamp(), recorded.timestamp()),
+             # Without a survey the ticket stands for it.
+             data.get("survey") or -(ticket_id or 0), data["score"],
+             actor_id if actor_kind == "contact" and actor_id else 0)
+            for account_id, ticket_id, happened, recorded, actor_kind, actor_id, data in events
+            if data and data.get("score")
+        ]  # fmt: skip
+        columns = np.array(sorted(table, key=lambda entry: entry[1]), dtype=float).reshape(-1, 5)
+        return RatingRows(
+            columns[:, 0].astype(np.int64),
+            columns[:, 1],
+            columns[:, 2].astype(np.int64),
+            columns[:, 3].astype(np.int64),
+            columns[:, 4].astype(np.int64),
+        )
 
     # --- People, contracts, touches -----------------------------------------------------------------------------------
 

@@ -10,7 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from health.facts import DAY_SECONDS, Facts
 from health.scorecard import Cap
 from tickets.models import Ticket
+from tickets.satisfaction import LOW
 
+EXECUTIVE_ROLES = ("sponsor", "buyer")
+RATED_DAYS = 14
 KEY_ROLES = ("sponsor", "buyer", "champion")
 URGENT_RANK = list(Ticket.Priority.values).index(Ticket.Priority.URGENT)
 
@@ -19,13 +22,14 @@ LABELS: dict[str, str | Promise] = {
     "no_usage": _("No use for 30 days"),
     "urgent_ticket": _("Urgent ticket open for more than a day"),
     "sponsor_gone": _("Key contact gone and not replaced"),
+    "low_rating": _("Bad rating by a sponsor or buyer within two weeks"),
 }
 
 
 def caps_for(facts: Facts, as_of: datetime) -> dict[int, list[Cap]]:
     """Return, per account id, the caps that hold at a moment."""
     found: dict[int, list[Cap]] = {}
-    for rule in (_notice, _no_usage, _urgent_ticket, _sponsor_gone):
+    for rule in (_notice, _no_usage, _urgent_ticket, _sponsor_gone, _low_rating):
         for account_id, cap in rule(facts, as_of).items():
             found.setdefault(account_id, []).append(cap)
     return found
@@ -62,3 +66,18 @@ def _sponsor_gone(facts: Facts, as_of: datetime) -> Mapping[int, Cap]:
         for person in facts.departed(as_of, days=30)
         if person.role in KEY_ROLES and (person.row, person.role) not in held
     }
+
+
+def _low_rating(facts: Facts, as_of: datetime) -> Mapping[int, Cap]:
+    """At most 65 for two weeks after a sponsor or buyer said that a solution was bad."""
+    executives = {
+        person.id for person, _heard, _mood in facts.people(as_of) if person.role in EXECUTIVE_ROLES
+    }
+    rows = facts.ratings(as_of, days=RATED_DAYS)
+    lowest: dict[int, int] = {}
+    for row, score, contact in zip(
+        rows.row.tolist(), rows.score.tolist(), rows.contact.tolist(), strict=True
+    ):
+        if score <= LOW and contact in executives:
+            lowest[facts.account_ids[row]] = min(score, lowest.get(facts.account_ids[row], score))
+    return {pk: Cap("low_rating", 65, {"score": score}) for pk, score in lowest.items()}

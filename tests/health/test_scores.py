@@ -30,8 +30,9 @@ from health.services.score_due import mark_score_due
 from health.services.score_history import score_history
 from health.tasks import score_due_accounts
 from people.models import User
-from people.viewer import Viewer, system_viewer
+from people.viewer import Viewer, contact_viewer, system_viewer
 from tests.health.world import World, build_world, write_message
+from tickets.events import TICKET_RATED
 from tickets.models import Ticket
 
 BY = system_viewer("task")
@@ -62,6 +63,12 @@ def known(account: Account, contact: Contact) -> Account:
         resolved_at=timezone.now() - timedelta(days=2), status_id="resolved", status_category="resolved"
     )
     log_touch(account=account, kind="call", text="Went through the roll-out.", by=BY)
+    TICKET_RATED.record(
+        by=contact_viewer(contact.pk, "page"),
+        subject_id=1,
+        account_id=account.pk,
+        detail={"survey": 1, "score": 5},
+    )
     return account
 
 
@@ -230,6 +237,10 @@ def poke_the_future(account: Account, contact: Contact, moment: datetime) -> Non
         recorded_at=moment + timedelta(days=2),
     )  # fmt: skip
     Contact.objects.create(account=account, name="Later", role="champion")
+    TICKET_RATED.record(
+        by=contact_viewer(contact.pk, "page"), subject_id=1, account_id=account.pk, detail={"survey": 1, "score": 1},
+        occurred_at=moment - timedelta(days=1),
+    )  # fmt: skip
     log_touch(account=account, kind="call", text="", by=BY)
     log_touch(account=account, kind="call", text="", by=BY, at=moment - timedelta(days=1))
 
@@ -325,7 +336,7 @@ def test_pages_show_the_score(
     known.refresh_from_db()
     page = browser.get(f"/customers/{known.pk}/").content.decode()
     assert f"Why {round(known.health_score or 0)}" in page
-    assert "12 signals" in page
+    assert "13 signals" in page
     tab = browser.get(f"/customers/{known.pk}/health/").content.decode()
     assert all(str(signal.label) in tab for signal in signals)
     ticket = Ticket.objects.get(number=300)
