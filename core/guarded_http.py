@@ -1,16 +1,22 @@
 """The one door for requests to addresses that people typed in: webhooks, and whatever fetches an address later.
 
 A request goes to a public address or nowhere. The name is resolved once, *every* address it has must be public (private,
-loopback, link-local, metadata, shared, multicast and reserved ranges are refused, whatever they are written as), and the
-connection is made to exactly that address, so that a name that changes between the look and the call reaches nothing.
-Redirects are not followed. Time and size are capped, no proxy and no cookie is used.
+loopback, link-local, metadata, shared, multicast, tunnelled and reserved ranges are refused, whatever they are written as), and
+the connection is made to exactly that address, so that a name that changes between the look and the call reaches nothing.
+Redirects are not followed. One clock runs over everything, from the look-up of the name to the last byte; the size is capped,
+no proxy and no cookie is used.
+
+No error names the address that a name leads to: whoever typed the name in may read the error, and must not learn from it how the
+network is numbered. The log has it.
 
 ``settings.GUARDED_HTTP_ALLOW`` names hosts (``host`` or ``host:port``) of one's own network that may be called all the same.
 """
 
-import contextlib
 import http.client
+import io
 import ipaddress
+import logging
+import queue
 import re
 import socket
 import ssl
@@ -18,23 +24,43 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+
+logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 MOST_BYTES = 64 * 1024
 LONGEST_URL = 2_000
 PORTS = frozenset({80, 443, 8080, 8443})
+MOST_LOOK_UPS = 16
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+# What the registries call global, or leave open, and what all the same ends on one's own side or in a tunnel.
+_NEVER_4 = (
+    ipaddress.IPv4Network("192.0.0.0/24"),  # the next gateway (PCP, TURN), the metadata of Oracle's cloud
+    ipaddress.IPv4Network("192.88.99.0/24"),  # relays of 6to4
+    ipaddress.IPv4Network(
+        "168.63.129.16/32"
+    ),  # the host below a machine in Azure, which hands out its secrets
+)
+_NEVER_6 = (
+    ipaddress.IPv6Network("2001::/23"),  # Teredo, ORCHID, anycast to the next gateway
+    ipaddress.IPv6Network("2002::/16"),  # 6to4
+    ipaddress.IPv6Network("3fff::/20"),  # examples
+)
+# The middle of an interface's number in which ISATAP wraps an address of IPv4.
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?\.?", re.ASCII)
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+_look_ups = threading.BoundedSemaphore(MOST_LOOK_UPS)
 
 
 class RefusedAddress(Exception):
-    """The address must not be called; nothing was sent. The text says why."""
+    """The address must not be called; nothing was sent. The text says why, without the address that a name leads to."""
 
 
 class CallFailed(Exception):
@@ -84,30 +110,80 @@ def call(
 ) -> Answer:
     """Send one request and return the answer, whatever its status; 3xx is an answer like any other.
 
-    Raises RefusedAddress before anything is sent, CallFailed afterwards.
+    ``total_seconds`` is for everything: look-up, connection, handshake, sending, reading. Raises RefusedAddress before
+    anything is sent, CallFailed afterwards.
     """
-    deadline = time.monotonic() + total_seconds
-    target = _resolve(url)
-    connection = _connect(target, deadline)
-    # Reads have a timeout each; a server that drips one byte after the other is cut off by this.
-    alarm = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, [connection.sock])
-    alarm.daemon = True
-    alarm.start()
-    try:
-        connection.request(
-            method, target.path, body=body or None, headers={"Host": target.host_header, **(headers or {})}
-        )
-        return _read(connection, deadline)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise CallFailed(f"{target.host}: {error or type(error).__name__}") from error
-    finally:
-        alarm.cancel()
-        connection.close()
+    clock = _Clock(time.monotonic() + total_seconds)
+    target = _resolve(url, clock)
+    with _connect(target, clock) as wire:
+        connection = _Connection(target, _TimedStream(wire, clock))
+        try:
+            connection.request(
+                method,
+                target.path,
+                body=body or None,
+                headers={"Host": target.host_header, **(headers or {})},
+            )
+            return _read(connection)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise CallFailed(f"{target.host}: {error or type(error).__name__}") from error
 
 
-def _cut(stream: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        stream.shutdown(socket.SHUT_RDWR)
+@dataclass(frozen=True)
+class _Clock:
+    """When a call must be over."""
+
+    deadline: float
+
+    def left(self) -> float:
+        """Return the seconds that are left; raises TimeoutError when none are."""
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("no answer in time")
+        return seconds
+
+
+class _TimedReader(io.RawIOBase):
+    """What comes over a socket; each read gets only the time that the whole call has left.
+
+    With a timeout per read alone, a server that drips one byte after the other would hold a worker for hours.
+    """
+
+    def __init__(self, wire: socket.socket, clock: _Clock) -> None:
+        super().__init__()
+        self._wire = wire
+        self._clock = clock
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what there is; 0 at the end."""
+        self._wire.settimeout(self._clock.left())
+        return self._wire.recv_into(buffer)
+
+
+class _TimedStream:
+    """As much of a socket as ``http.client`` uses. The socket itself is closed by ``call``."""
+
+    def __init__(self, wire: socket.socket, clock: _Clock) -> None:
+        self._wire = wire
+        self._clock = clock
+
+    def sendall(self, data: bytes) -> None:
+        """Send everything; a piece at a time, as that of ssl begins its timeout anew with each."""
+        left = memoryview(data)
+        while left:
+            self._wire.settimeout(self._clock.left())
+            left = left[self._wire.send(left) :]
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return what an answer is read from."""
+        return io.BufferedReader(_TimedReader(self._wire, self._clock))
+
+    def close(self) -> None:
+        """Leave the socket open: an answer may still be read when the connection is done with."""
 
 
 def _split(url: str) -> tuple[str, str, int, str]:
@@ -118,7 +194,7 @@ def _split(url: str) -> tuple[str, str, int, str]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise RefusedAddress(f"this is no address: {error}") from error
+        raise RefusedAddress("this is no address") from error
     if parts.scheme not in {"http", "https"}:
         raise RefusedAddress("only http and https can be called")
     if parts.username is not None or parts.password is not None or "\\" in url:
@@ -134,8 +210,10 @@ def _split(url: str) -> tuple[str, str, int, str]:
 
 
 def _ascii_host(host: str) -> str:
-    """The host name as it is looked up; an IPv6 address stays as it is."""
+    """The host name as it is looked up; an IPv6 address in its shortest form."""
     if ":" in host:
+        if "%" in host:
+            raise RefusedAddress("the address must not name a network interface")
         try:
             return str(ipaddress.IPv6Address(host))
         except ValueError as error:
@@ -146,42 +224,82 @@ def _ascii_host(host: str) -> str:
         raise RefusedAddress("this is no host name") from error
     if not _HOST.fullmatch(name):
         raise RefusedAddress("this is no host name")
+    # No name ends in a number, but "127.1", "0x7f000001" and "017700000001" are read as addresses by every resolver.
+    if _NUMBER.fullmatch(name.removesuffix(".").rpartition(".")[2]) and not _is_plain(name):
+        raise RefusedAddress("write an IP address as four numbers with dots between")
     return name
 
 
-def _resolve(url: str) -> _Target:
-    scheme, host, port, path = _split(url)
+def _is_plain(name: str) -> bool:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise CallFailed(f"{host}: the name cannot be resolved") from error
-    addresses = tuple(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
+        return str(ipaddress.IPv4Address(name)) == name
+    except ValueError:
+        return False
+
+
+def _resolve(url: str, clock: _Clock) -> _Target:
+    scheme, host, port, path = _split(url)
+    addresses = _look_up(host, port, clock)
     if not addresses:
         raise CallFailed(f"{host}: the name has no address")
     if not _is_allowed(host, port):
         for address in addresses:
             if not is_public(address):
-                raise RefusedAddress(f"{host} leads to {address}, which is no public address")
+                logger.warning("refused to call %s, which leads to %s", host, address)
+                raise RefusedAddress(f"address not allowed: {host} is not on the public internet")
     return _Target(scheme, host, port, path, addresses)
+
+
+def _look_up(host: str, port: int, clock: _Clock) -> tuple[str, ...]:
+    """Return the addresses of a name. A resolver cannot be interrupted, so it is waited for from another thread."""
+    answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+    places = _look_ups
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+        finally:
+            places.release()
+
+    try:
+        if not places.acquire(timeout=clock.left()):
+            raise TimeoutError
+        threading.Thread(target=ask, name="guarded-look-up", daemon=True).start()
+        found = answers.get(timeout=clock.left())
+    except (TimeoutError, queue.Empty) as error:
+        raise CallFailed(f"{host}: the name was not resolved in time") from error
+    if isinstance(found, Exception):
+        raise CallFailed(f"{host}: the name cannot be resolved") from found
+    return tuple(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
 
 
 def is_public(address: str) -> bool:
     """Say whether an IP address is one of the public internet; addresses wrapped in IPv6 count as what they lead to."""
     try:
-        found: Address = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if isinstance(found, ipaddress.IPv6Address):
-        wrapped = found.ipv4_mapped or found.sixtofour
-        if found in _NAT64:
-            wrapped = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if found.teredo is not None:
-            return False
-        if wrapped is not None:
-            found = wrapped
-        elif found.is_site_local:
-            return False
-    return found.is_global and not found.is_multicast and not found.is_reserved and not found.is_unspecified
+    if isinstance(found, ipaddress.IPv4Address):
+        return _is_public_4(found)
+    if found.ipv4_mapped is not None:
+        return _is_public_4(found.ipv4_mapped)
+    last = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+    if found in _NAT64:
+        return _is_public_4(last)
+    if int(found) >> 32 & 0xFFFF_FFFF in _ISATAP and not _is_public_4(last):
+        return False
+    return found in _UNICAST and found.is_global and not any(found in network for network in _NEVER_6)
+
+
+def _is_public_4(address: ipaddress.IPv4Address) -> bool:
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not address.is_reserved
+        and not any(address in network for network in _NEVER_4)
+    )
 
 
 def _is_allowed(host: str, port: int) -> bool:
@@ -189,43 +307,49 @@ def _is_allowed(host: str, port: int) -> bool:
     return host in allowed or f"{host}:{port}" in allowed
 
 
-def _connect(target: _Target, deadline: float) -> http.client.HTTPConnection:
+def _connect(target: _Target, clock: _Clock) -> socket.socket:
     """Connect to one of the checked addresses; TLS is verified against the name, not the address."""
     last: Exception | None = None
     for address in target.addresses:
-        seconds = min(CONNECT_SECONDS, deadline - time.monotonic())
-        if seconds <= 0:
-            break
         try:
-            raw = socket.create_connection((address, target.port), timeout=seconds)
+            wire = socket.create_connection(
+                (address, target.port), timeout=min(CONNECT_SECONDS, clock.left())
+            )
         except OSError as error:
             last = error
             continue
-        return _wrap(target, raw)
-    raise CallFailed(f"{target.host}: {last or 'no connection in time'}")
+        return _secured(target, wire, clock)
+    raise CallFailed(f"{target.host}: {last or 'no connection'}")
 
 
-def _wrap(target: _Target, raw: socket.socket) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection(target.host, target.port)
+def _secured(target: _Target, wire: socket.socket, clock: _Clock) -> socket.socket:
+    """Shake hands where the address begins with https; the whole handshake gets the time that is left."""
+    if target.scheme != "https":
+        return wire
     try:
-        if target.scheme == "https":
-            raw = ssl.create_default_context().wrap_socket(raw, server_hostname=target.host)
+        wire.settimeout(clock.left())
+        return ssl.create_default_context().wrap_socket(wire, server_hostname=target.host)
     except (OSError, ValueError) as error:
-        raw.close()
+        wire.close()
         raise CallFailed(f"{target.host}: {error}") from error
-    connection.sock = raw
-    # Without this a closed connection would silently be opened again, to whatever the name leads to by then.
-    connection.auto_open = 0
-    return connection
 
 
-def _read(connection: http.client.HTTPConnection, deadline: float) -> Answer:
-    """Read an answer until the caps."""
-    _wait_at_most(connection, deadline)
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a stream that is connected already, and over that one only."""
+
+    # Else a connection that the server closed would silently be opened again, to whatever the name leads to by then.
+    auto_open = 0
+
+    def __init__(self, target: _Target, stream: _TimedStream) -> None:
+        super().__init__(target.host, target.port)
+        self.sock = stream  # only what _TimedStream has is used of it
+
+
+def _read(connection: _Connection) -> Answer:
+    """Read an answer until the cap."""
     response = connection.getresponse()
     body = b""
     while len(body) <= MOST_BYTES:
-        _wait_at_most(connection, deadline)
         piece = response.read1(8_192)
         if not piece:
             break
@@ -236,11 +360,3 @@ def _read(connection: http.client.HTTPConnection, deadline: float) -> Answer:
         is_cut=len(body) > MOST_BYTES,
         headers={name.lower(): value for name, value in response.getheaders()},
     )
-
-
-def _wait_at_most(connection: http.client.HTTPConnection, deadline: float) -> None:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("no answer in time")
-    if connection.sock is not None:
-        connection.sock.settimeout(left)

@@ -76,16 +76,33 @@ def loads_code(node: ast.AST) -> bool:
     return imports_any("pickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal")(node)
 
 
-def opens_connection(node: ast.AST) -> bool:
-    """Whether a client library is brought in; of smtplib only its errors are used, Django's mail backend connects."""
-    clients = ("requests", "httpx", "urllib3", "aiohttp", "urllib.request", "http.client", "xmlrpc.client")
-    mail = ("imaplib", "poplib", "ftplib", "telnetlib", "smtplib.SMTP", "smtplib.SMTP_SSL", "smtplib.LMTP")
-    uses_smtp = isinstance(node, ast.Attribute) and dotted(node) in {
+CLIENTS = (
+    "requests", "httpx", "httpcore", "urllib3", "aiohttp", "pycurl", "urllib.request", "http.client", "xmlrpc.client",
+    "websocket", "websockets", "grpc", "boto3", "botocore", "paramiko", "ldap3", "dns", "slack_sdk",
+    "imaplib", "imapclient", "poplib", "ftplib", "telnetlib", "nntplib", "aiosmtplib", "smtplib.SMTP", "smtplib.SMTP_SSL",
+    "smtplib.LMTP", "socket", "ssl", "asyncio.open_connection", "asyncio.open_unix_connection",
+)  # fmt: skip
+CONNECTS = frozenset(
+    {
         "smtplib.SMTP",
         "smtplib.SMTP_SSL",
         "smtplib.LMTP",
+        "asyncio.open_connection",
+        "asyncio.open_unix_connection",
     }
-    return uses_smtp or imports_any(*clients, *mail)(node)
+)
+
+
+def opens_connection(node: ast.AST) -> bool:
+    """Whether a client library is brought in; of smtplib only its errors are used, Django's mail backend connects."""
+    if isinstance(node, ast.Attribute):
+        return dotted(node) in CONNECTS or node.attr == "create_connection"
+    return imports_any(*CLIENTS)(node)
+
+
+def sends_mail(node: ast.AST) -> bool:
+    """Whether mail is made ready to leave: whoever builds or sends a message of Django's is named in the rule."""
+    return imports_any("django.core.mail")(node)
 
 
 def marks_safe(node: ast.AST) -> bool:
@@ -174,11 +191,38 @@ RULES = [
             "import urllib.request",
             "from smtplib import SMTP",
             "smtplib.SMTP_SSL(host)",
+            "import imaplib",
+            "import socket",
+            "from socket import create_connection",
+            "await asyncio.open_connection(host, port)",
+            "loop.create_connection(make, host, port)",
         ],
         good=["from urllib.parse import urlsplit", "import http", "import smtplib\nsmtplib.SMTPException"],
         allowed={
             "cs_ops/launch/readiness.py": "asks the programs it started itself, on 127.0.0.1",
             "core/guarded_http.py": "is the door: public addresses only, looked up once",
+            "cs_ops/launch/preflight.py": "asks whether a port of this machine is free, connects to nothing",
+        },
+    ),
+    Rule(
+        "mail leaves through the senders of the outbox",
+        sends_mail,
+        bad=[
+            "from django.core.mail import send_mail",
+            "from django.core import mail",
+            "import django.core.mail",
+            "from django.core.mail.backends.smtp import EmailBackend",
+        ],
+        good=["from email.message import EmailMessage", "from django.core import management"],
+        allowed={
+            "core/outbound/notification_mail.py": "sends notifications",
+            "people/outbound/account_mail.py": "sends what logging in needs",
+            "success/outbound/outreach_email.py": "sends outreach that has passed its gate",
+            "success/outreach_mail.py": "writes the message that the sender sends",
+            "tickets/channels/email/backends.py": "writes mail to files in place of sending it",
+            "tickets/channels/email/outgoing.py": "writes the message that the sender sends",
+            "tickets/outbound/email_answer.py": "sends answers",
+            "tickets/outbound/satisfaction_survey.py": "sends surveys",
         },
     ),
     Rule(
