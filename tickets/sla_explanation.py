@@ -1,7 +1,8 @@
 """Why a deadline is what it is: the policy, its calendar, every stretch with what it counted, and each promise in words.
 
-Computed anew from the events and messages of the ticket; ``stored_differs`` says that the columns hold something else, as
-they do until the job that computes deadlines again has come by after a change of a policy or calendar.
+Computed anew from the events and messages of the ticket, under the terms of the version that its deadlines were computed
+under: a ticket that is over keeps those of its time. ``stored_differs`` says that the columns hold something else, as they do
+until the job that computes deadlines again has come by after a change of a calendar.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from django.utils.translation import gettext_lazy
 
 from core.calendars import CalendarError, OpeningHours
 from tickets.conditions import in_words
-from tickets.models import Message, SLAPolicy, SLAStepRun, Status, Ticket
+from tickets.models import Message, SLAPolicy, SLAPolicyVersion, SLAStepRun, Status, Ticket
 from tickets.sla import PROMISES, Interval, Promise, PromiseName, Turn, Waiting, run_clock, whose_turn
 from tickets.sla_terms import nearest, policy_of, promise_of, status_changes_of
+from tickets.sla_versions import promise_under, version_of
 
 LABELS: dict[PromiseName, str | LazyText] = {
     "first_response": gettext_lazy("First answer"),
@@ -71,9 +73,15 @@ class StepExplained:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything behind the deadlines of one ticket. Without a policy only ``policy`` (None) and ``condition`` say so."""
+    """Everything behind the deadlines of one ticket. Without a policy only ``policy`` (None) and ``condition`` say so.
+
+    ``terms`` is the version of the policy that the deadlines were computed under, None when its terms were not kept;
+    ``overtaken`` says that the policy has a newer version by now, whose terms do not hold for this ticket, or not yet.
+    """
 
     policy: SLAPolicy | None
+    terms: SLAPolicyVersion | None
+    overtaken: bool
     condition: str
     calendar: str
     timezone: str
@@ -88,18 +96,24 @@ class Explanation:
 
 
 def explain_sla(ticket: Ticket, *, now: datetime | None = None) -> Explanation:
-    """Explain the deadlines of a loaded ticket (``status``, ``sla_policy``): at most five queries."""
+    """Explain the deadlines of a loaded ticket (``status``, ``sla_policy``): at most seven queries."""
     moment = now or timezone.now()
     policy = policy_of(ticket)
+    terms = version_of(ticket)
+    overtaken = terms is not None and policy is not None and terms.version != policy.version
     promise = promise_of(policy, ticket.priority)
+    if terms is not None and overtaken:
+        promise = promise_under(terms.terms, ticket.priority)
     if policy is None or promise is None:
-        return _nothing(ticket, policy)
+        return _nothing(ticket, policy, terms)
     changes = status_changes_of([ticket.pk])[ticket.pk]
     waiting = whose_turn(_turns(ticket), changes)
     try:
         clock = run_clock(opened_at=ticket.created_at, changes=changes, promise=promise, waiting=waiting)
     except CalendarError:
-        return _nothing(ticket, policy, _("The calendar does not hold the promised time within ten years."))
+        return _nothing(
+            ticket, policy, terms, _("The calendar does not hold the promised time within ten years.")
+        )
     stretches = _stretches(clock.intervals, promise.hours, moment)
     used = sum(one.business_seconds for one in stretches)
     dues = {
@@ -112,11 +126,14 @@ def explain_sla(ticket: Ticket, *, now: datetime | None = None) -> Explanation:
         _explain(case, name, dues[name]) for name in PROMISES if promise.seconds(name) is not None
     )
     stored = (ticket.first_response_due_at, ticket.next_response_due_at, ticket.resolution_due_at)
+    calendar = _calendar(policy, terms)
     return Explanation(
         policy=policy,
-        condition=in_words(policy.condition),
-        calendar=_("around the clock") if policy.calendar is None else policy.calendar.name,
-        timezone="" if policy.calendar is None else policy.calendar.timezone,
+        terms=terms,
+        overtaken=overtaken,
+        condition=in_words(policy.condition if terms is None else terms.terms["condition"]),
+        calendar=calendar[0] or _("around the clock"),
+        timezone=calendar[1],
         holidays=_holidays(promise.hours, ticket.created_at, max(filter(None, [*dues.values(), moment]))),
         priority=ticket.get_priority_display(),
         next_due_at=nearest(ticket, *dues.values()),
@@ -145,13 +162,27 @@ class _Case:
         return self.ticket.status.category not in Status.ACTIVE
 
 
-def _nothing(ticket: Ticket, policy: SLAPolicy | None, problem: str = "") -> Explanation:
+def _calendar(policy: SLAPolicy | None, terms: SLAPolicyVersion | None) -> tuple[str, str]:
+    """Name and time zone of the calendar that the terms count in, empty when the clock never stops."""
+    if terms is not None:
+        kept = terms.terms["calendar"]
+        return (kept["name"], kept["timezone"]) if kept else ("", "")
+    if policy is None or policy.calendar is None:
+        return "", ""
+    return policy.calendar.name, policy.calendar.timezone
+
+
+def _nothing(
+    ticket: Ticket, policy: SLAPolicy | None, terms: SLAPolicyVersion | None, problem: str = ""
+) -> Explanation:
     if not problem and policy is not None:
         problem = _("The policy promises nothing for the priority “%s”.") % ticket.get_priority_display()
     return Explanation(
         policy=policy,
+        terms=terms,
+        overtaken=terms is not None and policy is not None and terms.version != policy.version,
         condition="" if policy is None else in_words(policy.condition),
-        calendar="" if policy is None or policy.calendar is None else policy.calendar.name,
+        calendar=_calendar(policy, terms)[0],
         timezone="",
         holidays=(),
         priority=ticket.get_priority_display(),

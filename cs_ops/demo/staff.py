@@ -10,7 +10,9 @@ from core.models import Calendar
 from cs_ops.demo.topics import TEAMS, TOPICS
 from people.models import Absence, Skill, Team, TeamMembership, User, UserSkill
 from people.roles import Role
+from people.viewer import system_viewer
 from tickets.models import Category, Inbox, SLAPolicy, SLAStep, SLATarget
+from tickets.services.save_sla_policy import keep_version
 
 PASSWORD = "cs-ops-demo"  # noqa: S105 - the published password of the demo logins
 HOUR = 3600
@@ -171,4 +173,5 @@ def _add_policy(
             policy=policy, position=1, promise="resolution", timing="after", amount=30, action="warn",
             recipient="lead",
         )  # fmt: skip
+    keep_version(policy=policy, by=system_viewer("demo"))
     desk.policies[name] = policy

@@ -20,11 +20,25 @@ from tickets.sla_explanation import explain_sla
 
 
 class SlaPolicyOut(serializers.Serializer[Any]):
-    """The policy that holds, in the version the deadlines follow from."""
+    """The policy that holds, in its present version; ``terms`` says which version the deadlines follow from."""
 
     id = serializers.IntegerField(source="pk")
     name = serializers.CharField()
     version = serializers.IntegerField()
+
+
+class SlaTermsOut(serializers.Serializer[Any]):
+    """A version of a policy. ``targets`` are first answer, next answer and solution in business seconds by priority; null is not
+    promised. ``saved_by`` is null for what no person saved."""
+
+    version = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+    saved_by = serializers.IntegerField(source="saved_by_id", allow_null=True)
+    name = serializers.CharField(source="terms.name")
+    calendar = serializers.CharField(source="terms.calendar.name", default="")
+    targets = serializers.DictField(
+        source="terms.targets", child=serializers.ListField(child=serializers.IntegerField(allow_null=True))
+    )
 
 
 class SlaPromiseOut(serializers.Serializer[Any]):
@@ -68,9 +82,12 @@ class SlaHolidayOut(serializers.Serializer[Any]):
 
 
 class TicketSlaExplained(serializers.Serializer[Any]):
-    """Why the deadlines are what they are. ``stored_differs``: the ticket has not been computed again after a change."""
+    """Why the deadlines are what they are. ``stored_differs``: the ticket has not been computed again after a change.
+    ``overtaken``: the policy has a newer version than the deadlines were computed under."""
 
     policy = SlaPolicyOut(allow_null=True)
+    terms = SlaTermsOut(allow_null=True)
+    overtaken = serializers.BooleanField()
     condition = serializers.CharField(allow_blank=True)
     calendar = serializers.CharField(allow_blank=True)
     timezone = serializers.CharField(allow_blank=True)

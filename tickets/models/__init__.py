@@ -17,7 +17,8 @@ from tickets.models.macro import Macro
 from tickets.models.mail import MailLedger, MessageAlias
 from tickets.models.mention import Mention
 from tickets.models.message import Attachment, Message
-from tickets.models.sla import SLAPolicy, SLAStep, SLATarget
+from tickets.models.sla import SLAPolicy, SLAPolicyVersion, SLAStep, SLATarget
+from tickets.models.stored_file import StoredFile
 from tickets.models.structure import CarbonCopy, Follower, TicketLink, TicketMerge
 from tickets.models.ticket import FieldValue, Status, Ticket, TicketNumber, TicketTag
 from tickets.models.work import ChecklistItem, TimeEntry
@@ -48,12 +49,14 @@ __all__ = [
     "MessageAlias",
     "Presence",
     "SLAPolicy",
+    "SLAPolicyVersion",
     "SLAStep",
     "SLAStepRun",
     "SLATarget",
     "SatisfactionSurvey",
     "SavedView",
     "Status",
+    "StoredFile",
     "Tag",
     "TeamQueue",
     "Ticket",

@@ -40,6 +40,30 @@ class SLAPolicy(models.Model):
         return self.name
 
 
+class SLAPolicyVersion(models.Model):
+    """The terms of one version of a policy, kept for good: what a deadline of former days was computed from.
+
+    ``terms`` are ``{"name", "position", "condition", "calendar": {"id", "name", "timezone"} or None, "is_active", "targets":
+    {priority: [first answer, next answer, solution in business seconds or None]}, "steps": [{"promise", "timing", "amount",
+    "action", "recipient", "person", "host"}]}``. ``saved_by`` is empty for what no person saved.
+    """
+
+    policy = models.ForeignKey(SLAPolicy, models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    terms = models.JSONField(default=dict)
+    saved_at = models.DateTimeField(default=timezone.now)
+    saved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering: ClassVar = ["-version"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["policy", "version"], name="one_row_per_policy_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.terms.get('name', '')} {self.version}"
+
+
 class SLATarget(models.Model):
     """The promised business seconds for one priority; a promise that is NULL is not made."""
 

@@ -30,6 +30,7 @@ from tickets.services.recompute_sla import PREVIEW_KIND, start_preview, start_re
 from tickets.services.save_sla_policy import StepSpec, delete_sla_policy, save_sla_policy
 from tickets.services.set_sla_target import set_sla_target
 from tickets.sla_target import sla_target
+from tickets.sla_versions import history_of
 from tickets.webhook_keys import signing_secret
 
 
@@ -164,6 +165,7 @@ def _policy_page(
         steps=steps,
         promise_names=[words for _short, _name, words in PROMISE_FIELDS],
         preview_url=preview_url,
+        history=history_of(policy) if policy else [],
     )
 
 

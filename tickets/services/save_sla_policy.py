@@ -15,8 +15,9 @@ from people.models import User
 from people.viewer import Viewer
 from tickets.conditions import asks_for_me, check_condition, clauses, depends_on_time
 from tickets.events import SLA_POLICY_DELETED, SLA_POLICY_SAVED
-from tickets.models import SLAPolicy, SLAStep, SLATarget, Ticket
+from tickets.models import SLAPolicy, SLAPolicyVersion, SLAStep, SLATarget, Ticket
 from tickets.sla import PROMISES
+from tickets.sla_versions import terms_of
 
 # What the promise itself moves cannot decide which promise holds.
 CIRCULAR = frozenset({"next_due_at", "breached", "escalation_level"})
@@ -101,8 +102,19 @@ def save_sla_policy(
         row.version += 1
         row.save()
     if changes or is_new:
+        keep_version(policy=row, by=by)
         SLA_POLICY_SAVED.record(by=by, subject_id=row.pk, detail={**changes, "version": row.version})
     return row
+
+
+def keep_version(*, policy: SLAPolicy, by: Viewer) -> SLAPolicyVersion:
+    """Keep the terms of the policy's present version, once, in the caller's transaction: deadlines go on to name it."""
+    kept, _created = SLAPolicyVersion.objects.get_or_create(
+        policy=policy,
+        version=policy.version,
+        defaults={"terms": terms_of(policy), "saved_by_id": by.user_id},
+    )
+    return kept
 
 
 def proposed_policy(
