@@ -50,6 +50,7 @@ app.conf.beat_schedule = {
     "count-due-tickets": _every("tickets.count_due_tickets", 30, queue="batch"),
     "resume-bulk-acts": _every("tickets.resume_bulk_acts", 30, queue="batch"),
     "recount-views": _every("tickets.recount_views", 3600, queue="batch"),
+    "clear-expired-exports": _every("tickets.clear_expired_exports", 600, queue="batch"),
     "copy-value-at-risk": _every("tickets.copy_value_at_risk", 300, queue="batch"),
     "hand-over-tickets": _every("tickets.hand_over", 60, queue="batch"),
     "roll-up-usage": _every("customers.roll_up_usage", 30, queue="batch"),

@@ -130,3 +130,6 @@ BULK_UNDONE = EventType(
 )
 # detail: view, filters, columns, format, count.
 EXPORTED = EventType("tickets.exported", subject="view", sentence=_("exported tickets"), feed=False)
+EXPORT_FETCHED = EventType(
+    "tickets.export_fetched", subject="export", sentence=_("fetched an export of tickets"), feed=False
+)

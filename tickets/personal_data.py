@@ -29,6 +29,7 @@ from tickets.models import (
     Ticket,
 )
 from tickets.search_index import MESSAGE, TICKET, index_many
+from tickets.services.export_tickets import discard_all_exports
 from tickets.stored_files import read_file
 
 ERASED_SUBJECT = "–"
@@ -109,6 +110,8 @@ class TicketData(PersonalData):
         forget(MESSAGE, message_ids)
         forget(TICKET, own)
         index_many(sorted({*own, *(ticket_id for _pk, ticket_id in messages)}))
+        # Lists that were taken out may name the person; whoever needs one exports again.
+        counts["exports"] = discard_all_exports(by=system_viewer("task"))
         if keys:
             start_job(
                 kind=FILES_JOB,

@@ -15,6 +15,7 @@ from tickets.services.close_resolved_tickets import close_resolved_tickets
 from tickets.services.copy_value_at_risk import copy_value_at_risk
 from tickets.services.count_views import count_due_tickets
 from tickets.services.escalate_by_rules import escalate_by_time
+from tickets.services.export_tickets import clear_expired_exports
 from tickets.services.hand_over_tickets import hand_over_absences, take_back_unattended
 from tickets.services.mark_sla_breaches import mark_sla_breaches
 from tickets.services.note_presence import forget_old_presence
@@ -108,3 +109,9 @@ def hand_over_task() -> None:
 def resume_bulk_acts_task() -> None:
     """Find acts on many tickets that a killed process has left."""
     resume_bulk_acts()
+
+
+@shared_task(name="tickets.clear_expired_exports")
+def clear_expired_exports_task() -> None:
+    """Delete the files of exports that nobody may fetch any more."""
+    clear_expired_exports()

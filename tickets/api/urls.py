@@ -6,6 +6,7 @@ from rest_framework.views import APIView
 from tickets.api import (
     assignment,
     configuration,
+    exports,
     lists,
     macros,
     properties,
@@ -27,6 +28,9 @@ _LISTS: list[tuple[str, type[APIView], str]] = [
     ("views/", lists.ViewList, "views"),
     ("views/<int:pk>/", lists.ViewDetail, "view"),
     ("views/<slug:key>/tickets/", lists.ViewTickets, "view-tickets"),
+    ("exports/", exports.ExportList, "exports"),
+    ("exports/<slug:reference>/", exports.ExportDetail, "export"),
+    ("exports/<slug:reference>/file/", exports.ExportFile, "export-file"),
     ("escalations/", sla.EscalationList, "escalations"),
     ("satisfaction/", satisfaction.SatisfactionList, "satisfaction"),
     ("macros/", macros.MacroList, "macros"),

@@ -3,6 +3,7 @@
 from tickets.models.assignment import TeamQueue
 from tickets.models.episode import Episode, SatisfactionSurvey
 from tickets.models.escalation import Escalation, EscalationRule, SLAStepRun
+from tickets.models.export import TicketExport
 from tickets.models.fields import CustomField, Tag, TicketType
 from tickets.models.inbox import Category, Inbox
 from tickets.models.lists import (
@@ -60,6 +61,7 @@ __all__ = [
     "Tag",
     "TeamQueue",
     "Ticket",
+    "TicketExport",
     "TicketLink",
     "TicketMerge",
     "TicketNumber",
