@@ -29,8 +29,9 @@ class Behind:
     age: int | None = None
 
     def rows(self, scope: Scope) -> QuerySet[Any]:
-        """Return the rows."""
+        """Return the rows; raises PermissionDenied for who may see figures and no tickets."""
         rows = rows_behind(self.kpi, scope, part=self.part)
+        rows = self.kpi.source.openable(rows, scope.viewer)
         return rows if self.age is None else rows.filter(age_clause(scope, self.age))
 
 

@@ -85,7 +85,16 @@ def read_scope(
             EPISODES.clause(dimension, value)
         except ValueError:
             raise ValidationError({dimension: _("This value cannot be used.")}) from None
+        check_dimension(dimension, viewer, named=dimension)
     return Scope(viewer, period, filters, asked)
+
+
+def check_dimension(dimension: str, viewer: Viewer, *, named: str) -> None:
+    """Raise ValidationError, under the name of the parameter, when a viewer may not tell figures apart by a dimension."""
+    if dimension == "agent" and not viewer.can("people.view"):
+        raise ValidationError(
+            {named: _("Figures of single agents need the permission “%s”.") % "people.view"}
+        )
 
 
 def rows_behind(kpi: Kpi, scope: Scope, *, part: str = "all") -> QuerySet[Any]:

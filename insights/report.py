@@ -122,11 +122,11 @@ def choices_of(dimension: str, scope: Scope) -> list[tuple[str, str]]:
         }
         return sorted((one, channel_name(one)) for one in channels)
     rows = _NAMED[dimension]._default_manager.filter(is_active=True)
-    if not viewer.can("tickets.all_teams") and dimension == "team":
+    if not viewer.can("insights.all_teams") and dimension == "team":
         rows = rows.filter(pk__in=viewer.team_ids)
     if dimension == "agent":
         rows = rows.exclude(role="integration")
-        if not viewer.can("tickets.all_teams"):
+        if not viewer.can("insights.all_teams"):
             rows = (
                 rows.filter(memberships__team_id__in=viewer.team_ids).distinct()
                 | rows.filter(pk=viewer.user_id or 0).distinct()

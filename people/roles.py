@@ -38,6 +38,7 @@ _LEAD = {
     "operations.retry",
     "ml.view",
     "insights.view",
+    "insights.all_teams",
     "tickets.all_teams",
 }
 
@@ -45,7 +46,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     Role.AGENT: frozenset(_LOOK | _WORK_TICKETS | {"insights.view"}),
     Role.CSM: frozenset(_LOOK | _WORK_CUSTOMERS | {"tickets.note", "tickets.create", "tickets.reply"}),
     Role.LEAD: frozenset(_LOOK | _WORK_TICKETS | _WORK_CUSTOMERS | _LEAD),
-    Role.ANALYST: frozenset(_LOOK | {"ml.view", "insights.view", "tickets.all_teams"}),
+    Role.ANALYST: frozenset(_LOOK | {"ml.view", "insights.view", "insights.all_teams", "tickets.all_teams"}),
     Role.ADMIN: frozenset(
         _LOOK
         | _WORK_TICKETS
@@ -71,7 +72,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "health:read": frozenset({"customers.view", "health.view"}),
     "people:read": frozenset({"people.view"}),
     "people:write": frozenset({"people.view", "people.schedule"}),
-    "insights:read": frozenset({"insights.view", "tickets.view", "tickets.all_teams"}),
+    "insights:read": frozenset({"insights.view", "insights.all_teams"}),
 }
 
 SCOPE_LABELS = {
@@ -85,7 +86,9 @@ SCOPE_LABELS = {
     "health:read": _("Read health and churn scores"),
     "people:read": _("Read colleagues, their availability, absences and skills"),
     "people:write": _("Change availability, absences and skills"),
-    "insights:read": _("Read figures and the tickets behind them"),
+    "insights:read": _(
+        "Read figures of all teams; the tickets behind them and names of agents need their own scopes"
+    ),
 }
 
 PERMISSION_LABELS = {
@@ -109,9 +112,8 @@ PERMISSION_LABELS = {
     "success.manage": _("Write and start playbooks"),
     "people.view": _("See colleagues"),
     "people.schedule": _("Plan absences, availability and skills of colleagues"),
-    "insights.view": _(
-        "See figures; of all teams with every ticket in sight, else one's own and one's teams'"
-    ),
+    "insights.view": _("See the figures of oneself and one's teams, and the tickets behind them"),
+    "insights.all_teams": _("See the figures of all teams"),
     "ml.view": _("See models and their quality"),
     "ml.manage": _("Promote and roll back models"),
     "operations.view": _("See jobs, outbox, mail ledger and event log"),

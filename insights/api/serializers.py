@@ -26,7 +26,8 @@ class KpiGroupOut(KpiFigureOut):
 class KpiOut(KpiFigureOut):
     """One KPI in the period; ``before`` is the period before, ``tickets_url`` the list of exactly the tickets counted.
 
-    ``target`` is the value that is meant to be reached, null where there is none.
+    ``target`` is the value that is meant to be reached, null where there is none; ``tickets_url`` is empty for keys that may
+    not read tickets.
     """
 
     key = serializers.CharField()
@@ -38,7 +39,7 @@ class KpiOut(KpiFigureOut):
     good = serializers.CharField(allow_blank=True)
     target = serializers.FloatField(allow_null=True)
     before = KpiFigureOut()
-    tickets_url = serializers.CharField()
+    tickets_url = serializers.CharField(allow_blank=True)
     groups = KpiGroupOut(many=True)
 
 

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from insights.api import serializers
 from insights.behind import page_of, read_behind
-from insights.figures import Figure, Scope, read_scope
+from insights.figures import Figure, Scope, check_dimension, read_scope
 from insights.registry import kpis
 from insights.report import Result, all_results, table_by
 from insights.sources import DIMENSIONS
@@ -54,6 +54,7 @@ class KpiList(APIView):
             raise ValidationError({"kpi": [f"unknown: {', '.join(unknown)[:200]}"]})
         if dimension and dimension not in DIMENSIONS:
             raise ValidationError({"by": [f"one of {', '.join(DIMENSIONS)}"]})
+        check_dimension(dimension, scope.viewer, named="by")
         results = all_results(scope, keys)
         groups = table_by(scope, dimension, [result.kpi for result in results]) if dimension else []
         answer = {
@@ -75,7 +76,7 @@ class KpiList(APIView):
 
 
 class KpiTickets(APIView):
-    """The tickets behind a figure."""
+    """The tickets behind a figure, for who may read tickets too."""
 
     required_permissions: ClassVar = {"GET": "insights.view"}
     pagination_class = None
@@ -130,5 +131,5 @@ def _kpi(result: Result) -> dict[str, Any]:
         "good": kpi.good,
         "target": kpi.target(),
         "before": asdict(before),
-        "tickets_url": result.url(),
+        "tickets_url": result.url() if result.scope.viewer.can("tickets.view") else "",
     }

@@ -58,7 +58,7 @@ def dashboard(request: StaffRequest) -> HttpResponse:
         "bar": filter_bar(scope, "insights", by=request.GET.get("by", "")),
         "period": period_menu(scope, "insights", by=request.GET.get("by", "")),
         "export_url": f"{reverse('insights-export')}?{scope.query(by=dimension)}",
-        "is_narrow": not request.viewer.can("tickets.all_teams"),
+        "is_narrow": not request.viewer.can("insights.all_teams"),
         "zone": str(scope.period.zone),
         "data_headers": {
             "volume": [_("From"), _("New"), _("Resolved"), _("Backlog")],

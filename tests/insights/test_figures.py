@@ -4,6 +4,7 @@ import csv
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from typing import Any
@@ -154,7 +155,7 @@ def test_nothing_counted_is_no_zero(lead_user: User) -> None:
 def test_merged_tickets_count_nowhere(busy: World, lead_user: User) -> None:
     whole = scope(lead_user)
     before = figure(kpis.get("opened"), whole).n
-    first = rows_behind(kpis.get("opened"), whole).first()
+    first = rows_behind(kpis.get("opened"), whole)[0]
     Episode.objects.filter(pk=first.pk).update(is_counted=False)
     assert figure(kpis.get("opened"), whole).n == before - 1
 
@@ -219,6 +220,68 @@ def test_only_who_may_sees_figures(csm: User, analyst: User, login: Any, api: An
     assert login(analyst).get("/insights/").status_code == 200
     assert api("tickets:read").get("/api/v1/insights/kpis/").status_code == 403
     assert api("insights:read").get("/api/v1/insights/kpis/").status_code == 200
+
+
+def test_a_key_for_figures_reads_numbers_and_no_ticket(
+    busy: World, lead_user: User, login: Any, api: Any
+) -> None:
+    key = api("insights:read")
+    told = rest(key, period="60", by="team")
+    seen = rest(login(lead_user), period="60", by="team")
+    for name, kpi in told.items():
+        assert kpi["tickets_url"] == ""
+        assert {**kpi, "tickets_url": ""} == {**seen[name], "tickets_url": ""}
+    ticket = Ticket.objects.first()
+    assert ticket is not None
+    for path in (
+        "/api/v1/insights/tickets/?kpi=opened",
+        "/api/v1/tickets/",
+        f"/api/v1/tickets/{ticket.pk}/",
+        f"/api/v1/tickets/{ticket.pk}/messages/",
+    ):
+        answer = key.get(path)
+        assert answer.status_code in {403, 404}, path
+        assert ticket.subject not in answer.content.decode()
+    both = api("insights:read", "tickets:read")
+    listed = both.get("/api/v1/insights/tickets/?kpi=opened&period=60&timezone=UTC").json()
+    assert listed["count"] == told["opened"]["n"] > 0
+
+
+def test_a_key_for_figures_tells_no_agents_apart(busy: World, agent: User, api: Any) -> None:
+    key = api("insights:read")
+    for params in ({"by": "agent"}, {"agent": str(agent.pk)}):
+        answer = key.get("/api/v1/insights/kpis/", params)
+        assert answer.status_code == 400
+        assert next(iter(params)) in answer.json()["errors"]
+        assert agent.name not in answer.content.decode()
+    assert (
+        agent.name
+        in api("insights:read", "people:read").get("/api/v1/insights/kpis/?by=agent").content.decode()
+    )
+
+
+def test_the_hidden_tickets_are_those_that_are_not_visible(
+    busy: World, agent: User, lead_user: User, private_team: Team
+) -> None:
+    Ticket.objects.filter(
+        pk__in=list(Ticket.objects.filter(team=private_team).values_list("pk", flat=True)[:3])
+    ).update(assignee=agent)
+    Ticket.objects.filter(team=private_team, assignee=lead_user).filter(number__lt=9030).update(assignee=None)
+    everything = set(Ticket.objects.values_list("pk", flat=True))
+    sizes = set()
+    for viewer in (
+        agent.as_viewer(),
+        lead_user.as_viewer(),
+        replace(agent.as_viewer(), team_ids=frozenset({private_team.pk})),
+        replace(agent.as_viewer(), permissions=frozenset()),
+        replace(agent.as_viewer(), user_id=None, team_ids=frozenset()),
+    ):
+        visible = set(Ticket.objects.visible_to(viewer).values_list("pk", flat=True))
+        hidden = set(Ticket.objects.hidden_from(viewer).values_list("pk", flat=True))
+        assert visible | hidden == everything
+        assert not visible & hidden
+        sizes.add(len(hidden))
+    assert len(sizes) >= 4
 
 
 # --- charts -----------------------------------------------------------------------------------------------------------
