@@ -209,13 +209,20 @@ def _restore_snooze(ticket: Ticket, before: Value, by: Viewer) -> object:
 
 def _clean_merge(raw: Value, viewer: Viewer) -> tuple[dict[str, Any], str]:
     into = _one(Ticket.objects.visible_to(viewer), raw.get("into"), "into")
-    return {"into": into.pk}, _("Merge into #%d") % into.number
+    confirmed = raw.get("confirm_different_requesters") is True
+    value = {"into": into.pk, "confirm_different_requesters": confirmed}
+    return value, _("Merge into #%d") % into.number
 
 
 def _merge(ticket: Ticket, value: Value, by: Viewer, token: str) -> object:
     if ticket.pk == value["into"]:
         return ticket
-    return merge_tickets(ticket=ticket, into=Ticket.objects.visible_to(by).get(pk=value["into"]), by=by)
+    return merge_tickets(
+        ticket=ticket,
+        into=Ticket.objects.visible_to(by).get(pk=value["into"]),
+        by=by,
+        confirm_different_requesters=bool(value.get("confirm_different_requesters")),
+    )
 
 
 def _restore_merge(ticket: Ticket, before: Value, by: Viewer) -> object:

@@ -95,7 +95,7 @@ def test_every_act_is_done_and_taken_back(
         ("type", {"type": kind.pk}, "type"),
         ("tags", {"add": ["vip", "new"], "remove": ["old"]}, "tags"),
         ("snooze", {"until": until}, "snoozed"),
-        ("merge", {"into": target.pk}, "merged"),
+        ("merge", {"into": target.pk, "confirm_different_requesters": True}, "merged"),
     ]
     for act, value, column in acts:
         bulk = start_bulk_act(act=act, value=value, ticket_ids=ids(tickets), by=boss)
@@ -394,10 +394,15 @@ def test_undo_leaves_what_rules_have_done_meanwhile(
 
 def test_undo_of_a_merge_takes_back_its_own_merge_only(write: Write, viewer: Viewer) -> None:
     source, first, second = make(write, 3)
-    bulk = start_bulk_act(act="merge", value={"into": first.pk}, ticket_ids=[source.pk], by=viewer)
+    bulk = start_bulk_act(
+        act="merge",
+        value={"into": first.pk, "confirm_different_requesters": True},
+        ticket_ids=[source.pk],
+        by=viewer,
+    )
     assert bulk.items.get().state == BulkItem.State.DONE, bulk.items.get().reason
     unmerge_ticket(ticket=source, by=viewer)
-    merge_tickets(ticket=source, into=second, by=viewer)
+    merge_tickets(ticket=source, into=second, by=viewer, confirm_different_requesters=True)
     assert undo_bulk_act(bulk=bulk, by=viewer).items.get().state == BulkItem.State.KEPT
     assert facts(source)["merged"] == second.pk
 
@@ -408,7 +413,12 @@ def test_undo_of_a_merge_locks_in_the_order_of_everybody_else(
 ) -> None:
     monkeypatch.setattr(change_many, "PAUSES", ())
     low, high = make(write, 2)
-    bulk = start_bulk_act(act="merge", value={"into": low.pk}, ticket_ids=[high.pk], by=viewer)
+    bulk = start_bulk_act(
+        act="merge",
+        value={"into": low.pk, "confirm_different_requesters": True},
+        ticket_ids=[high.pk],
+        by=viewer,
+    )
     assert bulk.items.get().state == BulkItem.State.DONE, bulk.items.get().reason
     holds_low = threading.Event()
 
@@ -450,7 +460,14 @@ def test_the_inbox_changes_a_selection_and_takes_it_back(write: Write, login: Lo
     assert facts(tickets[0])["snoozed"] is not None
     number = str(tickets[1].number)
     browser.post(
-        address, {"ticket": [tickets[0].pk], "act": "merge", "merge_into": f"#{number}"}, headers=HTMX
+        address,
+        {
+            "ticket": [tickets[0].pk],
+            "act": "merge",
+            "merge_into": f"#{number}",
+            "confirm_different_requesters": "1",
+        },
+        headers=HTMX,
     )
     assert facts(tickets[0])["merged"] == tickets[1].pk
     assert browser.post(address, {"ticket": ids(tickets)}, headers=HTMX).status_code == 404

@@ -1,5 +1,6 @@
 """How tickets hang together: followers, copies, links, merging and back, splitting, moving a message."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -272,6 +273,88 @@ def test_merges_that_must_not_be_are_refused(
         merge_tickets(ticket=fourth, into=ticket, by=viewer)
     with pytest.raises(ValidationError, match="private team"):
         merge_tickets(ticket=fourth, into=ticket, by=lead_user.as_viewer())
+
+
+@pytest.fixture
+def strangers(write: Write) -> tuple[Ticket, Ticket]:
+    """Tickets of two people whom no account joins."""
+    first = write("My parcel", subject="Parcel", sender="ann@one.example").ticket
+    second = write("A parcel", subject="Parcel too", sender="ben@two.example").ticket
+    assert first.account_id is None
+    assert second.account_id is None
+    return first, second
+
+
+def test_strangers_are_merged_only_when_somebody_confirms_it(
+    strangers: tuple[Ticket, Ticket], ticket: Ticket, viewer: Viewer, write: Write
+) -> None:
+    ann, ben = strangers
+    for source, target in ((ann, ben), (ann, ticket), (ticket, ann)):
+        with pytest.raises(ValidationError, match=r"ann@one\.example") as refused:
+            merge_tickets(ticket=source, into=target, by=viewer)
+        assert set(refused.value.message_dict) == {"confirm_different_requesters"}
+    same = write("Another one", subject="Again", sender="ann@one.example").ticket
+    merge_tickets(ticket=same, into=ann, by=viewer)
+    merge_tickets(ticket=ann, into=ben, by=viewer, confirm_different_requesters=True)
+    assert again(ann).merged_into_id == ben.pk
+    # What belongs to different customers is not merged, confirmed or not.
+    elsewhere = Account.objects.create(name="Elsewhere")
+    Ticket.objects.filter(pk=ben.pk).update(account=elsewhere)
+    with pytest.raises(ValidationError, match="different customers"):
+        merge_tickets(ticket=again(ben), into=ticket, by=viewer, confirm_different_requesters=True)
+
+
+def test_a_split_between_strangers_is_taken_back_without_a_question(
+    strangers: tuple[Ticket, Ticket], viewer: Viewer, write: Write
+) -> None:
+    ann, _ben = strangers
+    message = write("I have one, too", ticket=ann, sender="cat@three.example").message
+    made = split_ticket(ticket=ann, message=message, subject="Third", by=viewer)
+    assert made.contact_id != ann.contact_id
+    merge_tickets(ticket=made, into=ann, by=viewer)
+    assert again(made).merged_into_id == ann.pk
+
+
+def test_the_dialog_warns_of_strangers_and_takes_the_word_for_these_two_only(
+    strangers: tuple[Ticket, Ticket], ticket: Ticket, agent: User, login: Any
+) -> None:
+    ann, ben = strangers
+    browser = login(agent)
+    address = f"/inbox/{ann.pk}/merge/"
+    assert "confirm_different_requesters" not in browser.get(address).content.decode()
+    found = browser.get(f"/inbox/{ann.pk}/choices/merge/?q={ben.number}").content.decode()
+    assert f'value="{ben.pk}"' in found
+    asked = browser.post(address, {"into": ben.pk})
+    page = asked.content.decode()
+    assert asked.status_code == 422
+    assert "ann@one.example" in page
+    assert "ben@two.example" in page
+    assert f'name="confirm_different_requesters" value="{ben.pk}"' in page
+    assert re.search(rf'value="{ben.pk}" checked', page)
+    # The confirmation was for another ticket.
+    assert (
+        browser.post(address, {"into": ticket.pk, "confirm_different_requesters": ben.pk}).status_code == 422
+    )
+    done = browser.post(address, {"into": ben.pk, "confirm_different_requesters": ben.pk})
+    assert (done.status_code, again(ann).merged_into_id) == (200, ben.pk)
+
+
+def test_rest_and_bulk_merge_strangers_only_when_confirmed(
+    strangers: tuple[Ticket, Ticket], api: Any, viewer: Viewer
+) -> None:
+    ann, ben = strangers
+    rest = api("tickets:read", "tickets:write")
+    address = f"/api/v1/tickets/{ann.pk}/merge/"
+    refused = rest.post(address, {"into": ben.pk}, format="json")
+    assert refused.status_code == 400
+    assert "confirm_different_requesters" in str(refused.json())
+    confirmed = {"into": ben.pk, "confirm_different_requesters": True}
+    assert rest.post(address, confirmed, format="json").status_code == 200
+    assert rest.delete(address).status_code == 200
+    for value, merged in (({"into": ben.pk}, None), (confirmed, ben.pk)):
+        bulk = {"act": "merge", "value": value, "tickets": [ann.pk]}
+        assert rest.post("/api/v1/tickets/bulk/", bulk, format="json").status_code in {200, 201, 202}
+        assert again(ann).merged_into_id == merged
 
 
 def test_a_merged_ticket_that_went_private_is_not_shown_in_its_target(

@@ -89,7 +89,8 @@ class BulkIn(serializers.Serializer[dict[str, Any]]):
     value = serializers.DictField(
         default=dict,
         help_text=_(
-            "status, priority, assignee, team and category, type, tags {add, remove}, until, into, macro: by the act."
+            "status, priority, assignee, team and category, type, tags {add, remove}, until, into and "
+            "confirm_different_requesters, macro: by the act."
         ),
     )
     tickets = serializers.ListField(

@@ -101,9 +101,10 @@ class TicketLinkOut(serializers.Serializer[Any]):
 
 
 class TicketMergeIn(serializers.Serializer[dict[str, Any]]):
-    """The ticket that goes on."""
+    """The ticket that goes on. Requesters whom no account joins get each other's answers: that must be confirmed."""
 
     into = serializers.IntegerField(min_value=1)
+    confirm_different_requesters = serializers.BooleanField(required=False, default=False)
 
 
 class TicketSplitIn(serializers.Serializer[dict[str, Any]]):
@@ -267,8 +268,13 @@ class TicketMergeView(APIView):
     def post(self, request: Request, pk: int) -> Response:
         """Merge the ticket into another one; answers the one that goes on."""
         viewer = viewer_of(request)
-        into = ticket_of(viewer, _read(TicketMergeIn, request)["into"])
-        merge = merge_tickets(ticket=ticket_of(viewer, pk), into=into, by=viewer)
+        wanted = _read(TicketMergeIn, request)
+        merge = merge_tickets(
+            ticket=ticket_of(viewer, pk),
+            into=ticket_of(viewer, wanted["into"]),
+            by=viewer,
+            confirm_different_requesters=wanted["confirm_different_requesters"],
+        )
         return Response(TicketOut(ticket_of(viewer, merge.target_id)).data)
 
     @extend_schema(operation_id="ticket_unmerge", responses={200: TicketOut, 404: NOT_FOUND})

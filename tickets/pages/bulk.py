@@ -105,7 +105,10 @@ def _asked(request: StaffRequest) -> tuple[str, dict[str, Any]]:
     if act == "snooze":
         return act, {"until": _moment(data.get("snooze_until", ""))}
     if act == "merge":
-        return act, {"into": _by_number(request.viewer, data.get("merge_into", ""))}
+        return act, {
+            "into": _by_number(request.viewer, data.get("merge_into", "")),
+            "confirm_different_requesters": data.get("confirm_different_requesters") == "1",
+        }
     raise Http404(_("There is no such act."))
 
 

@@ -76,13 +76,24 @@ def choices(request: StaffRequest, ticket_id: int, purpose: str) -> HttpResponse
     return render(request, "tickets/_ticket_choices.html", _choices(request.viewer, found, purpose, words))
 
 
-def _choices(viewer: Viewer, ticket: Ticket, purpose: str, words: str = "") -> dict[str, Any]:
-    """The suggestions of a dialog; ``purpose`` is merge, move or link, else Http404 is raised."""
+def _choices(
+    viewer: Viewer, ticket: Ticket, purpose: str, words: str = "", *, chosen: Ticket | None = None
+) -> dict[str, Any]:
+    """The suggestions of a dialog; ``purpose`` is merge, move or link, else Http404 is raised. ``chosen`` was chosen before:
+    it stands among them."""
     if purpose not in _FIELDS:
         raise Http404(_("There is no such dialog."))
-    is_link = purpose == "link"
-    rows = candidates(viewer, ticket, words, any_customer=is_link, closed_too=is_link)
-    return {"choices": rows, "ticket": ticket, "words": words, "name": _FIELDS[purpose], "purpose": purpose}
+    rows = candidates(viewer, ticket, words, any_customer=purpose != "move", closed_too=purpose == "link")
+    if chosen is not None and chosen not in rows:
+        rows = [chosen, *rows]
+    return {
+        "choices": rows,
+        "ticket": ticket,
+        "words": words,
+        "name": _FIELDS[purpose],
+        "purpose": purpose,
+        "chosen": None if chosen is None else chosen.pk,
+    }
 
 
 def _chosen_ticket(request: StaffRequest, ticket: Ticket, purpose: str) -> Ticket:
@@ -126,16 +137,23 @@ def _opened(request: StaffRequest, ticket_id: int, words: str, undo_url: str) ->
 def merge(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """The dialog; merging opens the ticket that goes on."""
     found = visible_ticket(request, ticket_id)
-    error = ""
+    error, chosen, is_unconfirmed = "", None, False
     if request.method == "POST":
         try:
+            chosen = _chosen_ticket(request, found, "merge")
             done = merge_tickets(
-                ticket=found, into=_chosen_ticket(request, found, "merge"), by=request.viewer
+                ticket=found,
+                into=chosen,
+                by=request.viewer,
+                # Given for the ticket that the warning was about, not for one that was chosen afterwards.
+                confirm_different_requesters=request.POST.get("confirm_different_requesters")
+                == str(chosen.pk),
             )
         except ValidationError as refusal:
             if _undoing(request):
                 return refused(refusal)
             error = reason(refusal)
+            is_unconfirmed = "confirm_different_requesters" in getattr(refusal, "error_dict", {})
         else:
             words = _("#%(number)d is merged into #%(target)d") % {
                 "number": found.number,
@@ -145,7 +163,8 @@ def merge(request: StaffRequest, ticket_id: int) -> HttpResponse:
                 return with_toast(HttpResponse(status=204), words)
             undo = f"{reverse('inbox-unmerge', args=[found.pk])}?undo=1"
             return _opened(request, done.target_id, words, undo)
-    parts = _choices(request.viewer, found, "merge") | {"error": error}
+    parts = _choices(request.viewer, found, "merge", chosen=chosen)
+    parts |= {"error": error, "is_unconfirmed": is_unconfirmed}
     return render(request, "tickets/_merge_dialog.html", parts, status=422 if error else 200)
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from people.viewer import Viewer
 from tickets.events import MERGE_RECEIVED, MERGE_RELEASED, MERGED, UNMERGED
 from tickets.families import merge_target
-from tickets.models import Status, Ticket, TicketMerge
+from tickets.models import Status, Ticket, TicketLink, TicketMerge
 from tickets.services.apply_sla import set_deadlines
 from tickets.services.change_status import move_to
 from tickets.services.recount_messages import recount_messages
@@ -21,16 +22,26 @@ _MOMENTS = ("resolved_at", "closed_at", "snoozed_until")
 
 
 @transaction.atomic
-def merge_tickets(*, ticket: Ticket, into: Ticket, by: Viewer) -> TicketMerge:
+def merge_tickets(
+    *, ticket: Ticket, into: Ticket, by: Viewer, confirm_different_requesters: bool = False
+) -> TicketMerge:
     """Let ``into`` go on with what ``ticket`` is about; when it was itself merged, the end of that chain does.
 
     ``ticket`` is closed and points to the other one, whose conversation shows both from now on; its requester and its
     copies get copies of the answers. What the customer writes to ``ticket`` arrives in ``into``. Raises ValidationError
-    naming ``into`` for the ticket itself, a closed one, one of another customer or of another private team.
+    naming ``into`` for the ticket itself, a closed one, one of another customer or of another private team; naming
+    ``confirm_different_requesters``, unless that is given, for requesters whom no account joins: they get to see each other's
+    answers.
     """
     by.require("tickets.edit")
     source, target = _lock_for_merge(ticket, into, by)
     _refuse(source, target)
+    if not confirm_different_requesters and are_strangers(source, target):
+        sentence = _(
+            "%(one)s and %(other)s belong to no common customer: each would get the other's answers. Confirm this first."
+        )
+        people = {"one": _named(source), "other": _named(target)}
+        raise ValidationError({"confirm_different_requesters": sentence % people})
     now = timezone.now()
     merge = TicketMerge.objects.create(
         source=source, target=target, before=_columns(source), merged_by_id=by.user_id, merged_at=now
@@ -111,6 +122,25 @@ def unmerge_ticket(*, ticket: Ticket, by: Viewer) -> Ticket:
         )
         save_ticket(released, now=now)
     return source
+
+
+def are_strangers(one: Ticket, other: Ticket) -> bool:
+    """Whether the requesters are different people whom no account joins. Tickets that one was split off from the other are
+    one conversation that was."""
+    if (one.contact.merged_into_id or one.contact_id) == (other.contact.merged_into_id or other.contact_id):
+        return False
+    if one.account_id is not None and one.account_id == other.account_id:
+        return False
+    split = TicketLink.objects.filter(kind=TicketLink.Kind.SPLIT)
+    return not split.filter(
+        Q(from_ticket=one, to_ticket=other) | Q(from_ticket=other, to_ticket=one)
+    ).exists()
+
+
+def _named(ticket: Ticket) -> str:
+    """The requester by name and address: two strangers may share the name."""
+    contact = ticket.contact
+    return f"{contact} <{contact.email}>" if contact.email and contact.name else str(contact)
 
 
 def private_team_of(ticket: Ticket) -> int | None:
