@@ -246,7 +246,7 @@ def _resolve(url: str, clock: _Clock) -> _Target:
         for address in addresses:
             if not is_public(address):
                 logger.warning("refused to call %s, which leads to %s", host, address)
-                raise RefusedAddress(f"address not allowed: {host} is not on the public internet")
+                raise RefusedAddress(f"address not allowed: {host} leads to no public address")
     return _Target(scheme, host, port, path, addresses)
 
 

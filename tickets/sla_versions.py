@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
@@ -56,8 +55,7 @@ def terms_of(policy: SLAPolicy) -> dict[str, Any]:
                 "action": step.action,
                 "recipient": step.recipient,
                 "person": step.person.name if step.person is not None else "",
-                # The rest of an address may hold a secret.
-                "host": urlsplit(step.url).hostname or "",
+                "host": step.host,
             }
             for step in policy.steps.select_related("person").order_by("position", "pk")
         ],

@@ -2,6 +2,7 @@
 
 import secrets
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import models
@@ -125,3 +126,11 @@ class SLAStep(models.Model):
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
+
+    @property
+    def host(self) -> str:
+        """The host of the address: what may be shown and recorded, as the rest of it may be the secret that lets one call it."""
+        try:
+            return urlsplit(self.url).hostname or ""
+        except ValueError:
+            return ""

@@ -171,7 +171,7 @@ def _policy_page(
 
 def _webhook_facts(policy: SLAPolicy) -> list[tuple[str, str]]:
     hooks = [step for step in policy.steps.all() if step.action == SLAStep.Action.WEBHOOK]
-    return [(_("Signing secret of %s") % step.url, signing_secret(step.signing_token)) for step in hooks]
+    return [(_("Signing secret of %s") % step.host, signing_secret(step.signing_token)) for step in hooks]
 
 
 @require_POST

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from core import guarded_http
 from core.changes import apply_changes
 from core.models import Calendar
 from people.models import User
@@ -211,16 +211,19 @@ def _step_problem(step: StepSpec) -> str:
     if needs_person and step.person is None:
         return _("choose the person.")
     if step.action == SLAStep.Action.WEBHOOK and not _is_address(step.url):
-        return _("give an address that begins with https:// or http://.")
+        return _(
+            "give the address of a web server, with https:// or http:// and without a name and password in it."
+        )
     return ""
 
 
 def _is_address(url: str) -> bool:
+    """Whether an address can be called as far as it can be told without looking its name up."""
     try:
-        parts = urlsplit(url)
-    except ValueError:
+        guarded_http.check_url(url)
+    except guarded_http.RefusedAddress:
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return True
 
 
 def _seconds(target: SLATarget) -> list[int | None]:
@@ -242,9 +245,13 @@ def _write_targets(row: SLAPolicy, targets: Mapping[str, TargetSpec]) -> None:
 
 
 def _write_steps(row: SLAPolicy, steps: Sequence[StepSpec]) -> dict[str, Any]:
-    """Bring the rows of steps in line; a step that does the same as before stays the same row, with what it has done."""
+    """Bring the rows of steps in line; a step that does the same as before stays the same row, with what it has done.
+
+    Returns the steps before and after as the event keeps them, empty when nothing differs.
+    """
     present = list(row.steps.all())
-    before = [_step_json(step) for step in present]
+    before = [_step_values(step) for step in present]
+    told_before = [_step_told(step) for step in present]
     spare = list(present)
     for position, spec in enumerate(steps):
         columns = spec.columns()
@@ -259,12 +266,19 @@ def _write_steps(row: SLAPolicy, steps: Sequence[StepSpec]) -> dict[str, Any]:
         step.save()
     for gone in spare:
         gone.delete()
-    after = [_step_json(step) for step in SLAStep.objects.filter(policy=row)]
-    return {} if before == after else {"steps": [before, after]}
+    after = list(SLAStep.objects.filter(policy=row))
+    if before == [_step_values(step) for step in after]:
+        return {}
+    return {"steps": [told_before, [_step_told(step) for step in after]]}
 
 
-def _step_json(step: SLAStep) -> list[Any]:
+def _step_values(step: SLAStep) -> list[Any]:
     return [step.promise, step.timing, step.amount, step.action, step.recipient, step.person_id, step.url]
+
+
+def _step_told(step: SLAStep) -> list[Any]:
+    """What an event keeps of a step: of its address only the host."""
+    return [*_step_values(step)[:-1], step.host]
 
 
 @transaction.atomic
