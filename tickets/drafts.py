@@ -17,7 +17,7 @@ def writing_on(ticket: Ticket, viewer: Viewer) -> list[Draft]:
     own = Q(state=Draft.State.DRAFT, user_id=viewer.user_id or 0)
     waiting = Q(state__in=(Draft.State.SCHEDULED, Draft.State.HELD))
     found = Draft.objects.filter(ticket=ticket).filter(own | waiting)
-    return list(found.select_related("user").order_by("send_at", "pk"))
+    return list(found.select_related("user", "api_key").order_by("send_at", "pk"))
 
 
 def own_draft(drafts: Sequence[Draft], kind: str) -> Draft | None:
@@ -53,7 +53,7 @@ def waiting_answers_of(viewer: Viewer) -> QuerySet[Draft]:
     waiting = Draft.objects.filter(
         ticket__in=Ticket.objects.visible_to(viewer), state__in=(Draft.State.SCHEDULED, Draft.State.HELD)
     )
-    return waiting.select_related("ticket__contact", "user").order_by("send_at", "pk")
+    return waiting.select_related("ticket__contact", "user", "api_key").order_by("send_at", "pk")
 
 
 def file_of(draft: Draft, file_id: str) -> dict[str, Any] | None:

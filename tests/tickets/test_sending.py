@@ -11,11 +11,15 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from core.models import Event, Notification, Outbound
-from core.outbox import send_due
+from core.outbox import retry_outbound, send_due
 from people.models import User
+from people.services.create_api_key import create_api_key
+from people.services.revoke_api_key import revoke_api_key
+from people.services.save_user import deactivate_user
 from people.viewer import Viewer, system_viewer
 from tickets.models import Draft, Message, Ticket
 from tickets.send_later import send_times
+from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_status import change_status
 from tickets.services.merge_tickets import merge_tickets
 from tickets.services.receive_message import Received
@@ -290,8 +294,144 @@ def test_writer_who_may_not_answer_any_more_holds_it(ticket: Ticket, agent: User
     with later():
         send_due()
     answer.refresh_from_db()
-    assert (answer.state, answer.held_because) == ("held", "refused")
+    assert (answer.state, answer.held_because) == ("held", "writer")
     assert mail.outbox == []
+
+
+def told_of_held() -> set[int]:
+    """Who was told that an answer is held."""
+    return set(Notification.objects.filter(verb="tickets.answer_held").values_list("user_id", flat=True))
+
+
+def test_answer_of_somebody_who_left_is_held_at_once_and_the_responsible_know(
+    ticket: Ticket, agent: User, lead_user: User, admin: User, pump: Callable[[], int]
+) -> None:
+    answer = schedule_answer(ticket=ticket, body="Hello", send_at=tomorrow(), by=agent.as_viewer())
+    pump()
+    deactivate_user(user=agent, by=admin.as_viewer())
+    pump()
+    answer.refresh_from_db()
+    assert (answer.state, answer.held_because) == ("held", "writer")
+    assert answer.held_detail == "Priya Raman does not work here any more."
+    assert told_of_held() == {lead_user.pk}
+    assert "Priya Raman" in Notification.objects.get(user_id=lead_user.pk).text
+
+
+def test_answer_of_a_revoked_key_is_held_at_once_and_its_maker_and_assignee_know(
+    ticket: Ticket, agent: User, admin: User, pump: Callable[[], int]
+) -> None:
+    key, _secret = create_api_key(name="Shop", scopes=["tickets:write"], by=admin.as_viewer())
+    answer = schedule_answer(ticket=ticket, body="Hello", send_at=tomorrow(), by=key.as_viewer())
+    assign_ticket(ticket=ticket, assignee=agent, by=admin.as_viewer())
+    pump()
+    assert Draft.objects.get().state == "scheduled"
+    revoke_api_key(key=key, by=admin.as_viewer())
+    pump()
+    answer.refresh_from_db()
+    assert (answer.held_because, answer.held_detail) == ("writer", "The API key “Shop” was revoked.")
+    assert told_of_held() == {agent.pk, admin.pk}
+    with later():
+        send_due()
+    assert mail.outbox == []
+
+
+def test_answer_of_a_key_that_has_expired_is_held_when_it_would_leave(ticket: Ticket, admin: User) -> None:
+    key, _secret = create_api_key(
+        name="Shop",
+        scopes=["tickets:write"],
+        by=admin.as_viewer(),
+        expires_at=timezone.now() + timedelta(hours=1),
+    )
+    answer = schedule_answer(ticket=ticket, body="Hello", send_at=tomorrow(), by=key.as_viewer())
+    with later():
+        send_due()
+    answer.refresh_from_db()
+    assert answer.held_detail == "The API key “Shop” has expired."
+    assert mail.outbox == []
+
+
+def test_answer_of_a_key_leaves_as_the_keys(ticket: Ticket, admin: User) -> None:
+    key, _secret = create_api_key(name="Shop", scopes=["tickets:write"], by=admin.as_viewer())
+    schedule_answer(ticket=ticket, body="Hello", send_at=tomorrow(), by=key.as_viewer())
+    with later():
+        send_due()
+        send_due()
+    assert len(mail.outbox) == 1
+    event = Event.objects.get(verb="tickets.replied")
+    assert (event.actor_kind, event.actor_id) == ("api_key", key.pk)
+
+
+def test_answer_that_nobody_can_be_named_for_does_not_leave(ticket: Ticket, viewer: Viewer) -> None:
+    answer = schedule_answer(ticket=ticket, body="Hello", send_at=tomorrow(), by=viewer)
+    Draft.objects.update(user=None)
+    with later():
+        send_due()
+    answer.refresh_from_db()
+    assert (answer.state, answer.held_because, mail.outbox) == ("held", "writer", [])
+
+
+def fail_for_good(ticket: Ticket, viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> Draft:
+    """A scheduled answer that the outbox has given up."""
+    answer = schedule_answer(ticket=ticket, body="Hello", send_at=tomorrow(), by=viewer)
+
+    def broken(**_fields: Any) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr("tickets.outbound.scheduled_answer.release_scheduled", broken)
+    for day in range(2, 12):
+        with later(day):
+            send_due()
+    monkeypatch.undo()
+    assert Outbound.objects.get().state == Outbound.State.FAILED
+    answer.refresh_from_db()
+    return answer
+
+
+def test_failed_answer_shows_as_failed_and_is_sent_again(
+    ticket: Ticket, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = fail_for_good(ticket, viewer, monkeypatch)
+    assert (answer.state, answer.held_because) == ("held", "failed")
+    assert answer.held_detail == "the disk is full"
+    assert told_of_held() == {viewer.user_id}
+    assert "has not left" in Notification.objects.get(verb="tickets.answer_held").text
+    # What an operator repeats in the outbox does not leave behind the back of who decides on the ticket.
+    retry_outbound(outbound=Outbound.objects.get(), by=viewer)
+    send_due()
+    assert mail.outbox == []
+    send_scheduled_now(answer=answer, by=viewer)
+    send_due()
+    assert [one.body for one in mail.outbox] == ["Hello"]
+    assert not Draft.objects.exists()
+
+
+def test_failed_answer_goes_back_into_the_draft(
+    ticket: Ticket, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = fail_for_good(ticket, viewer, monkeypatch)
+    draft = edit_scheduled(answer=answer, by=viewer)
+    assert (draft.state, draft.body) == ("draft", "Hello")
+    schedule_answer(ticket=ticket, body=draft.body, send_at=tomorrow(), by=viewer, draft=draft)
+    with later():
+        send_due()
+        send_due()
+    assert len(mail.outbox) == 1
+
+
+def test_held_answer_of_a_merged_ticket_is_edited_where_it_goes_on_or_thrown_away(
+    ticket: Ticket, viewer: Viewer, write: Write, pump: Callable[[], int]
+) -> None:
+    target = write("Same", subject="Same").ticket
+    first = schedule_answer(ticket=ticket, body="One", send_at=tomorrow(), by=viewer)
+    second = schedule_answer(ticket=ticket, body="Two", send_at=tomorrow(), by=viewer)
+    merge_tickets(ticket=ticket, into=target, by=viewer)
+    pump()
+    first.refresh_from_db()
+    assert first.held_because == "merged"
+    draft = edit_scheduled(answer=first, by=viewer)
+    assert (draft.ticket_id, draft.body) == (target.pk, "One")
+    discard_scheduled(answer=second, by=viewer)
+    assert [one.body for one in Draft.objects.all()] == ["One"]
 
 
 def test_edited_or_discarded_answer_never_leaves(ticket: Ticket, viewer: Viewer) -> None:

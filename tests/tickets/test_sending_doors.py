@@ -24,7 +24,7 @@ from tickets.services.add_note import add_note
 from tickets.services.note_presence import note_presence
 from tickets.services.receive_message import Received
 from tickets.services.reply_to_ticket import reply_to_ticket
-from tickets.services.schedule_answer import schedule_answer
+from tickets.services.schedule_answer import hold_failed, schedule_answer
 
 HTMX = {"HX-Request": "true"}
 Api = Callable[..., APIClient]
@@ -128,6 +128,35 @@ def test_scheduled_from_the_menu_listed_edited_and_thrown_away(browser: Client, 
     assert browser.post(address, {"act": "discard"}, headers=HTMX).status_code == 200
     assert browser.post(address, {"act": "send"}, headers=HTMX).status_code == 404
     assert not Message.objects.filter(kind="outbound").exists()
+
+
+def test_failed_answer_is_marked_and_can_be_tried_again(
+    browser: Client, ticket: Ticket, viewer: Viewer, rest: APIClient
+) -> None:
+    answer = schedule_answer(ticket=ticket, body="x", send_at=timezone.now() + timedelta(days=1), by=viewer)
+    hold_failed(draft_id=answer.pk, version=answer.version, reason="the disk is full")
+    for address in (f"/inbox/{ticket.pk}/", "/inbox/scheduled/"):
+        page = browser.get(address).content.decode()
+        for words in ("Not sent", "Sending it failed.", "the disk is full", "Try again"):
+            assert words in page
+    [shown] = rest.get(f"/api/v1/tickets/{ticket.pk}/answers/").json()
+    assert (shown["state"], shown["held_because"], shown["held_detail"]) == (
+        "held",
+        "failed",
+        "the disk is full",
+    )
+    address = reverse("inbox-waiting-answer", args=[ticket.pk, answer.pk])
+    assert browser.post(address, {"act": "send"}, headers=HTMX).status_code == 200
+    assert Message.objects.filter(kind="outbound").count() == 1
+
+
+def test_waiting_answers_of_keys_bear_their_name(browser: Client, ticket: Ticket, rest: APIClient) -> None:
+    at = (timezone.now() + timedelta(days=1)).isoformat()
+    made = rest.post(f"/api/v1/tickets/{ticket.pk}/answers/", {"body": "x", "send_at": at}, format="json")
+    assert made.status_code == 202
+    key = made.json()["api_key"]
+    assert key["id"] == Draft.objects.get().api_key_id
+    assert key["name"] in browser.get("/inbox/scheduled/").content.decode()
 
 
 def test_refused_time_keeps_the_words(browser: Client, ticket: Ticket) -> None:

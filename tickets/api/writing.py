@@ -89,6 +89,7 @@ class TicketDraftOut(serializers.Serializer[Draft]):
     id = serializers.IntegerField()
     ticket = serializers.IntegerField(source="ticket_id")
     user = TicketName(allow_null=True)
+    api_key = TicketName(allow_null=True)
     kind = serializers.ChoiceField(choices=Draft.Kind.choices)
     state = serializers.CharField(help_text=", ".join(Draft.State.values))
     body = serializers.CharField()
@@ -98,7 +99,8 @@ class TicketDraftOut(serializers.Serializer[Draft]):
     overtaken = serializers.CharField()
     send_at = serializers.DateTimeField(allow_null=True)
     hold_if_customer_writes = serializers.BooleanField()
-    held_because = serializers.CharField()
+    held_because = serializers.CharField(help_text=", ".join(Draft.HeldBecause.values))
+    held_detail = serializers.CharField()
     updated_at = serializers.DateTimeField()
 
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from people.models import ApiKey
 from tickets.models.message import Message
 from tickets.models.ticket import Ticket
 
@@ -17,7 +18,8 @@ class Draft(models.Model):
     ``version`` grows with each save; ``overtaken`` keeps the text that a save from another window has replaced. ``cc`` is a
     list of addresses, None while the computed ones hold. ``files`` are ``{"id", "name", "content_type", "size",
     "sha256", "storage_key"}``. A scheduled one leaves at ``send_at`` unless it is held; ``status_after`` and
-    ``hold_if_customer_writes`` are the wishes for that moment.
+    ``hold_if_customer_writes`` are the wishes for that moment. ``api_key`` is the integration that has scheduled it, where
+    no person has.
     """
 
     class Kind(models.TextChoices):
@@ -39,10 +41,13 @@ class Draft(models.Model):
         CUSTOMER_WROTE = "customer_wrote", _("The customer wrote first.")
         CLOSED = "closed", _("The ticket was closed.")
         MERGED = "merged", _("The ticket was merged into another one.")
+        WRITER = "writer", _("Its writer may not answer any more.")
         REFUSED = "refused", _("It could not be sent.")
+        FAILED = "failed", _("Sending it failed.")
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="drafts")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+", db_index=False)
     kind = models.CharField(max_length=5, choices=Kind.choices)
     state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
     body = models.TextField(blank=True)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_noop
 from core.models import Outbound
 from core.outbox import Sender, Withheld
 from tickets.models import Draft, Message
-from tickets.services.schedule_answer import release_scheduled
+from tickets.services.schedule_answer import hold_failed, release_scheduled
 
 
 class ScheduledAnswerSender(Sender):
@@ -20,7 +20,7 @@ class ScheduledAnswerSender(Sender):
         """Nothing is built; what has changed since is withheld."""
         draft, version = outbound.payload["draft"], outbound.payload["version"]
         if not Draft.objects.filter(pk=draft, version=version, state=Draft.State.SCHEDULED).exists():
-            raise Withheld("edited, sent or thrown away since")
+            raise Withheld("held, edited, sent or thrown away since: it is decided on the ticket")
         return None
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
@@ -34,3 +34,10 @@ class ScheduledAnswerSender(Sender):
         """The message and the end of the draft are one transaction, so this can be told."""
         form = f"form:{outbound.ticket_id}:scheduled:{outbound.payload['draft']}"
         return Message.objects.filter(external_id=form, kind=Message.Kind.OUTBOUND).exists()
+
+    def settled(self, outbound: Outbound) -> None:
+        """Hold what was given up, so that it shows as failed and its writer knows. What was withheld or cancelled is held, or
+        gone, already."""
+        if outbound.state in {Outbound.State.FAILED, Outbound.State.UNCERTAIN}:
+            draft, version = outbound.payload["draft"], outbound.payload["version"]
+            hold_failed(draft_id=draft, version=version, reason=outbound.last_error)

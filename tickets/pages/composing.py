@@ -341,9 +341,11 @@ def waiting_parts(ticket: Ticket, drafts: Sequence[Draft], viewer: Viewer) -> li
             "body_html": as_html(one.body) or one.body,
             "ticket": ticket,
             "is_held": one.state == Draft.State.HELD,
-            "you": one.user_id == viewer.user_id,
-            "author": str(one.user) if one.user else _("An integration"),
+            "is_failed": one.held_because == Draft.HeldBecause.FAILED,
+            "you": one.user_id is not None and one.user_id == viewer.user_id,
+            "author": str(one.user or one.api_key or _("An integration")),
             "may_act": viewer.can("tickets.reply"),
+            "may_send": ticket.merged_into_id is None,
         }
         for one in waiting_answers(drafts)
     ]

@@ -258,7 +258,8 @@ def waiting_answer(request: StaffRequest, ticket_id: int, draft_id: int) -> Http
             if seconds:
                 toast = {"undo_url": reverse("inbox-undo", args=[found.pk, message.pk]), "seconds": seconds}
         elif act == "edit":
-            edit_scheduled(answer=answer, by=request.viewer)
+            # The composer of a merged ticket is where it goes on.
+            ticket_id = edit_scheduled(answer=answer, by=request.viewer).ticket_id
             words = _("Back in the composer")
         else:
             discard_scheduled(answer=answer, by=request.viewer)

@@ -1,4 +1,4 @@
-"""Answers that leave later: scheduled, held back when something comes between, sent, edited or thrown away.
+"""Answers that leave later: scheduled, held back when something comes between or sending fails, sent, edited or thrown away.
 
 What an answer does to its ticket happens when it leaves, not before. Its time is the ``not_before`` of one outbox row; a
 row that no longer fits its draft's version is withheld.
@@ -15,17 +15,20 @@ from django.utils.translation import gettext as _
 from core.actors import SYSTEM
 from core.models import Event, Outbound
 from core.outbox import cancel_outbound, enqueue_outbound
-from core.services.notify_user import notify_user
+from core.services.notify_user import Notice, notify_people
 from people.viewer import Viewer, system_viewer
 from tickets.answer_cc import with_cc
 from tickets.events import ANSWER_HELD, ANSWER_SCHEDULED, SCHEDULED_ANSWER_CANCELLED
+from tickets.families import merge_target
+from tickets.mentions import people_who_see
 from tickets.message_text import storable
 from tickets.models import Draft, Message, Status, Ticket
 from tickets.recipients import recipients_of_answer
+from tickets.responsible import assignee_or_team, leads
 from tickets.services.reply_to_ticket import STATUSES_AFTER, newest_message, reply_to_ticket
 from tickets.services.save_draft import locked_draft, put_back
 from tickets.services.take_draft import WrittenIn, files_taken
-from tickets.ticket_rows import lock_ticket
+from tickets.ticket_rows import lock_both, lock_ticket
 
 SENDER_KIND = "tickets.scheduled_answer"
 FARTHEST = timedelta(days=366)
@@ -67,6 +70,7 @@ def schedule_answer(
     waiting = Draft.objects.create(
         ticket=locked,
         user_id=by.user_id,
+        api_key_id=by.api_key_id,
         kind=Draft.Kind.REPLY,
         state=Draft.State.SCHEDULED,
         body=text,
@@ -111,11 +115,12 @@ def send_scheduled_now(*, answer: Draft, by: Viewer, undo_seconds: int = 0) -> M
 
 @transaction.atomic
 def edit_scheduled(*, answer: Draft, by: Viewer) -> Draft:
-    """Put a scheduled or held answer back into the viewer's draft, above what is there. Raises ValidationError."""
+    """Put a scheduled or held answer back into the viewer's draft, above what is there; that of a merged ticket where the
+    ticket goes on. Raises ValidationError."""
     by.require("tickets.reply")
-    ticket = lock_ticket(answer.ticket_id, by)
+    ticket, end = _lock_with_end(answer, by)
     waiting = _take_out(answer)
-    draft = locked_draft(ticket, Draft.Kind.REPLY, by)
+    draft = locked_draft(end, Draft.Kind.REPLY, by)
     put_back(draft, body=waiting.body, files=waiting.files, cc=waiting.cc)
     waiting.delete()
     _record_cancelled(ticket, waiting, by, "edited")
@@ -126,7 +131,7 @@ def edit_scheduled(*, answer: Draft, by: Viewer) -> Draft:
 def discard_scheduled(*, answer: Draft, by: Viewer) -> None:
     """Throw a scheduled or held answer away. Raises ValidationError when it has left."""
     by.require("tickets.reply")
-    ticket = lock_ticket(answer.ticket_id, by)
+    ticket = lock_ticket(answer.ticket_id, by, merged_too=True)
     waiting = _take_out(answer)
     waiting.delete()
     _record_cancelled(ticket, waiting, by, "discarded")
@@ -142,15 +147,11 @@ def release_scheduled(*, draft_id: int, version: int) -> Message | None:
     waiting = Draft.objects.select_for_update().select_related(None).filter(pk=draft_id).first()
     if waiting is None or waiting.state != Draft.State.SCHEDULED or waiting.version != version:
         return None
-    obstacle = obstacle_of(waiting, ticket)
-    if obstacle:
-        _hold(waiting, ticket, obstacle, by=system_viewer("outbox"))
+    obstacle, detail = obstacle_of(waiting, ticket)
+    writer = writer_of(waiting)
+    if obstacle or writer is None:
+        _hold(waiting, ticket, obstacle, by=system_viewer("outbox"), detail=detail)
         return None
-    writer = (
-        system_viewer("outbox")
-        if waiting.user_id is None or waiting.user is None
-        else waiting.user.as_viewer("outbox")
-    )
     try:
         with transaction.atomic():
             return reply_to_ticket(
@@ -173,30 +174,93 @@ def release_scheduled(*, draft_id: int, version: int) -> Message | None:
 @transaction.atomic
 def hold_scheduled(*, ticket_id: int, cause: Event | None = None) -> int:
     """Hold the scheduled answers of a ticket that should not leave any more; returns how many were held."""
-    if not Draft.objects.filter(ticket_id=ticket_id, state=Draft.State.SCHEDULED).exists():
+    scheduled = Draft.objects.filter(ticket_id=ticket_id, state=Draft.State.SCHEDULED).order_by("pk")
+    if not scheduled.exists():
         return 0
     ticket = lock_ticket(ticket_id)
     held = 0
-    for waiting in Draft.objects.select_for_update().filter(ticket=ticket, state=Draft.State.SCHEDULED):
-        obstacle = obstacle_of(waiting, ticket)
-        if obstacle:
-            _cancel_row(waiting, "held")
-            _hold(waiting, ticket, obstacle, by=system_viewer("task"), cause=cause)
+    for waiting in scheduled:
+        obstacle, detail = obstacle_of(waiting, ticket)
+        if not obstacle:
+            continue
+        _cancel_row(waiting, "held")
+        locked = scheduled.select_for_update().filter(pk=waiting.pk).first()
+        if locked is not None:
+            _hold(locked, ticket, obstacle, by=system_viewer("task"), detail=detail, cause=cause)
             held += 1
     return held
 
 
-def obstacle_of(waiting: Draft, ticket: Ticket) -> str:
-    """Why a scheduled answer should not leave, one of Draft.HeldBecause; empty when it may."""
+def hold_scheduled_of(
+    *, user_id: int | None = None, api_key_id: int | None = None, cause: Event | None = None
+) -> int:
+    """Hold what a person or an integration has scheduled and may not answer any more; returns how many were held."""
+    scheduled = Draft.objects.filter(state=Draft.State.SCHEDULED)
+    theirs = (
+        scheduled.filter(user_id=user_id) if user_id is not None else scheduled.filter(api_key_id=api_key_id)
+    )
+    ids = sorted(set(theirs.values_list("ticket_id", flat=True)))
+    return sum(hold_scheduled(ticket_id=ticket_id, cause=cause) for ticket_id in ids)
+
+
+@transaction.atomic
+def hold_failed(*, draft_id: int, version: int, reason: str) -> None:
+    """Hold a scheduled answer that the outbox has given up, so that it shows as failed and somebody decides.
+
+    Does nothing when it has changed since. The row of the outbox is locked by the caller: the ticket's must not be asked for.
+    """
+    waiting = (
+        Draft.objects.select_for_update(of=("self",))
+        .filter(pk=draft_id, version=version, state=Draft.State.SCHEDULED)
+        .first()
+    )
+    if waiting is not None:
+        ticket = Ticket.objects.select_related("team").get(pk=waiting.ticket_id)
+        _hold(waiting, ticket, Draft.HeldBecause.FAILED, by=system_viewer("outbox"), detail=reason)
+
+
+def obstacle_of(waiting: Draft, ticket: Ticket) -> tuple[str, str]:
+    """Why a scheduled answer should not leave: one of Draft.HeldBecause with what there is to say about it; empty when it
+    may."""
     if ticket.merged_into_id is not None:
-        return Draft.HeldBecause.MERGED
+        return Draft.HeldBecause.MERGED, ""
     if ticket.status.category == Status.Category.CLOSED:
-        return Draft.HeldBecause.CLOSED
+        return Draft.HeldBecause.CLOSED, ""
+    writer = writer_of(waiting)
+    if writer is None or not writer.can("tickets.reply"):
+        return Draft.HeldBecause.WRITER, _why_not(waiting)
+    if not Ticket.objects.visible_to(writer).filter(pk=ticket.pk).exists():
+        return Draft.HeldBecause.WRITER, _("%s does not see this ticket any more.") % _name_of(waiting)
     if not waiting.hold_if_customer_writes:
-        return ""
+        return "", ""
     inbound = ticket.messages.filter(kind=Message.Kind.INBOUND, is_automatic=False)
     newer = inbound.filter(pk__gt=waiting.seen_message_id or 0).exists()
-    return Draft.HeldBecause.CUSTOMER_WROTE if newer else ""
+    return (Draft.HeldBecause.CUSTOMER_WROTE if newer else ""), ""
+
+
+def writer_of(waiting: Draft) -> Viewer | None:
+    """The person or the integration that has scheduled an answer, with what it may do now; None when that is not known."""
+    if waiting.user is not None:
+        return waiting.user.as_viewer("outbox")
+    return None if waiting.api_key is None else waiting.api_key.as_viewer().through("outbox")
+
+
+def _name_of(waiting: Draft) -> str:
+    if waiting.user is not None:
+        return str(waiting.user)
+    return str(waiting.api_key) if waiting.api_key is not None else _("An integration")
+
+
+def _why_not(waiting: Draft) -> str:
+    """Why the writer may not answer at all."""
+    if waiting.user is not None and not waiting.user.is_active:
+        return _("%s does not work here any more.") % waiting.user
+    key = waiting.api_key
+    if key is not None and key.revoked_at is not None:
+        return _("The API key “%s” was revoked.") % key
+    if key is not None and not key.is_usable:
+        return _("The API key “%s” has expired.") % key
+    return _("%s may not answer customers any more.") % _name_of(waiting)
 
 
 def token_of(waiting: Draft) -> str:
@@ -233,13 +297,26 @@ def _enqueue(waiting: Draft, ticket: Ticket) -> None:
     )
 
 
+def _lock_with_end(answer: Draft, by: Viewer) -> tuple[Ticket, Ticket]:
+    """Lock the ticket of a waiting answer and the one in which it goes on, which is itself unless it was merged."""
+    while True:
+        end = merge_target(Ticket.objects.select_related("merged_into").get(pk=answer.ticket_id))
+        ticket, goes_on = lock_both(answer.ticket_id, end.pk, by, merged_too=True)
+        if merge_target(ticket).pk == goes_on.pk:
+            return ticket, goes_on
+
+
 def _take_out(answer: Draft) -> Draft:
-    """The waiting answer, locked, with its outbox row cancelled; raises ValidationError when it has left or is gone."""
+    """The waiting answer, locked, with its outbox row cancelled; raises ValidationError when it has left or is gone.
+
+    The row before the draft, in the order in which the outbox locks them when it gives a row up.
+    """
+    found = Draft.objects.filter(pk=answer.pk, state=Draft.State.SCHEDULED).first()
+    if found is not None:
+        _cancel_row(found, "taken out")
     waiting = Draft.objects.select_for_update().filter(pk=answer.pk, state__in=_WAITING).first()
     if waiting is None:
         raise ValidationError(_("This answer has left already, or somebody has thrown it away."))
-    if waiting.state == Draft.State.SCHEDULED:
-        _cancel_row(waiting, "taken out")
     return waiting
 
 
@@ -273,17 +350,42 @@ def _hold(
         detail={"draft": waiting.pk, "reason": because},
         cause=cause,
     )
-    if waiting.user_id is not None:
-        notify_user(
-            user_id=waiting.user_id,
-            by=SYSTEM,
-            text=_("Your scheduled answer to #%(number)d was held: %(why)s")
-            % {"number": ticket.number, "why": waiting.get_held_because_display()},
+    why = str(waiting.get_held_because_display())
+    said = {"number": ticket.number, "who": _name_of(waiting), "why": f"{why} {waiting.held_detail}".strip()}
+    if because == Draft.HeldBecause.FAILED:
+        own = _("Your scheduled answer to #%(number)d has not left: %(why)s")
+        other = _("The scheduled answer of %(who)s to #%(number)d has not left: %(why)s")
+    else:
+        own = _("Your scheduled answer to #%(number)d was held: %(why)s")
+        other = _("The scheduled answer of %(who)s to #%(number)d was held: %(why)s")
+    notices = [
+        Notice(
+            user_id=user_id,
+            text=(own if user_id == waiting.user_id else other) % said,
             url=f"/inbox/{ticket.pk}/",
             verb=ANSWER_HELD.verb,
             cause=event,
             group=f"ticket:{ticket.pk}",
         )
+        for user_id in _told(waiting, ticket)
+    ]
+    notify_people(notices=notices, by=SYSTEM)
+
+
+def _told(waiting: Draft, ticket: Ticket) -> list[int]:
+    """Who is to decide about a held answer: its writer; when that is nobody who still can, whoever has made the key and whoever
+    is responsible for the ticket, as far as they see it."""
+    seeing = set(people_who_see(ticket).values_list("pk", flat=True))
+    if (
+        waiting.user_id in seeing
+        and waiting.user is not None
+        and waiting.user.as_viewer().can("tickets.reply")
+    ):
+        return [waiting.user_id] if waiting.user_id is not None else []
+    maker = None if waiting.api_key is None else waiting.api_key.created_by_id
+    responsible = [one for one in assignee_or_team(ticket) if one in seeing]
+    people = responsible or [one for one in leads(ticket.team_id) if one in seeing]
+    return sorted(one for one in {*people, maker} if one is not None and one in seeing)
 
 
 def _record_cancelled(ticket: Ticket, waiting: Draft, by: Viewer, reason: str) -> None:
