@@ -291,12 +291,11 @@ class TagField(ConditionField):
 
     def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
         """Judge by the tags as they are prefetched, or one query."""
-        if ticket.pk is None:
-            present: set[str] = set()
-        elif "ticket_tags" in getattr(ticket, "_prefetched_objects_cache", {}):
-            present = {row.tag.name for row in ticket.ticket_tags.all()}
-        else:
+        loaded = _loaded(ticket, "ticket_tags")
+        if loaded is None:
             present = set(ticket.ticket_tags.values_list("tag__name", flat=True))
+        else:
+            present = {row.tag.name for row in loaded}
         if operator == "all":
             return present.issuperset(value)
         return present.isdisjoint(value) is (operator == "none")
@@ -562,11 +561,9 @@ class OwnField(ConditionField):
 
     def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
         """Judge by the values as they are prefetched."""
-        rows = (
-            []
-            if ticket.pk is None
-            else [row for row in ticket.field_values.all() if row.field_id == self.field.pk]
-        )
+        loaded = _loaded(ticket, "field_values")
+        values = ticket.field_values.all() if loaded is None else loaded
+        rows = [row for row in values if row.field_id == self.field.pk]
         found = any(_meets(row, operator, value) for row in rows)
         return found is not self._negates(operator, value)
 
@@ -577,6 +574,13 @@ class OwnField(ConditionField):
         elif isinstance(value, bool):
             value = _("yes") if value else _("no")
         return f"{self.label} {self.operators[operator]} {value}"
+
+
+def _loaded(ticket: Ticket, name: str) -> Collection[Any] | None:
+    """The rows of a relation as they are prefetched, None when they must be read; a ticket that is not stored has those that it
+    was given (``tickets.ticket_sketch``)."""
+    rows: Collection[Any] | None = getattr(ticket, "_prefetched_objects_cache", {}).get(name)
+    return [] if rows is None and ticket.pk is None else rows
 
 
 def _meets(row: FieldValue, operator: str, value: Any) -> bool:

@@ -94,7 +94,7 @@ def test_a_request_that_outlives_its_claim_has_no_effects(
         IdempotencyRecord.objects.get().delete()
         return create_ticket(**values)
 
-    monkeypatch.setattr("tickets.api.views.create_ticket", slow)
+    monkeypatch.setattr("tickets.services.open_ticket.create_ticket", slow)
     answer = rest.post("/api/v1/tickets/", NEW, headers={"Idempotency-Key": "k1"})
     assert (answer.status_code, Ticket.objects.count()) == (409, 0)
 

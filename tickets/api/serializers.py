@@ -12,6 +12,7 @@ from tickets.custom_fields import values_of
 from tickets.models import Category, Inbox, Message, Ticket, TicketType
 from tickets.services.mark_sla_breaches import next_response_broken
 from tickets.sla_terms import policy_of
+from tickets.services.open_ticket import MOST_CC
 from tickets.ticket_facts import routing_of, sla_of
 
 MAX_BODY = 200_000
@@ -94,6 +95,20 @@ class TicketIn(TicketPropertiesIn):
     )
     inbox = ByIdOrName(Inbox, "name", required=False, allow_null=True, default=None)
 
+    priority = serializers.ChoiceField(
+        choices=Ticket.Priority.choices,
+        required=False,
+        help_text=_("One above or below normal stays; normal may be judged by the classifier."),
+    )
+    team = ByIdOrName(Team, "name", required=False, help_text=_("Decides the routing, as ``category`` does."))
+    category = ByIdOrName(Category, "name", required=False)
+    assignee = ByIdOrName(User, "email", required=False, help_text=_("An id or an e-mail address."))
+    cc = serializers.ListField(
+        child=serializers.EmailField(max_length=254),
+        required=False,
+        max_length=MOST_CC,
+        help_text=_("Who gets copies of the answers."),
+    )
 
 class TicketChangeIn(TicketPropertiesIn):
     """What can be changed on a ticket. ``version``, when given, must be the present one."""

@@ -1,6 +1,5 @@
 """REST of tickets: a view parses, calls one service or selector, answers."""
 
-from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -33,10 +32,10 @@ from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
 from tickets.services.change_status import change_status
 from tickets.services.correct_routing import confirm_routing, correct_routing
-from tickets.services.create_ticket import create_ticket
+from tickets.services.open_ticket import KNOWN, open_ticket
 from tickets.services.receive_message import IncomingMessage, Received, receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
-from tickets.services.set_properties import PROPERTIES, set_properties
+from tickets.services.set_properties import set_properties
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -97,14 +96,12 @@ class TicketList(APIView):
         """Open a ticket. 200 instead of 201 when the channel has sent this ``external_id`` before."""
         wanted = read_body(serializers.TicketIn, request)
         viewer = viewer_of(request)
-        properties = {name: wanted[name] for name in PROPERTIES if name in wanted}
-        with transaction.atomic() if properties else nullcontext():
-            received = _create(wanted, viewer)
-            if received.outcome == "duplicate":
-                return _ticket_answer(viewer, received.ticket.pk)
-            if properties:
-                set_properties(ticket=received.ticket, wanted=properties, by=viewer)
-                return _ticket_answer(viewer, received.ticket.pk, status.HTTP_201_CREATED)
+        known = {name: wanted[name] for name in KNOWN if name in wanted}
+        received = _create(wanted, known, viewer)
+        if received.outcome == "duplicate":
+            return _ticket_answer(viewer, received.ticket.pk)
+        if known:
+            return _ticket_answer(viewer, received.ticket.pk, status.HTTP_201_CREATED)
         # What has just been written need not be read again.
         without_properties(received.ticket)
         data = serializers.TicketDetailOut(received.ticket).data
@@ -216,8 +213,8 @@ class TicketCorrections(APIView):
         return _ticket_answer(viewer, pk)
 
 
-def _create(wanted: dict[str, Any], viewer: Viewer) -> Received:
-    return create_ticket(
+def _create(wanted: dict[str, Any], known: dict[str, Any], viewer: Viewer) -> Received:
+    return open_ticket(
         subject=wanted["subject"],
         body=wanted["body"],
         contact_email=wanted["contact"]["email"],
@@ -225,6 +222,7 @@ def _create(wanted: dict[str, Any], viewer: Viewer) -> Received:
         channel=wanted["channel"],
         external_id=wanted["external_id"],
         inbox=wanted["inbox"],
+        known=known,
         by=viewer,
     )
 

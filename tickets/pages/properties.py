@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from people.requests import StaffRequest, page
+from people.viewer import Viewer
 from tickets.custom_fields import referable
 from tickets.models import ChecklistItem, CustomField, Tag, Ticket, TicketType, TimeEntry
 from tickets.pages.answers import reason, refused, with_toast
@@ -209,8 +210,15 @@ def references(request: StaffRequest, ticket_id: int, key: str) -> HttpResponse:
     """What a reference can point to: the first whose name contains ``q``, or the ticket with this number."""
     ticket = visible_ticket(request, ticket_id)
     field = get_object_or_404(CustomField, key=key, kind=CustomField.Kind.REFERENCE, is_active=True)
-    q = request.GET.get("q", "").strip()[:60].replace("\x00", "")
-    rows = referable(field.reference, request.viewer)
+    rows = found_references(field, request.GET.get("q", ""), request.viewer)
+    found = [(row.pk, str(row)) for row in rows]
+    return render(request, "tickets/_references.html", {"ticket": ticket, "key": key, "found": found})
+
+
+def found_references(field: CustomField, typed: str, viewer: Viewer) -> list[Any]:
+    """Return the first rows that a reference may point to whose name contains what was typed, or the ticket with this number."""
+    q = typed.strip()[:60].replace("\x00", "")
+    rows = referable(field.reference, viewer)
     column = "subject" if field.reference == CustomField.Reference.TICKET else "name"
     number = q.removeprefix("#")
     if column == "subject" and number.isascii() and number.isdigit() and len(number) < 18:
@@ -220,8 +228,7 @@ def references(request: StaffRequest, ticket_id: int, key: str) -> HttpResponse:
     if field.reference == CustomField.Reference.CONTACT:
         rows = rows.prefetch_related("identities")
     order = "-pk" if column == "subject" else "name"
-    found = [(row.pk, str(row)) for row in rows.order_by(order)[:MOST_OFFERED]]
-    return render(request, "tickets/_references.html", {"ticket": ticket, "key": key, "found": found})
+    return list(rows.order_by(order)[:MOST_OFFERED])
 
 
 # --- checklist and time -----------------------------------------------------------------------------------------------

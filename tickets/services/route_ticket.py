@@ -70,7 +70,9 @@ def route_ticket(
     )
     if suggestion.priority is not None and not suggestion.priority.abstained:
         label = suggestion.priority.label
-        if label in Ticket.Priority.values and label != ticket.priority:
+        # A priority that somebody has given meanwhile stays.
+        is_open = ticket.priority == Ticket.Priority.NORMAL
+        if is_open and label in Ticket.Priority.values and label != ticket.priority:
             set_priority(ticket, label, by=by, cause=event)
     ticket.sla_policy = choose_policy(ticket)
     set_deadlines(ticket)
