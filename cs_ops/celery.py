@@ -40,6 +40,7 @@ app.conf.beat_schedule = {
     "report-models": _every("ml.report_models", 20, queue="ml"),
     "poll-drop-folders": _every("tickets.poll_drop_folders", 5, queue="channels"),
     "process-mail-ledger": _every("tickets.process_waiting_mail", 30, queue="channels"),
+    "scan-files": _every("tickets.scan_files", 5, queue="channels"),
     "sla-clock": _every("tickets.mark_sla_breaches", 30, queue="batch"),
     "wake-tickets": _every("tickets.wake_due_tickets", 20, queue="batch"),
     "sla-steps": _every("tickets.take_sla_steps", 30, queue="batch"),

@@ -229,6 +229,12 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 
+# --- Malware scanner ------------------------------------------------------------------------------------------------
+# A clamd, "tcp://host:3310" or "unix:///run/clamav/clamd.ctl"; empty: files are not scanned and none is held.
+CLAMD_URL = env.str("CLAMD_URL", default="")
+# Seconds for one file from the first byte to the verdict; below the time limit of a task.
+CLAMD_TIMEOUT = env.float("CLAMD_TIMEOUT", default=30.0)
+
 # --- Mail out -------------------------------------------------------------------------------------------------------
 # The default writes each mail to a file under var/outbox: a demo never mails a stranger.
 # Hosts of one's own network that webhooks may call, "host" or "host:port"; every other must have a public address.

@@ -1,5 +1,7 @@
 """App configuration of tickets."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
@@ -11,7 +13,8 @@ class TicketsConfig(AppConfig):
     verbose_name = "Tickets"
 
     def ready(self) -> None:
-        """Put the built-in rows in place after migrations."""
+        """Register the system checks and put the built-in rows in place after migrations."""
+        import_module("tickets.checks")
         from tickets.first_rows import put_first_rows
 
         post_migrate.connect(put_first_rows, sender=self)

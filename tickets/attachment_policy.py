@@ -19,12 +19,16 @@ HIGHEST_MEGABYTES = 100
 
 @dataclass(frozen=True)
 class AttachmentPolicy:
-    """The rules. ``blocked`` are endings in lower case without the dot; sizes are in MB."""
+    """The rules. ``blocked`` are endings in lower case without the dot; sizes are in MB.
+
+    ``hold_unscanned`` matters while a scanner is configured: whether a file waits for its verdict before it is handed out.
+    """
 
     megabytes_each: int = 20
     megabytes_together: int = 25
     files: int = 10
     blocked: tuple[str, ...] = tuple(BLOCKED.split())
+    hold_unscanned: bool = True
 
     def refusal(self, *, name: str, size: int, others: int = 0, others_size: int = 0) -> str:
         """Why a file may not join ``others`` files of ``others_size`` bytes; empty when it may."""

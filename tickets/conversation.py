@@ -32,7 +32,7 @@ from tickets.models import Attachment, Category, Message, Ticket
 from tickets.promise_lines import PROMISE_ICONS, words_of_promise
 from tickets.property_lines import PROPERTY_ICONS, words_of_property
 from tickets.satisfaction import words_of_rating
-from tickets.selectors import messages_of
+from tickets.selectors import messages_of, with_files
 from tickets.status_rows import statuses
 from tickets.structure_words import ICONS as STRUCTURE_ICONS
 from tickets.structure_words import SILENT_IN_TARGET, SILENT_REASONS, words_of
@@ -54,6 +54,8 @@ _ICONS = {
     "tickets.automatic_reply_received": "mail",
     "tickets.possible_reply_received": "link",
     "tickets.delivery_retried": "refresh",
+    "tickets.attachment_blocked": "lock",
+    "tickets.attachment_released": "check",
     "tickets.reply_undone": "arrow-back-up",
     "tickets.answer_scheduled": "clock",
     "tickets.answer_held": "player-pause",
@@ -64,8 +66,15 @@ _ICONS = {
     "tickets.survey_sent": "mood-smile",
     "tickets.rated": "mood-smile",
 }
-# Mail events whose reason, as the mail server gave it, completes the line.
-_REASONED = frozenset({"tickets.message_bounced", "tickets.answer_failed"})
+# Events whose reason, as the mail server or scanner gave it, completes the line.
+_REASONED = frozenset(
+    {
+        "tickets.message_bounced",
+        "tickets.answer_failed",
+        "tickets.attachment_blocked",
+        "tickets.attachment_released",
+    }
+)
 _PRIORITIES = dict(zip(Ticket.Priority.values, Ticket.Priority.labels, strict=True))
 
 
@@ -161,7 +170,7 @@ def read_conversation(ticket: Ticket, viewer: Viewer) -> tuple[list[Item], list[
 
 def _messages(ticket: Ticket, merged: Collection[int]) -> list[Message]:
     """The messages with their contacts; addresses are read only of contacts without a name."""
-    found = list(messages_of(ticket, merged).prefetch_related(None).prefetch_related("attachments"))
+    found = list(messages_of(ticket, merged).prefetch_related(None).prefetch_related(with_files()))
     nameless = []
     for message in found:
         if message.contact_id == ticket.contact_id:

@@ -58,6 +58,24 @@ SCHEDULED_ANSWER_CANCELLED = EventType(
 ATTACHMENT_POLICY_SAVED = EventType(
     "tickets.attachment_policy_saved", subject="setting", sentence=_("saved the rules for attachments")
 )
+# detail: signature, what was found. Once per content, whatever refers to it.
+FILE_BLOCKED = EventType(
+    "tickets.file_blocked", subject="stored_file", sentence=_("blocked a stored file"), feed=False
+)
+FILE_RELEASED = EventType(
+    "tickets.file_released", subject="stored_file", sentence=_("released a stored file"), feed=False
+)
+# detail: states, the verdicts that are looked at again.
+FILES_RESCANNED = EventType(
+    "tickets.files_rescanned", subject="setting", sentence=_("had files scanned again"), feed=False
+)
+# detail: reason, what was found. Once per ticket that holds the file.
+ATTACHMENT_BLOCKED = EventType(
+    "tickets.attachment_blocked", subject="ticket", sentence=_("blocked an attachment")
+)
+ATTACHMENT_RELEASED = EventType(
+    "tickets.attachment_released", subject="ticket", sentence=_("released an attachment")
+)
 INBOX_SAVED = EventType("tickets.inbox_saved", subject="inbox", sentence=_("saved an inbox"))
 CATEGORY_SAVED = EventType("tickets.category_saved", subject="category", sentence=_("saved a category"))
 SLA_POLICY_SAVED = EventType(

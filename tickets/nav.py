@@ -169,6 +169,16 @@ class MailLedgerNav(NavItem):
     permission = "operations.view"
 
 
+class FileScansNav(MailLedgerNav):
+    """The malware scanner and what it said."""
+
+    key = "operations-files"
+    label = _("File scanner")
+    icon = "shield-lock"
+    url_name = "file-scans"
+    order = 83
+
+
 class MacrosNav(NavItem):
     """Canned replies and macros, in the settings."""
 

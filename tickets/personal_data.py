@@ -14,6 +14,7 @@ from customers.registry import PersonalData
 from ml.models import Prediction
 from people.viewer import system_viewer
 from tickets.drafts import keys_of_drafts
+from tickets.file_scans import verdict_of
 from tickets.models import (
     AnswerUndo,
     Attachment,
@@ -26,6 +27,7 @@ from tickets.models import (
     Message,
     MessageAlias,
     SatisfactionSurvey,
+    StoredFile,
     Ticket,
 )
 from tickets.search_index import MESSAGE, TICKET, index_many
@@ -70,16 +72,26 @@ class TicketData(PersonalData):
         }
 
     def files(self, contact_ids: Collection[int]) -> Iterator[tuple[str, bytes]]:
-        """Yield the files of those messages; one that is lost is left out."""
+        """Yield the files of those messages; one that is lost is left out, for one with malware a text says so."""
         said = _said(contact_ids).exclude(kind=Message.Kind.NOTE)
-        rows = Attachment.objects.filter(message__in=said).select_related("message__ticket").order_by("pk")
+        rows = (
+            Attachment.objects.with_verdict()
+            .filter(message__in=said)
+            .select_related("message__ticket")
+            .order_by("pk")
+        )
         for row in rows:
             name = row.name.replace("/", "_").replace("\\", "_")
+            path = f"files/{row.message.ticket.reference}/{row.pk}-{name}"
+            verdict = verdict_of(row)
+            if verdict.scan == StoredFile.Scan.INFECTED:
+                yield f"{path}.txt", verdict.label.encode()
+                continue
             try:
                 content = read_file(row.storage_key)
             except (FileNotFoundError, ValueError):
                 continue
-            yield f"files/{row.message.ticket.reference}/{row.pk}-{name}", content
+            yield path, content
 
     def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
         """Empty texts, delete files, raw mails, drafts and notices; ids, times, states and scores stay."""

@@ -1,4 +1,4 @@
-"""The extension points of tickets."""
+"""The extension points of tickets: panels, acts of macros, scanners of files."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -90,3 +90,45 @@ macro_actions: Registry[MacroAction] = Registry(MacroAction, "macro_actions")
 def actions_in_order() -> list[MacroAction]:
     """Return every kind of macro action in the order of menus."""
     return sorted(macro_actions, key=lambda action: (action.order, action.key))
+
+
+class ScannerUnavailable(Exception):
+    """Nobody answers: every file waits and is tried again."""
+
+
+class ScanInterrupted(Exception):
+    """The look at this file was broken off (time-out, lost connection, an error of the scanner); it may succeed later."""
+
+
+class ScanRefused(Exception):
+    """The scanner will never look at this file, for example because it is too large; the text says why."""
+
+
+class Scanner(Part):
+    """Looks for malware in the content of files, contributed by any app in ``<app>/scanners/<name>.py``.
+
+    The first configured one by key is used. It is called by a task, never in a request or a transaction, and must end by itself
+    within a minute.
+    """
+
+    label: ClassVar[str | Promise] = ""
+
+    def is_configured(self) -> bool:
+        """Say whether the settings name this scanner; asks nobody."""
+        raise NotImplementedError
+
+    def version(self) -> str:
+        """Ask the scanner for its name and the age of its signatures; raises ScannerUnavailable."""
+        raise NotImplementedError
+
+    def scan(self, content: bytes) -> str:
+        """Return the name of what was found, empty for a clean file; raises one of the three exceptions above."""
+        raise NotImplementedError
+
+
+scanners: Registry[Scanner] = Registry(Scanner, "scanners")
+
+
+def active_scanner() -> Scanner | None:
+    """Return the scanner that the settings name, None when files are not scanned."""
+    return next((scanner for scanner in scanners if scanner.is_configured()), None)

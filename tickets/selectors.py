@@ -25,7 +25,17 @@ from people.viewer import Viewer
 from tickets.conditions import as_q, check_condition
 from tickets.families import family_of
 from tickets.list_views import DEFAULT_VIEW, ListView, view_of, views_of
-from tickets.models import Draft, FieldValue, Follower, Inbox, Message, Ticket, TicketTag, ViewCount
+from tickets.models import (
+    Attachment,
+    Draft,
+    FieldValue,
+    Follower,
+    Inbox,
+    Message,
+    Ticket,
+    TicketTag,
+    ViewCount,
+)
 from tickets.services.assign_ticket import WORKING_ROLES, open_tickets_of
 from tickets.ticket_facts import SlaFacts, sla_of
 
@@ -560,9 +570,14 @@ def messages_of(ticket: Ticket, merged: Collection[int] = ()) -> QuerySet[Messag
             else Message.objects.filter(ticket=ticket)
         )
         .select_related("contact", "author")
-        .prefetch_related("attachments", Prefetch("contact__identities"))
+        .prefetch_related(with_files(), Prefetch("contact__identities"))
         .order_by("created_at", "pk")
     )
+
+
+def with_files() -> "Prefetch[Any]":
+    """What loads the files of messages, each with what the scanner said about it."""
+    return Prefetch("attachments", Attachment.objects.with_verdict().order_by("pk"))
 
 
 def active_inboxes(channel: str = "") -> QuerySet[Inbox]:

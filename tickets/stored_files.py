@@ -1,19 +1,23 @@
 """Files of messages and raw mails, kept by the SHA-256 of their content under the media storage.
 
 A key is ``<2 hex>/<62 hex>`` and nothing a sender wrote is part of it. Storing the same bytes again changes nothing,
-so a repeated or interrupted intake leaves no second copy and no half file.
+so a repeated or interrupted intake leaves no second copy and no half file. Each content has a row
+(``tickets.models.StoredFile``), by which the scanner finds it.
 """
 
 import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils.functional import LazyObject
+
+from tickets.models import StoredFile
 
 _KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{62}")
 
@@ -31,7 +35,14 @@ def store_file(content: bytes) -> tuple[str, str]:
         _write(Path(default_storage.path(key)), content)
     elif not default_storage.exists(key):
         default_storage.save(key, ContentFile(content))
+    note_contents({sha256: len(content)})
     return sha256, key
+
+
+def note_contents(sizes: Mapping[str, int]) -> None:
+    """Make the rows of stored contents, given as size by SHA-256, that have none yet, for the scanner to look at. One query."""
+    rows = [StoredFile(sha256=sha256, size=size) for sha256, size in sizes.items()]
+    StoredFile.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def read_file(key: str) -> bytes:
@@ -46,10 +57,11 @@ def read_file(key: str) -> bytes:
 
 
 def delete_file(key: str) -> None:
-    """Delete the file stored under ``key``, if there is one. Raises ValueError for what is no key."""
+    """Delete the file stored under ``key``, if there is one, and what is known about it. Raises ValueError for what is no key."""
     if not _KEY.fullmatch(key):
         raise ValueError(f"not a storage key: {key!r}")
     default_storage.delete(key)
+    StoredFile.objects.filter(sha256=key.replace("/", "")).delete()
 
 
 def _backend() -> object:

@@ -19,6 +19,7 @@ from tickets.services.export_tickets import clear_expired_exports
 from tickets.services.hand_over_tickets import hand_over_absences, take_back_unattended
 from tickets.services.mark_sla_breaches import mark_sla_breaches
 from tickets.services.note_presence import forget_old_presence
+from tickets.services.scan_files import scan_waiting_files
 from tickets.services.snooze_ticket import wake_due_tickets
 from tickets.services.take_sla_steps import take_sla_steps
 
@@ -30,6 +31,12 @@ def poll_drop_folders_task() -> None:
     """Take mails out of the watched folders into the ledger and process them."""
     if poll_drop_folders():
         process_waiting_mail(until=timezone.now() + BUDGET)
+
+
+@shared_task(name="tickets.scan_files")
+def scan_files_task() -> None:
+    """Look for malware in stored files."""
+    scan_waiting_files(until=timezone.now() + BUDGET)
 
 
 @shared_task(name="tickets.process_waiting_mail")

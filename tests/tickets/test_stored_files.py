@@ -9,6 +9,8 @@ from django.core.files.storage import InMemoryStorage, default_storage
 
 from tickets.stored_files import read_file, store_file
 
+pytestmark = pytest.mark.django_db
+
 
 def test_the_same_content_is_one_file(settings: Any) -> None:
     content = b"\x00raw\r\nmail"

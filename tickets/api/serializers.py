@@ -9,7 +9,8 @@ from rest_framework import serializers
 
 from people.models import Team, User
 from tickets.custom_fields import values_of
-from tickets.models import Category, Inbox, Message, Ticket, TicketType
+from tickets.file_scans import verdict_of
+from tickets.models import Category, Inbox, Message, StoredFile, Ticket, TicketType
 from tickets.services.mark_sla_breaches import next_response_broken
 from tickets.sla_terms import policy_of
 from tickets.services.open_ticket import MOST_CC
@@ -330,12 +331,21 @@ class TicketDetailOut(TicketOut):
 
 
 class TicketAttachment(serializers.Serializer[Any]):
-    """A file of a message."""
+    """A file of a message. ``scan_detail`` is the signature of what was found, or why no scan was possible; ``held`` says why
+    nobody gets the file now, empty when it can be downloaded."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
     content_type = serializers.CharField()
     size = serializers.IntegerField()
+    scan = serializers.ChoiceField(source="verdict.scan", choices=StoredFile.Scan.choices)
+    scan_detail = serializers.CharField(source="verdict.detail")
+    held = serializers.CharField(source="verdict.hold")
+
+    def to_representation(self, instance: Any) -> Any:
+        """Add the verdict that the attachment was read with."""
+        instance.verdict = verdict_of(instance)
+        return super().to_representation(instance)
 
 
 class TicketMessageOut(serializers.Serializer[Message]):

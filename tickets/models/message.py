@@ -4,9 +4,11 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Contact
+from tickets.models.stored_file import StoredFile
 from tickets.models.ticket import Ticket
 
 
@@ -72,6 +74,20 @@ class Message(models.Model):
         ]
 
 
+class AttachmentQuerySet(models.QuerySet["Attachment"]):
+    """Reads of attachments."""
+
+    def with_verdict(self) -> "AttachmentQuerySet":
+        """Add what the scanner said about the content, as ``scan``, ``scan_signature`` and ``scan_error``; None when its content
+        is not known."""
+        stored = StoredFile.objects.filter(sha256=OuterRef("sha256"))
+        return self.annotate(
+            scan=Subquery(stored.values("scan")[:1]),
+            scan_signature=Subquery(stored.values("signature")[:1]),
+            scan_error=Subquery(stored.values("scan_error")[:1]),
+        )
+
+
 class Attachment(models.Model):
     """A file. ``storage_key`` is random or a content hash, never the sender's name; ``name`` is for display only."""
 
@@ -84,3 +100,9 @@ class Attachment(models.Model):
     sha256 = models.CharField(max_length=64)
     storage_key = models.CharField(max_length=80)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager["Attachment"]] = models.Manager.from_queryset(AttachmentQuerySet)()
+
+    class Meta:
+        # By which the verdict on a content finds the tickets that hold it.
+        indexes: ClassVar = [models.Index(fields=["sha256"], name="attachment_sha256")]

@@ -1,16 +1,18 @@
 """Sends an agent's answer by e-mail through Django's mail backend (``EMAIL_URL``)."""
 
 import smtplib
+from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from core.models import Outbound
-from core.outbox import PermanentFailure, Sender, TemporaryFailure, Withheld
+from core.outbox import PermanentFailure, Postponed, Sender, TemporaryFailure, Withheld
 from people.models import User
 from people.viewer import system_viewer
 from tickets.channels.email.backends import FileOutboxBackend
@@ -19,10 +21,14 @@ from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.outgoing import OutgoingFile, OutgoingMail, build_mail, reply_subject
 from tickets.channels.email.thread_tokens import make_message_id, reply_address
 from tickets.families import family_of
-from tickets.models import AnswerUndo, Inbox, Message, MessageAlias, Ticket
+from tickets.file_scans import verdict_of
+from tickets.models import AnswerUndo, Inbox, Message, MessageAlias, StoredFile, Ticket
+from tickets.registry import active_scanner
 from tickets.rich_text import as_mail_html
-from tickets.stored_files import read_file
+from tickets.stored_files import note_contents, read_file
 
+# How long an answer waits before it looks again whether its files were scanned.
+SCAN_PAUSE = timedelta(seconds=10)
 _AUTHENTICATION_CODES = (530, 534, 535, 538)
 
 
@@ -41,6 +47,7 @@ class EmailAnswerSender(Sender):
         )
         if message is None:
             raise Withheld("the answer does not exist any more")
+        _wait_for_scanner(message)
         try:
             return mail_of(message)
         except (ValueError, FileNotFoundError) as error:
@@ -96,6 +103,24 @@ class EmailAnswerSender(Sender):
             ticket_id=message.ticket_id,
             account_id=message.ticket.account_id,
             detail={"state": outbound.state, "reason": message.delivery_detail},
+        )
+
+
+def _wait_for_scanner(message: Message) -> None:
+    """Raise Postponed while a file of the answer was not scanned yet, PermanentFailure for one that may not leave."""
+    files = list(message.attachments.with_verdict())
+    held = [(one.name, verdict_of(one)) for one in files if verdict_of(one).scan != StoredFile.Scan.CLEAN]
+    for name, verdict in held:
+        if verdict.scan == StoredFile.Scan.INFECTED or (
+            verdict.scan == StoredFile.Scan.FAILED and verdict.hold()
+        ):
+            raise PermanentFailure(_("%(name)s: %(why)s") % {"name": name, "why": verdict.label})
+    waiting = [name for name, verdict in held if verdict.scan == StoredFile.Scan.NOT_SCANNED]
+    if waiting and active_scanner() is not None:
+        # What came in another way than through ``store_file`` has no row by which the scanner finds it.
+        note_contents({one.sha256: one.size for one in files})
+        raise Postponed(
+            timezone.now() + SCAN_PAUSE, _("waits for the malware scan of %s") % ", ".join(waiting)
         )
 
 

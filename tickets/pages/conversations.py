@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from people.models import Team
 from people.viewer import Viewer
 from tickets.conversation import EventItem, Item, MessageItem, read_conversation
+from tickets.file_scans import verdict_of
 from tickets.models import Attachment, Category, Draft, Message, Status, Ticket
 from tickets.pages.composing import waiting_parts
 from tickets.pages.lists import ListState, channel_parts
@@ -277,6 +278,7 @@ def _file(file: Attachment, ticket_id: int) -> dict[str, Any]:
         "url": reverse("inbox-attachment", args=[ticket_id, file.pk]),
         "size_text": _size(file.size),
         "icon": "photo" if file.content_type in PICTURE_TYPES else "file-text",
+        "held": verdict_of(file).hold(),
     }
 
 

@@ -8,9 +8,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from people.requests import StaffRequest, page
+from tickets.file_scans import release
 from tickets.models import Attachment, Message
 from tickets.pages.message_html import PICTURE_TYPES, TooComplex, inline_pictures, safe_document
 from tickets.pages.tickets import visible_ticket
+from tickets.selectors import with_files
 from tickets.stored_files import read_file
 
 # Types that keep their name; everything else leaves as bytes that no program opens by itself.
@@ -52,11 +54,12 @@ def message_frame(
 @page("tickets.view")
 @require_GET
 def attachment(request: StaffRequest, ticket_id: int, attachment_id: int) -> HttpResponse:
-    """A file of a message, always as a download."""
+    """A file of a message, always as a download; 403 with the reason for one that is held back."""
     ticket = visible_ticket(request, ticket_id)
     found = Attachment.objects.filter(pk=attachment_id, message__ticket=ticket).first()
     if found is None:
         raise Http404(_("There is no such file."))
+    release(found.sha256)
     try:
         content = read_file(found.storage_key)
     except (FileNotFoundError, ValueError):
@@ -75,7 +78,7 @@ def attachment(request: StaffRequest, ticket_id: int, attachment_id: int) -> Htt
 def message_of(request: StaffRequest, ticket_id: int, message_id: int) -> Message:
     """A message of a ticket that the viewer may see; raises Http404."""
     ticket = visible_ticket(request, ticket_id)
-    messages = ticket.messages.select_related("contact", "author").prefetch_related("attachments")
+    messages = ticket.messages.select_related("contact", "author").prefetch_related(with_files())
     message = messages.filter(pk=message_id).first()
     if message is None:
         raise Http404(_("There is no such message."))

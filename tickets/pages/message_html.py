@@ -12,6 +12,7 @@ import nh3
 
 from tickets.channels.email.html_text import read_html
 from tickets.channels.email.limits import MAX_HTML_BYTES, MAX_HTML_DEPTH, MAX_LINKS
+from tickets.file_scans import verdict_of
 from tickets.models import Attachment
 from tickets.stored_files import read_file
 
@@ -127,11 +128,16 @@ def has_remote_images(html: str) -> bool:
 
 
 def inline_pictures(attachments: Iterable[Attachment]) -> dict[str, str]:
-    """Return small inline pictures by Content-ID as ``data:`` addresses: the frame may load nothing with the cookies."""
+    """Return small inline pictures by Content-ID as ``data:`` addresses: the frame may load nothing with the cookies.
+
+    The attachments come with their verdict; one that is held back is left out.
+    """
     pictures: dict[str, str] = {}
     total = 0
     for one in attachments:
         if not one.content_id or one.content_type not in PICTURE_TYPES or one.size > MAX_INLINE_BYTES:
+            continue
+        if verdict_of(one).hold():
             continue
         total += one.size
         if total > MAX_INLINE_TOTAL_BYTES:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from people.requests import StaffRequest, page
 from tickets.conversation import EventItem, MessageItem, conversation
+from tickets.file_scans import release
 from tickets.models import MailLedger, Message
 from tickets.outbound.email_answer import mail_of
 from tickets.pages.conversations import message_parts
@@ -75,12 +76,14 @@ def _raw(message: Message) -> bytes:
         mail = MailLedger.objects.filter(message=message).order_by("pk").first()
         if mail is None:
             raise Http404(_("This message did not come as a mail."))
+        release(mail.sha256)
         try:
             return read_file(mail.storage_key)
         except (FileNotFoundError, ValueError):
             raise Http404(_("The mail is not in the storage any more.")) from None
     if message.kind != Message.Kind.OUTBOUND:
         raise Http404(_("A note is no mail."))
+    release(*(one.sha256 for one in message.attachments.all()))
     try:
         return mail_of(message).message().as_bytes()
     except (ValueError, FileNotFoundError) as error:

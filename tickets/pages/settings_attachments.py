@@ -11,6 +11,7 @@ from core.pages.forms import FormPage, done, form_page, submitted
 from people.requests import StaffRequest, page
 from tickets.attachment_policy import HIGHEST_MEGABYTES, attachment_policy
 from tickets.services.save_attachment_policy import MOST_FILES, save_attachment_policy
+from tickets.services.scan_files import scanner_state
 
 
 class AttachmentPolicyForm(forms.Form):
@@ -37,6 +38,13 @@ class AttachmentPolicyForm(forms.Form):
             "Endings of file names, separated by spaces. A name that hides one is refused too."
         ),
     )
+    hold_unscanned = forms.BooleanField(
+        label=gettext_lazy("Hold files until they are found clean"),
+        required=False,
+        help_text=gettext_lazy(
+            "While the scanner has not looked at a file, or could not, nobody gets it. Files with malware are always held."
+        ),
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -49,6 +57,7 @@ def attachments(request: StaffRequest) -> HttpResponse:
         "megabytes_together": policy.megabytes_together,
         "most_files": policy.files,
         "blocked": " ".join(policy.blocked),
+        "hold_unscanned": policy.hold_unscanned,
     }
     form = AttachmentPolicyForm(request.POST or None, initial=initial)
     saved = submitted(form, save_attachment_policy, by=request.viewer) if request.method == "POST" else None
@@ -60,5 +69,18 @@ def attachments(request: StaffRequest) -> HttpResponse:
             "What colleagues may send. What customers send is always kept, and leaves the product as a download only."
         ),
         back_url=reverse("settings"),
+        facts=[(_("Malware scanner"), _scanner_in_words())],
     )
     return form_page(request, form, frame)
+
+
+def _scanner_in_words() -> str:
+    """Say plainly whether files are scanned."""
+    state = scanner_state()
+    if state is None:
+        return _(
+            "None. Files are not scanned and none is held; CLAMD_URL in the environment connects a ClamAV daemon."
+        )
+    if state.reachable:
+        return _("%(name)s. Files with malware are held.") % {"name": state.name}
+    return _("%(name)s does not answer: %(error)s. Files wait.") % {"name": state.name, "error": state.error}

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from tickets.pages import (
+    file_scans,
     mail_ledger,
     settings,
     settings_attachments,
@@ -72,6 +73,8 @@ urlpatterns: list[URLPattern] = [
     path("fields/<int:field_id>/", settings_properties.field_form, name="settings-field"),
     path("fields/<int:field_id>/move/", settings_properties.field_move, name="settings-field-move"),
     path("fields/<int:field_id>/delete/", settings_properties.field_delete, name="settings-field-delete"),
+    path("file-scans/", file_scans.file_scans, name="file-scans"),
+    path("file-scans/again/", file_scans.scan_again, name="file-scans-again"),
     path("mail/", mail_ledger.mail_ledger, name="mail-ledger"),
     path("mail/<int:mail_id>/", mail_ledger.ledger_mail, name="ledger-mail"),
     path("mail/<int:mail_id>/raw/", mail_ledger.ledger_mail_raw, name="ledger-mail-raw"),

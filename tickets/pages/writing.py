@@ -16,6 +16,7 @@ from people.requests import StaffRequest, is_partial, page
 from tickets.answer_cc import split_addresses
 from tickets.attachment_policy import attachment_policy
 from tickets.drafts import THUMBNAIL_BYTES, file_of, own_draft, waiting_answers_of, writing_on
+from tickets.file_scans import release
 from tickets.models import Draft, Message, Ticket
 from tickets.pages.answers import reason, refused, with_toast
 from tickets.pages.composing import (
@@ -157,6 +158,7 @@ def draft_file(request: StaffRequest, ticket_id: int, kind: str, file_id: str) -
 
 
 def _stored(entry: dict[str, Any]) -> HttpResponse:
+    release(entry["sha256"])
     try:
         content = read_file(entry["storage_key"])
     except FileNotFoundError:

@@ -17,7 +17,13 @@ MOST_FILES = 50
 
 @transaction.atomic
 def save_attachment_policy(
-    *, megabytes_each: int, megabytes_together: int, most_files: int, blocked: str, by: Viewer
+    *,
+    megabytes_each: int,
+    megabytes_together: int,
+    most_files: int,
+    blocked: str,
+    by: Viewer,
+    hold_unscanned: bool = True,
 ) -> AttachmentPolicy:
     """Save the rules; ``blocked`` are endings separated by spaces or commas. Raises ValidationError naming the field."""
     by.require("settings.manage")
@@ -34,12 +40,15 @@ def save_attachment_policy(
     if wrong:
         raise ValidationError({"blocked": _("“%s” is no ending of a file name.") % wrong[0]})
     before = attachment_policy()
-    policy = AttachmentPolicy(megabytes_each, megabytes_together, most_files, tuple(dict.fromkeys(endings)))
+    policy = AttachmentPolicy(
+        megabytes_each, megabytes_together, most_files, tuple(dict.fromkeys(endings)), hold_unscanned
+    )
     values = {
         "megabytes_each": policy.megabytes_each,
         "megabytes_together": policy.megabytes_together,
         "files": policy.files,
         "blocked": list(policy.blocked),
+        "hold_unscanned": policy.hold_unscanned,
     }
     Setting.objects.update_or_create(key=SETTING, defaults={"value": values})
     if policy != before:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from tickets.file_scans import refuse_infected
 from tickets.models import Attachment, Draft, Message
 
 _COLUMNS = ("name", "content_type", "size", "sha256", "storage_key")
@@ -35,7 +36,7 @@ def files_taken(draft: Draft | WrittenIn | None, text: str) -> list[dict[str, An
     """Take what became of ``text`` out of its draft and return its files, as drafts keep them.
 
     The draft is gone afterwards, unless another window has put words or files into it that the text's window did not know:
-    those stay.
+    those stay. Raises ValidationError naming a file with malware.
     """
     if draft is None:
         return []
@@ -44,6 +45,7 @@ def files_taken(draft: Draft | WrittenIn | None, text: str) -> list[dict[str, An
     if now is None:
         return []
     gone = [one for one in now.files if known.file_ids is None or one["id"] in known.file_ids]
+    refuse_infected(gone)
     left = [one for one in now.files if one not in gone]
     is_own = now.state != Draft.State.DRAFT or _is_own(now, known)
     words = [part for part in (now.overtaken, "" if is_own else now.body) if not _holds(text, part)]

@@ -1,0 +1,1 @@
+"""Scanners of files: one module each (``tickets.registry.Scanner``)."""
