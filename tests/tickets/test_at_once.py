@@ -3,24 +3,30 @@
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib import import_module
 from itertools import pairwise
+from threading import Barrier, BrokenBarrierError, get_ident
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from core.models import Event
+from core.subscription import Subscriber
 from customers.models import Contact, ContactIdentity
-from people.models import User
+from people.models import Team, User
 from people.viewer import Viewer, system_viewer
 from tests.conftest import make_user
-from tickets.models import Message, Ticket
+from tests.tickets.conftest import suggestion
+from tickets.models import Category, Message, Ticket
 from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_automatically, assign_ticket
 from tickets.services.change_status import change_status
 from tickets.services.receive_message import IncomingMessage, receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
 from tickets.services.undo_answer import undo_answer
+from tickets.subscribers.routing import Routing
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -67,10 +73,6 @@ def test_form_sent_twice_at_once_is_one_answer() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_assignments_at_once_count_each_other() -> None:
-    from django.db import transaction
-
-    from people.models import Team
-
     team = Team.objects.create(name="Billing")
     for name in ("Priya Raman", "Tom Beck", "Ida Lund"):
         user = make_user("agent", name, capacity=1)
@@ -90,6 +92,67 @@ def test_assignments_at_once_count_each_other() -> None:
     taken = at_once([lambda pk=ticket.pk: assign(pk) for ticket in tickets])  # type: ignore[misc]
     assert sorted(taken) == [False, True, True, True]
     assert Ticket.objects.exclude(assignee=None).values("assignee").distinct().count() == 3
+
+
+def together(monkeypatch: pytest.MonkeyPatch, place: str, parties: int = 2) -> None:
+    """Let each thread wait for the others after its first call of ``place``, so that what it has locked then stays locked."""
+    module, _dot, name = place.rpartition(".")
+    real = getattr(import_module(module), name)
+    barrier, waited = Barrier(parties), set()
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        found = real(*args, **kwargs)
+        if get_ident() not in waited:
+            waited.add(get_ident())
+            with suppress(
+                BrokenBarrierError
+            ):  # a database with one writer at a time lets nobody come that far
+                barrier.wait(timeout=2)
+        return found
+
+    monkeypatch.setattr(place, slowly)
+
+
+def deliver(subscriber: Subscriber, events: list[Event]) -> None:
+    """Deliver a batch as ``core.delivery`` does."""
+    prepared = subscriber.prepare(events)
+    with transaction.atomic():
+        subscriber.apply(events, prepared)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_route_tickets_of_the_same_teams_without_waiting_for_each_other(
+    minds: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = {}
+    for number, name in enumerate(("Billing", "Shipping")):
+        team = Team.objects.create(name=name)
+        team.memberships.create(user=make_user("agent", f"Agent{number} Test"))
+        words[name.lower()] = Category.objects.create(name=name, description=name, team=team).name
+    monkeypatch.setattr(
+        "tickets.routing.suggest_routing",
+        lambda texts: [
+            suggestion(text, True, words["billing" if "billing" in text else "shipping"]) for text in texts
+        ],
+    )
+    orders = [("billing", "shipping"), ("shipping", "billing")]
+    batches = []
+    for order in orders:
+        for word in order:
+            incoming = IncomingMessage(
+                channel="chat", sender_address=f"{word}@acme.example", text=word, subject=word
+            )
+            receive_message(incoming=incoming, by=system_viewer("mail"))
+        events = Event.objects.filter(verb="tickets.created").select_related("detail").order_by("-pk")[:2]
+        batches.append(sorted(events, key=lambda event: event.pk))
+    together(monkeypatch, "tickets.services.route_ticket.assign_automatically")
+    at_once([lambda batch=batch: deliver(Routing(), batch) for batch in batches])  # type: ignore[misc]
+    assert Ticket.objects.filter(assignee=None).count() == 0
+    assert {ticket.team_id for ticket in Ticket.objects.all()} == set(
+        Team.objects.values_list("pk", flat=True)
+    )
+    at_once([lambda batch=batch: deliver(Routing(), batch) for batch in batches])  # type: ignore[misc]
+    assert Event.objects.filter(verb="tickets.routed").count() == 4
 
 
 # --- many agents on one ticket ----------------------------------------------------------------------------------------

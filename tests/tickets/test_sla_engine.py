@@ -401,6 +401,32 @@ def test_a_change_of_the_account_moves_its_open_tickets(
     assert fresh(ticket).sla_policy == gold
 
 
+def test_all_tickets_of_a_large_account_move_by_a_job(
+    policy: SLAPolicy,
+    write: Callable[..., Received],
+    account: Account,
+    admin: User,
+    pump: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("services.recompute_sla", "subscribers.sla_policy", "jobs.recompute_sla"):
+        monkeypatch.setattr(f"tickets.{module}.BATCH", 2)
+    tickets = [write(str(number), subject=f"No {number}").ticket for number in range(5)]
+    condition = {"field": "account_tier", "is": "in", "value": ["starter"]}
+    first = _save(admin.as_viewer(), condition=condition)
+    pump()
+    update_account(account=account, values={"tier": "starter"}, by=admin.as_viewer())
+    pump()
+    moved = Ticket.objects.filter(sla_policy=first)
+    # The first of them at once, and never in the transaction that moves the position.
+    assert sorted(moved.values_list("pk", flat=True)) == [ticket.pk for ticket in tickets[:2]]
+    run_jobs("batch")
+    assert moved.count() == 5
+    events = Event.objects.filter(verb="tickets.sla_applied", ticket_id__in=moved.values("pk")).order_by("pk")
+    in_order = [event.ticket_id for event in events if (event.detail.data or {})["to"] == first.pk]
+    assert in_order == [ticket.pk for ticket in tickets]
+
+
 def test_priority_chooses_at_once(policy: SLAPolicy, ticket: Ticket, admin: User, viewer: Viewer) -> None:
     fast = _save(
         admin.as_viewer(),

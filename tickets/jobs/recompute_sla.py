@@ -9,10 +9,12 @@ from people.viewer import system_viewer
 from tickets.models import Ticket
 from tickets.services.recompute_sla import (
     BATCH,
+    CUSTOMERS_KIND,
     PREVIEW_KIND,
     RECOMPUTE_KIND,
     PreviewCount,
     moves_of,
+    next_of_customers,
     next_slice,
     policies_with,
     recompute_slice,
@@ -35,6 +37,29 @@ class RecomputeSLA(JobHandler):
             cursor={"after": after, "moved": moved},
             done=done,
             total=_total(done, tickets),
+            finished=len(tickets) < BATCH,
+            result={"looked": done, "moved": moved},
+        )
+
+
+class RecomputeCustomers(JobHandler):
+    """The same for the tickets of customers that one change was too large for."""
+
+    key = CUSTOMERS_KIND
+    label = _("Compute SLA deadlines of a customer again")
+
+    def run_slice(self, job: Job) -> Slice:
+        """Compute the next tickets."""
+        after = int(job.cursor.get("after", job.params["after"]))
+        tickets = next_of_customers(
+            accounts=job.params["accounts"], contacts=job.params["contacts"], after=after
+        )
+        moved = int(job.cursor.get("moved", 0)) + recompute_slice(tickets, by=system_viewer("job"))
+        done = job.done + len(tickets)
+        return Slice(
+            cursor={"after": tickets[-1].pk if tickets else after, "moved": moved},
+            done=done,
+            total=None if len(tickets) == BATCH else done,
             finished=len(tickets) < BATCH,
             result={"looked": done, "moved": moved},
         )

@@ -15,7 +15,7 @@ from core.events import MAX_DEPTH
 from core.models import Event
 from people.viewer import Viewer, system_viewer
 from tickets.condition_fields import ConditionFields
-from tickets.conditions import as_q, depends_on_time, holds
+from tickets.conditions import as_q, clauses, depends_on_time, holds, load_people
 from tickets.models import Escalation, EscalationRule, Status, Ticket
 from tickets.services.escalate_ticket import Owner, end_escalation, open_escalation
 from tickets.ticket_rows import lock_ticket, save_ticket
@@ -64,9 +64,10 @@ def escalate_those(
     now: datetime | None = None,
     causes: dict[int, Event] | None = None,
 ) -> int:
-    """Escalate those of the loaded tickets for which a rule holds."""
+    """Escalate those of the loaded tickets for which a rule holds, each in a transaction of its own: call it outside of one."""
     moment, fields, by = now or timezone.now(), ConditionFields(), system_viewer("task")
-    loaded = list(tickets)
+    loaded = sorted(tickets, key=lambda ticket: ticket.pk)
+    load_people(loaded, {clause["field"] for rule in rules for clause in clauses(rule.condition)})
     spent = _spent(loaded)
     found = 0
     for ticket in loaded:
@@ -104,7 +105,7 @@ def end_with_tickets(ticket_ids: Collection[int], *, causes: dict[int, Event]) -
     over = Ticket.objects.filter(pk__in=ticket_ids, escalation_level__gt=0).exclude(
         status_category__in=Status.ACTIVE
     )
-    for ticket_id in list(over.values_list("pk", flat=True)):
+    for ticket_id in list(over.order_by("pk").values_list("pk", flat=True)):
         with transaction.atomic():
             ticket = lock_ticket(ticket_id)
             if ticket.status.category in Status.ACTIVE:

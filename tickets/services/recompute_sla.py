@@ -3,20 +3,21 @@
 Both look at slices of tickets with the same few queries per slice; a ticket is locked only when something differs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from core.job_runner import start_job
 from core.models import Calendar, Job
 from people.viewer import Viewer
 from tickets.condition_fields import ConditionFields
+from tickets.conditions import clauses, load_people
 from tickets.models import SLAPolicy, SLATarget, Ticket
 from tickets.services.apply_sla import apply_sla, columns_of, without_step
 from tickets.services.save_sla_policy import TargetSpec, proposed_policy
@@ -24,6 +25,7 @@ from tickets.sla_terms import Deadlines, choose, deadlines_of, policies_read_now
 
 RECOMPUTE_KIND = "tickets.recompute_sla"
 PREVIEW_KIND = "tickets.preview_sla"
+CUSTOMERS_KIND = "tickets.recompute_sla_of_customers"
 BATCH = 200
 MOST_EXAMPLES = 12
 
@@ -147,6 +149,20 @@ def next_slice(after: int, limit: int = BATCH) -> list[Ticket]:
     return judged(Ticket.objects.active().filter(pk__gt=after).order_by("pk")[:limit])
 
 
+def next_of_customers(*, accounts: Collection[int], contacts: Collection[int], after: int) -> list[Ticket]:
+    """Return the next living tickets of these accounts and contacts, in the order of their ids; at most BATCH."""
+    theirs = Q(account_id__in=accounts) | Q(contact_id__in=contacts)
+    return judged(Ticket.objects.active().filter(theirs, pk__gt=after).order_by("pk")[:BATCH])
+
+
+def start_recompute_of_customers(
+    *, accounts: Sequence[int], contacts: Sequence[int], after: int, because: str, by: Viewer
+) -> Job:
+    """Queue the job that goes on with the tickets of these customers after an id; ``because`` names the change."""
+    params = {"accounts": list(accounts), "contacts": list(contacts), "after": after}
+    return start_job(kind=CUSTOMERS_KIND, key=because[:120], by=by, params=params)
+
+
 def judged(tickets: QuerySet[Ticket]) -> list[Ticket]:
     """Load tickets with what conditions and deadlines read beside them, in constant queries."""
     return list(
@@ -159,6 +175,7 @@ def judged(tickets: QuerySet[Ticket]) -> list[Ticket]:
 def moves_of(tickets: Sequence[Ticket], policies: Sequence[SLAPolicy]) -> list[Move]:
     """Return those of the tickets whose policy, version or deadlines would be others under ``policies``."""
     fields, now = ConditionFields(), timezone.now()
+    load_people(tickets, {clause["field"] for policy in policies for clause in clauses(policy.condition)})
     changes = status_changes_of([ticket.pk for ticket in tickets])
     found = []
     for ticket in tickets:
@@ -174,7 +191,10 @@ def moves_of(tickets: Sequence[Ticket], policies: Sequence[SLAPolicy]) -> list[M
 
 
 def recompute_slice(tickets: Sequence[Ticket], *, by: Viewer) -> int:
-    """Give the tickets of a slice the deadlines they should have; returns how many moved."""
+    """Give the tickets of a slice the deadlines they should have; returns how many moved.
+
+    Each ticket is a transaction of its own: call it outside of one.
+    """
     # A policy that was saved a moment ago, in another process, is why this runs.
     moves = moves_of(tickets, policies_read_now())
     for move in moves:

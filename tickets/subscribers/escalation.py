@@ -37,14 +37,17 @@ _VERBS = frozenset(
 
 
 class EscalationRules(Subscriber):
-    """Judges tickets as they are now, so an event that comes late or twice escalates nothing twice."""
+    """Judges tickets as they are now, so an event that comes late or twice escalates nothing twice.
+
+    Each ticket is a transaction of its own, before the one that moves the position.
+    """
 
     key = "tickets.escalation_rules"
     label = _("Escalation rules")
     verbs = _VERBS
     replayable = False
 
-    def apply(self, events: Sequence[Event], prepared: None) -> None:
+    def prepare(self, events: Sequence[Event]) -> None:
         """End escalations of tickets that are over, then look at the rules."""
         changed = {
             event.ticket_id: event
@@ -54,3 +57,6 @@ class EscalationRules(Subscriber):
         if changed:
             end_with_tickets(list(changed), causes=changed)
         escalate_by_events(events)
+
+    def apply(self, events: Sequence[Event], prepared: None) -> None:
+        """Nothing is left to write."""

@@ -14,31 +14,32 @@ from tickets.ticket_facts import ROUTING_TASK, SUBJECT_KIND
 
 
 class Routing(Subscriber):
-    """Asks the classifier outside the transaction, applies its suggestion inside; a routed ticket is left alone."""
+    """Asks the classifier and routes each ticket in a transaction of its own; a routed ticket is left alone.
+
+    Tickets of a batch belong to several teams, whose people are locked while one is chosen: held together, two workers would
+    wait for each other. The prediction of a ticket is stored with its routing, so a repetition finds nothing to do.
+    """
 
     key = "tickets.routing"
     label = _("Routing")
     verbs = frozenset({TICKET_CREATED.verb})
     queue = "ml"
 
-    def prepare(self, events: Sequence[Event]) -> dict[int, object]:
-        """Return the suggestion per ticket that has no prediction yet."""
+    def prepare(self, events: Sequence[Event]) -> None:
+        """Route the tickets that have no prediction yet, in the order of their ids."""
         from tickets.routing import suggest_routing, ticket_texts
-
-        ids = {event.subject_id for event in events}
-        known = Prediction.objects.filter(task=ROUTING_TASK, subject_kind=SUBJECT_KIND, subject_id__in=ids)
-        fresh = ids - set(known.values_list("subject_id", flat=True))
-        tickets = list(Ticket.objects.filter(pk__in=fresh).order_by("pk"))
-        suggestions = suggest_routing(ticket_texts(tickets))
-        return {ticket.pk: suggestion for ticket, suggestion in zip(tickets, suggestions, strict=True)}
-
-    def apply(self, events: Sequence[Event], prepared: dict[int, object]) -> None:
-        """Route them in their order."""
-        from tickets.routing import RoutingSuggestion
         from tickets.services.route_ticket import route_ticket
 
+        causes = {event.subject_id: event for event in events}
+        known = Prediction.objects.filter(
+            task=ROUTING_TASK, subject_kind=SUBJECT_KIND, subject_id__in=list(causes)
+        )
+        fresh = causes.keys() - set(known.values_list("subject_id", flat=True))
+        tickets = list(Ticket.objects.filter(pk__in=fresh).order_by("pk"))
+        suggestions = suggest_routing(ticket_texts(tickets))
         by = system_viewer("task")
-        for event in events:
-            suggestion = prepared.get(event.subject_id)
-            if isinstance(suggestion, RoutingSuggestion):
-                route_ticket(ticket_id=event.subject_id, suggestion=suggestion, by=by, cause=event)
+        for ticket, suggestion in zip(tickets, suggestions, strict=True):
+            route_ticket(ticket_id=ticket.pk, suggestion=suggestion, by=by, cause=causes[ticket.pk])
+
+    def apply(self, events: Sequence[Event], prepared: None) -> None:
+        """Nothing is left to write."""

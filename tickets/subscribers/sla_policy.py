@@ -28,7 +28,14 @@ from tickets.events import (
     UNASSIGNED,
 )
 from tickets.models import SLAPolicy, Ticket
-from tickets.services.recompute_sla import judged, recompute_slice, start_recompute
+from tickets.services.recompute_sla import (
+    BATCH,
+    judged,
+    next_of_customers,
+    recompute_slice,
+    start_recompute,
+    start_recompute_of_customers,
+)
 
 _OF_TICKETS = frozenset(
     event_type.verb
@@ -43,31 +50,54 @@ _OF_CONTACTS = frozenset(
 
 
 class PolicyChoice(Subscriber):
-    """Looks at the living tickets concerned as they are now; a ticket whose promise is the same is not written."""
+    """Looks at the living tickets concerned as they are now; a ticket whose promise is the same is not written.
+
+    Each ticket is a transaction of its own, before the one that moves the position. Of a customer with many tickets the first
+    are done at once and a job goes on.
+    """
 
     key = "tickets.sla_policy"
     label = _("SLA policies of tickets")
     verbs = frozenset({*_OF_TICKETS, *_OF_CONTACTS, ACCOUNT_CHANGED.verb, CALENDAR_SAVED.verb})
     replayable = False
 
-    def apply(self, events: Sequence[Event], prepared: None) -> None:
-        """Move the deadlines of the tickets that the events are about."""
+    def prepare(self, events: Sequence[Event]) -> int | None:
+        """Move the deadlines of the tickets that the events are about; returns the id after which a job has to go on."""
         by = system_viewer("task")
         ids = {
             event.ticket_id for event in events if event.verb in _OF_TICKETS and event.ticket_id is not None
         }
-        accounts = {event.subject_id for event in events if event.verb == ACCOUNT_CHANGED.verb}
-        contacts = {event.subject_id for event in events if event.verb in _OF_CONTACTS}
-        living = Ticket.objects.active()
-        if accounts:
-            ids |= set(living.filter(account_id__in=accounts).values_list("pk", flat=True))
-        if contacts:
-            ids |= set(living.filter(contact_id__in=contacts).values_list("pk", flat=True))
         if ids:
-            recompute_slice(judged(living.filter(pk__in=ids)), by=by)
+            recompute_slice(judged(Ticket.objects.active().filter(pk__in=ids).order_by("pk")), by=by)
+        accounts, contacts = _customers(events)
+        if not accounts and not contacts:
+            return None
+        theirs = next_of_customers(accounts=accounts, contacts=contacts, after=0)
+        recompute_slice(theirs, by=by)
+        return theirs[-1].pk if len(theirs) == BATCH else None
+
+    def apply(self, events: Sequence[Event], prepared: int | None) -> None:
+        """Start the jobs for what is left."""
+        by = system_viewer("task")
+        if prepared is not None:
+            accounts, contacts = _customers(events)
+            start_recompute_of_customers(
+                accounts=accounts,
+                contacts=contacts,
+                after=prepared,
+                because=f"event:{events[-1].pk}",
+                by=by,
+            )
         for event in events:
             if event.verb == CALENDAR_SAVED.verb and _is_used(event.subject_id):
                 start_recompute(by=by, because=f"calendar:{event.pk}")
+
+
+def _customers(events: Sequence[Event]) -> tuple[list[int], list[int]]:
+    """The accounts and the contacts that events are about."""
+    accounts = {event.subject_id for event in events if event.verb == ACCOUNT_CHANGED.verb}
+    contacts = {event.subject_id for event in events if event.verb in _OF_CONTACTS}
+    return sorted(accounts), sorted(contacts)
 
 
 def _is_used(calendar_id: int) -> bool:
