@@ -263,6 +263,22 @@ def test_the_deputy_stands_in_while_there_is_room(
     assert reason_of(first) == "Priya Raman is absent. Deputy."
 
 
+def test_a_deputy_gets_no_ticket_of_a_private_team_of_others(
+    write: Write, team: Team, agent: User, private_team: Team, lawyer: User, second: User
+) -> None:
+    TeamMembership.objects.create(team=private_team, user=agent)
+    secret, plain = routed(write, private_team, assignee=agent), routed(write, team, assignee=agent)
+    absent(agent, deputy=second)
+    assert hand_over_absences() == 2
+    assert (owner_of(secret), owner_of(plain)) == (lawyer, second)
+    # A member may stand in.
+    TeamMembership.objects.create(team=private_team, user=second)
+    Ticket.objects.filter(pk=secret.pk).update(assignee=agent)
+    Absence.objects.update(handed_over_at=None)
+    assert hand_over_absences() == 1
+    assert owner_of(secret) == second
+
+
 def test_without_anybody_it_goes_back_to_the_team(write: Write, team: Team, agent: User) -> None:
     mine = routed(write, team, assignee=agent)
     absent(agent)

@@ -108,11 +108,12 @@ def take_back_unattended(*, limit: int = MOST_AT_ONCE) -> int:
 
 @transaction.atomic
 def _hand_over(ticket_id: int, owner_id: int, *, because: str, deputy: User | None = None) -> int:
-    """Give a ticket to the deputy when there, else to somebody of its team, else to the team. 1 when it moved."""
+    """Give a ticket to the deputy who is there and may see it, else to somebody of its team, else to the team. 1 when it
+    moved."""
     ticket = lock_ticket(ticket_id)
     if ticket.assignee_id != owner_id or ticket.status_category not in LOADING:
         return 0
-    if deputy is not None and _can_stand_in(deputy, ticket.team):
+    if deputy is not None and _can_stand_in(deputy, ticket):
         reason = _("%(because)s Deputy.") % {"because": because}
         give_to(ticket, deputy, by=SYSTEM, reason=reason, automatic=True)
     elif not assign_automatically(ticket, by=SYSTEM, because=because, but=owner_id):
@@ -122,8 +123,10 @@ def _hand_over(ticket_id: int, owner_id: int, *, because: str, deputy: User | No
     return 1
 
 
-def _can_stand_in(deputy: User, team: Team | None) -> bool:
-    """Whether the deputy is there and has room. Locks the team, too: it may be its turn next."""
-    locked = {user.pk: user for user in lock_members(team, [deputy.pk])}
+def _can_stand_in(deputy: User, ticket: Ticket) -> bool:
+    """Whether the deputy may see the ticket, is there and has room. Locks the team, too: it may be its turn next."""
+    if not Ticket.objects.visible_to(deputy.as_viewer()).filter(pk=ticket.pk).exists():
+        return False
+    locked = {user.pk: user for user in lock_members(ticket.team, [deputy.pk])}
     found = locked.get(deputy.pk)
     return found is not None and is_there(found, timezone.now()) and has_room(found)
