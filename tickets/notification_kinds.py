@@ -127,10 +127,10 @@ class Escalation(TicketKind):
 
 
 class Rating(TicketKind):
-    """A customer rated."""
+    """A customer rated a ticket of the person or, badly, one that nobody has, for whose team the person answers."""
 
     key = RATING_KIND
-    label = _("A customer rates my ticket")
+    label = _("A customer rates my ticket, or badly one of my team that nobody has")
     order = 70
 
 

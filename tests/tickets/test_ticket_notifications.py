@@ -143,6 +143,30 @@ def test_the_rest_of_what_is_told(
         assert told() == expected, event_type
 
 
+def test_a_low_rating_is_told_to_who_answers_for_the_team_when_nobody_has_the_ticket(
+    mine: Ticket, team: Team, colleague: User, lead_user: User, pump: Pump
+) -> None:
+    def rated(**detail: object) -> set[tuple[str, str]]:
+        Notification.objects.all().delete()
+        with transaction.atomic():
+            verbs.TICKET_RATED.record(
+                by=system_viewer(), subject_id=mine.pk, ticket_id=mine.pk, detail=detail
+            )
+        pump()
+        return told()
+
+    assert rated(low=True) == {("Priya Raman", "rating")}
+    Ticket.objects.filter(pk=mine.pk).update(assignee=None, team=team, satisfaction=1)
+    # A team without a lead: all of it. With one: the lead. A good rating asks nobody for anything.
+    assert rated(low=True) == {("Priya Raman", "rating"), ("Tom Beck", "rating")}
+    assert rated(low=False) == set()
+    team.memberships.create(user=make_user("lead", "Vera Chief"))
+    assert rated(low=True) == {("Vera Chief", "rating")}
+    assert "1 of 5" in Notification.objects.get().text
+    Ticket.objects.filter(pk=mine.pk).update(team=None)
+    assert rated(low=True) == {("Vera Chief", "rating"), ("Lena Vogt", "rating")}
+
+
 def test_old_events_tell_nobody(
     mine: Ticket, colleague: User, agent: User, pump: Pump, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,8 @@
 """Tells people about tickets: who is told of what is decided here, how by ``core.services.notify_user``.
 
-Told are the assignee, the followers, those named in a note, or the team of a ticket that nobody has; never who did it,
-nor who may not see the ticket. An event tells a person once: being named comes before everything else.
+Told are the assignee, the followers, those named in a note, or the team of a ticket that nobody has (of a low rating its
+leads, if it has any); never who did it, nor who may not see the ticket. An event tells a person once: being named comes
+before everything else.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from core.models import Event
 from core.services.notify_user import Notice, notify_people
 from core.subscription import Subscriber
 from people.models import TeamMembership, User
+from people.roles import Role
 from tickets import events as verbs
 from tickets import notification_kinds as kinds
 from tickets.channels.email.events import ANSWER_FAILED, MESSAGE_BOUNCED
@@ -41,6 +43,7 @@ class _Facts:
     messages: Mapping[int, Message] = field(default_factory=dict)
     followers: Mapping[int, set[int]] = field(default_factory=dict)
     members: Mapping[int, set[int]] = field(default_factory=dict)
+    leads: Mapping[int, set[int]] = field(default_factory=dict)
 
     def owner(self, ticket: Ticket) -> set[int]:
         """The assignee, if there is one."""
@@ -49,6 +52,11 @@ class _Facts:
     def owner_or_team(self, ticket: Ticket) -> set[int]:
         """The assignee, or the team of a ticket that nobody has."""
         return self.owner(ticket) or self.members.get(ticket.team_id or 0, set())
+
+    def owner_or_lead(self, ticket: Ticket) -> set[int]:
+        """The assignee; of a ticket that nobody has the leads of its team, else its members, without a team every lead."""
+        team = ticket.team_id or 0
+        return self.owner(ticket) or self.leads.get(team) or self.members.get(team, set())
 
 
 @dataclass(frozen=True)
@@ -134,11 +142,13 @@ def _escalated(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
 
 
 def _rated(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
+    # A customer who is not content is somebody's business, also where nobody has the ticket.
+    people = facts.owner_or_lead(ticket) if _data(event).get("low") else facts.owner(ticket)
     if ticket.satisfaction is None:
-        yield _Told(facts.owner(ticket), kinds.RATING_KIND, _("The customer rated %s"))
+        yield _Told(people, kinds.RATING_KIND, _("The customer rated %s"))
     else:
         words = _("The customer gave %(rating)d of 5 on ") % {"rating": ticket.satisfaction}
-        yield _Told(facts.owner(ticket), kinds.RATING_KIND, words + "%s")
+        yield _Told(people, kinds.RATING_KIND, words + "%s")
 
 
 def _woken(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
@@ -200,7 +210,7 @@ class TicketNotifications(Subscriber):
 
 
 def _facts_of(events: Sequence[Event]) -> _Facts:
-    """Read what the rules need: four queries at most, and two for the people of the messages."""
+    """Read what the rules need: five queries at most, and two for the people of the messages."""
     ticket_ids = {event.ticket_id for event in events if event.ticket_id is not None}
     if not ticket_ids:
         return _Facts()
@@ -214,15 +224,25 @@ def _facts_of(events: Sequence[Event]) -> _Facts:
     ):
         followers.setdefault(ticket_id, set()).add(user_id)
         followers.setdefault(merged_into or ticket_id, set()).add(user_id)
+    members, leads = _teams_of([one for one in tickets.values() if one.assignee_id is None])
+    return _Facts(tickets, messages.in_bulk(message_ids), followers, members, leads)
+
+
+def _teams_of(unowned: Sequence[Ticket]) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
+    """The members and the leads of the teams of tickets that nobody has, by team; under 0 every lead, for those without one."""
     members: dict[int, set[int]] = {}
-    team_ids = {
-        one.team_id for one in tickets.values() if one.assignee_id is None and one.team_id is not None
-    }
+    leads: dict[int, set[int]] = {}
+    team_ids = {one.team_id for one in unowned if one.team_id is not None}
     if team_ids:
         rows = TeamMembership.objects.filter(team_id__in=team_ids, user__is_active=True)
-        for team_id, user_id in rows.values_list("team_id", "user_id"):
+        for team_id, user_id, role in rows.values_list("team_id", "user_id", "user__role"):
             members.setdefault(team_id, set()).add(user_id)
-    return _Facts(tickets, messages.in_bulk(message_ids), followers, members)
+            if role == Role.LEAD:
+                leads.setdefault(team_id, set()).add(user_id)
+    if any(one.team_id is None for one in unowned):
+        everybody = User.objects.filter(role=Role.LEAD, is_active=True)
+        leads[0] = set(everybody.values_list("pk", flat=True))
+    return members, leads
 
 
 def _who_sees(told: Sequence[tuple[int, Event | None]], facts: _Facts) -> set[tuple[int, int]]:
