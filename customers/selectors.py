@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from customers.models import Account, ConsentEvent, Contact, UsageDaily
 from people.viewer import Viewer
@@ -17,14 +18,10 @@ def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Acc
     ``wanted`` may hold ``owner`` (mine, none or a user id), ``band``, ``tier``, ``lifecycle``, ``renewal`` (days ahead) and
     ``search`` (name or domain). Churned accounts are left out unless asked for. Unknown values raise ValidationError.
     """
-    accounts = Account.objects.visible_to(viewer).select_related("csm")
-    owner = wanted.get("owner", "")
-    if owner == "mine":
-        accounts = accounts.filter(csm_id=viewer.user_id or 0)
-    elif owner == "none":
-        accounts = accounts.filter(csm=None)
-    elif owner:
-        accounts = accounts.filter(csm_id=_number("owner", owner))
+    accounts: QuerySet[Account] = Account.objects.visible_to(viewer).select_related("csm")
+    if wanted.get("band") and not viewer.can("health.view"):
+        raise ValidationError({"band": _("This filter needs the permission “%s”.") % "health.view"})
+    accounts = _owned(accounts, wanted.get("owner", ""), viewer)
     for name, field, values in (
         ("band", "health_band", Account.Band.values),
         ("tier", "tier", Account.Tier.values),
@@ -45,6 +42,14 @@ def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Acc
     if words:
         accounts = accounts.filter(Q(name__icontains=words) | Q(domain__icontains=words))
     return accounts
+
+
+def _owned(accounts: QuerySet[Account], owner: str, viewer: Viewer) -> QuerySet[Account]:
+    if owner == "mine":
+        return accounts.filter(csm_id=viewer.user_id or 0)
+    if owner == "none":
+        return accounts.filter(csm=None)
+    return accounts.filter(csm_id=_number("owner", owner)) if owner else accounts
 
 
 def _number(name: str, value: str) -> int:

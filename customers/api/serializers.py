@@ -25,10 +25,10 @@ class AccountHealthBrief(serializers.Serializer[Account]):
 
 
 class AccountOut(serializers.ModelSerializer[Account]):
-    """An account as answered."""
+    """An account as answered; ``health`` is null for keys that may not read it. The context holds the ``viewer``."""
 
     csm = serializers.SerializerMethodField()
-    health = AccountHealthBrief(source="*")
+    health = serializers.SerializerMethodField()
 
     class Meta:
         model = Account
@@ -43,6 +43,11 @@ class AccountOut(serializers.ModelSerializer[Account]):
     def get_csm(self, account: Account) -> dict[str, Any] | None:
         """Id and name of the owner."""
         return {"id": account.csm.pk, "name": account.csm.name} if account.csm else None
+
+    @extend_schema_field(AccountHealthBrief(allow_null=True))
+    def get_health(self, account: Account) -> dict[str, Any] | None:
+        """The present health."""
+        return AccountHealthBrief(account).data if self.context["viewer"].can("health.view") else None
 
 
 class AccountIn(serializers.ModelSerializer[Account]):

@@ -32,6 +32,11 @@ _EDIT = {
 }
 
 
+def _out(request: Request, accounts: Any, *, many: bool = False) -> Any:
+    """Accounts as the viewer may read them."""
+    return serializers.AccountOut(accounts, many=many, context={"viewer": viewer_of(request)})
+
+
 class AccountList(APIView):
     """All customers, newest first."""
 
@@ -43,7 +48,7 @@ class AccountList(APIView):
         responses=serializers.AccountOut(many=True),
         parameters=[
             OpenApiParameter("owner", str, description="mine, none or a user id"),
-            OpenApiParameter("band", str, enum=Account.Band.values),
+            OpenApiParameter("band", str, enum=Account.Band.values, description="needs health:read"),
             OpenApiParameter("tier", str, enum=Account.Tier.values),
             OpenApiParameter("lifecycle", str, enum=Account.Lifecycle.values),
             OpenApiParameter("renewal", int, description="renews within so many days"),
@@ -58,7 +63,7 @@ class AccountList(APIView):
             accounts = accounts.filter(external_id=request.query_params["external_id"])
         pages = KeysetPagination()
         rows = pages.paginate_queryset(accounts, request, view=self)
-        return pages.get_paginated_response(serializers.AccountOut(rows, many=True).data)
+        return pages.get_paginated_response(_out(request, rows, many=True).data)
 
     @extend_schema(request=serializers.AccountIn, responses={201: serializers.AccountOut})
     @idempotent
@@ -67,7 +72,7 @@ class AccountList(APIView):
         wanted = serializers.AccountIn(data=request.data)
         wanted.is_valid(raise_exception=True)
         account = create_account(values=wanted.validated_data, by=viewer_of(request))
-        return Response(serializers.AccountOut(account).data, status=status.HTTP_201_CREATED)
+        return Response(_out(request, account).data, status=status.HTTP_201_CREATED)
 
 
 class AccountDetail(APIView):
@@ -78,7 +83,7 @@ class AccountDetail(APIView):
     @extend_schema(responses=serializers.AccountOut)
     def get(self, request: Request, pk: int) -> Response:
         """Read a customer."""
-        return Response(serializers.AccountOut(_account(request, pk)).data)
+        return Response(_out(request, _account(request, pk)).data)
 
     @extend_schema(request=serializers.AccountIn(partial=True), responses=serializers.AccountOut)
     def patch(self, request: Request, pk: int) -> Response:
@@ -87,7 +92,7 @@ class AccountDetail(APIView):
         wanted = serializers.AccountIn(account, data=request.data, partial=True)
         wanted.is_valid(raise_exception=True)
         account = update_account(account=account, values=wanted.validated_data, by=viewer_of(request))
-        return Response(serializers.AccountOut(account).data)
+        return Response(_out(request, account).data)
 
 
 class ContactList(APIView):

@@ -80,6 +80,22 @@ def test_permissions(api: Callable[..., APIClient], account: Account) -> None:
     assert APIClient().get("/api/v1/accounts/").status_code == 401
 
 
+def test_health_is_for_who_may_read_it(api: Callable[..., APIClient], account: Account) -> None:
+    Account.objects.filter(pk=account.pk).update(health_score=31, health_band="at_risk", value_at_risk=5000)
+    key, knowing = api("accounts:write"), api("accounts:write", "health:read")
+    for path in ("/api/v1/accounts/", f"/api/v1/accounts/{account.pk}/"):
+        hidden, shown = key.get(path).json(), knowing.get(path).json()
+        if "results" in hidden:
+            hidden, shown = hidden["results"][0], shown["results"][0]
+        assert hidden["health"] is None
+        assert shown["health"]["band"] == "at_risk"
+    refused = key.get("/api/v1/accounts/?band=at_risk")
+    assert refused.status_code == 400
+    assert "health.view" in str(refused.json()["errors"]["band"])
+    assert knowing.get("/api/v1/accounts/?band=at_risk").json()["results"]
+    assert key.patch(f"/api/v1/accounts/{account.pk}/", {"seats": 5}).json()["health"] is None
+
+
 def test_contacts_over_rest(writer: APIClient, account: Account, contact: Contact) -> None:
     made = writer.post(
         "/api/v1/contacts/", {"account": account.pk, "name": "Ola", "email": "Ola@halden.example"}
