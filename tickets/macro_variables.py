@@ -1,7 +1,8 @@
 """Variables in canned texts: ``{{contact.first_name}}``; ``{{contact.first_name|there}}`` has words for when there is no value.
 
 No logic and no attributes: a name is looked up in a fixed list of values and replaced once. What is unknown or has no value
-stays as it is written, so that its writer sees it before the customer does.
+stays as it is written, so that its writer sees it before the customer does. What others are called or have written is shown as
+it is and gives the text no form: no link, no emphasis, no mention (``tickets.rich_text.literal``).
 """
 
 import re
@@ -14,8 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from people.models import User
 from people.viewer import Viewer
 from tickets.models import Ticket
+from tickets.rich_text import is_in_code, literal, without_escapes
 
 VARIABLE = re.compile(r"\{\{[ \t]*([A-Za-z0-9_.:-]{1,60})[ \t]*(?:\|([^{}\n]{0,200}))?\}\}")
+# With the "@" before it, which a name would turn into a mention of whoever is called so.
+_PLACE = re.compile(rf"(@?){VARIABLE.pattern}")
+# Stands for one variable while the text around it is read.
+_MARKER = "variable0in0question"
+# The person's own Markdown.
+_OWN_WORDS = frozenset({"agent.signature"})
 # Values come from customers: no line of theirs may pass for one of ours, nothing in them may be invisible.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
 
@@ -26,6 +34,11 @@ class Rendered:
 
     text: str
     unfilled: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> str:
+        """The text as it reads, without what keeps values from having a form."""
+        return without_escapes(self.text)
 
 
 def _first_name(name: str) -> str:
@@ -74,19 +87,30 @@ def values_for(ticket: Ticket, by: Viewer) -> dict[str, str]:
 
 
 def render(text: str, values: Mapping[str, str]) -> Rendered:
-    """Replace the variables of a text. Never raises; a value is never looked at again, so a name cannot smuggle one in."""
+    """Replace the variables of a text, which is read as Markdown afterwards. Never raises; a value is never looked at again, so
+    a name cannot smuggle one in, and forms nothing, except the person's own signature."""
     unfilled: dict[str, None] = {}
 
     def replaced(match: re.Match[str]) -> str:
-        name, default = match.group(1), match.group(2)
-        if values.get(name):
-            return values[name]
+        at, name, default = match.group(1), match.group(2), match.group(3)
+        value = values.get(name)
+        if value:
+            return _placed(text, match, at, value if name in _OWN_WORDS else literal(value), value)
         if default is not None and name in values:
-            return default.strip()
+            return at + default.strip()
         unfilled[name] = None
         return match.group(0)
 
-    return Rendered(VARIABLE.sub(replaced, text), tuple(unfilled))
+    return Rendered(_PLACE.sub(replaced, text), tuple(unfilled))
+
+
+def _placed(text: str, match: re.Match[str], at: str, shown: str, value: str) -> str:
+    """A value in its place: an "@" before it names nobody, and in code, where nothing has a form, it stands as it is."""
+    if shown != value and not set("`@") & {at, *value} and ("`" in text or "~~~" in text):
+        around = f"{text[: match.start()]}{_MARKER}{text[match.end() :]}"
+        if is_in_code(around, _MARKER):
+            return at + value
+    return ("\\@" if at else "") + shown
 
 
 def unknown_variables(text: str) -> list[str]:

@@ -16,8 +16,8 @@ _SEEING = sorted(role for role, held in PERMISSIONS.items() if "tickets.view" in
 _SEEING_ALL = sorted(role for role, held in PERMISSIONS.items() if "tickets.all_teams" in held)
 _TOKEN = re.compile(r"@\[([^\]\n]{1,120})\]\(user:(\d{1,12})\)", re.ASCII)
 _TAG = re.compile(r"(<[^>]*>)")
-# An address (anna@halden.example) mentions nobody.
-_START = re.compile(r"(?<![\w@.+-])@(?=\w)")
+# An address (anna@halden.example) mentions nobody, nor does an "@" whose meaning a backslash takes away.
+_START = re.compile(r"(?<![\w@.+\\-])@(?=\w)")
 MOST = 50
 
 

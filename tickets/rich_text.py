@@ -1,10 +1,12 @@
 """What colleagues write, as HTML: a small part of Markdown. The text itself stays as typed and is what is stored.
 
 Bold, italics, code, links, quotes and lists; no headings, pictures, tables or raw HTML. Line breaks count. The result is
-cleaned again where it is shown.
+cleaned again where it is shown. A backslash before a punctuation mark takes its meaning away, so that what others are called
+(``literal``) gives no text a form.
 """
 
 import re
+import string
 
 import nh3
 from django.utils.html import escape
@@ -31,6 +33,17 @@ _MAIL_STYLES = {
 }
 _LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\s]{1,2000}\)")
 _MARKS = re.compile(r"\*\*(?=\S)|(?<=\S)\*\*|`+|^\s*(?:[-*>]|\d{1,3}\.)\s+", re.M)
+_CODE = re.compile(r"((?<!\\)```.*?```|(?<!\\)`[^`\n]*`)", re.S)
+_ESCAPE = re.compile(rf"\\([{re.escape(string.punctuation)}])")
+# Stand for marks without a meaning while the others are taken out: noncharacters, which no text has.
+_HIDDEN = {ord(mark): 0xFDD0 + place for place, mark in enumerate(string.punctuation)}
+_SHOWN = {hidden: mark for mark, hidden in _HIDDEN.items()}
+# What gives a text a form wherever it stands; the underscore only at the edge of a word, "@" where it could name somebody.
+_MEANING = re.compile(
+    r"[\\`*\[\]<~]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=http):|(?<=https):|(?<![\w@.+-])@", re.I
+)
+# What does so at the start of a line: lists and quotes.
+_LEADING = re.compile(r"^(?:(>|[-+](?=\s|$))|(\d{1,9})([.)])(?=\s|$))")
 _ADDRESS = re.compile(r"(?<![\w<(\[\"'=/])(https?://[^\s<>\"')\]]+[^\s<>\"')\].,;:!?])")
 
 
@@ -43,8 +56,32 @@ def as_html(text: str) -> str:
 
 def without_marks(text: str) -> str:
     """The text for a line of a list: no marks of form, links by their words."""
-    text = _LINK.sub(r"\1", text)
-    return _MARKS.sub("", text)
+    hidden = _ESCAPE.sub(lambda escape: escape[1].translate(_HIDDEN), text)
+    return _MARKS.sub("", _LINK.sub(r"\1", hidden)).translate(_SHOWN)
+
+
+def literal(value: str) -> str:
+    """A value as text that shows exactly its characters and forms nothing: no link, no emphasis, no list, no mention."""
+    escaped = _MEANING.sub(lambda mark: f"\\{mark[0]}", value)
+    return _LEADING.sub(lambda mark: f"\\{mark[1]}" if mark[1] else f"{mark[2]}\\{mark[3]}", escaped)
+
+
+def without_escapes(text: str) -> str:
+    """The text as plain mails and previews show it: as typed, but for the backslashes that take a mark its meaning away."""
+    return "".join(
+        part if place % 2 else _ESCAPE.sub(r"\1", part) for place, part in enumerate(_CODE.split(text))
+    )
+
+
+def is_in_code(text: str, words: str) -> bool:
+    """Whether ``words``, which stand once in the text and hold no mark, are within code."""
+    within = (
+        token
+        for block in _MARKDOWN.parse(_linked(text))
+        for token in (block, *(block.children or ()))
+        if token.type in {"fence", "code_block", "code_inline"}
+    )
+    return any(words in token.content for token in within)
 
 
 def safe_html(html: str) -> SafeString:
@@ -76,5 +113,6 @@ def as_mail_html(html: str, *, signature: str = "") -> str:
 
 def _linked(text: str) -> str:
     """Bare web addresses in the form of links, outside of code."""
-    parts = re.split(r"(```.*?```|`[^`\n]*`)", text, flags=re.S)
-    return "".join(part if place % 2 else _ADDRESS.sub(r"<\1>", part) for place, part in enumerate(parts))
+    return "".join(
+        part if place % 2 else _ADDRESS.sub(r"<\1>", part) for place, part in enumerate(_CODE.split(text))
+    )

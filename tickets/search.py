@@ -19,6 +19,7 @@ from core.search.spelling import corrected
 from people.viewer import Viewer
 from tickets.message_text import new_text
 from tickets.models import Message, Status, Ticket
+from tickets.rich_text import without_escapes
 from tickets.search_index import MESSAGE, TICKET
 from tickets.search_operators import OPERATORS, clauses_of
 from tickets.selectors import CursorError, TicketRow, row_of, visible_tickets, with_row_parts
@@ -235,4 +236,5 @@ def _found(ticket: Ticket, message: Message | None, query: Query) -> FoundTicket
 def _telling(message: Message, query: Query) -> str:
     """Return what is new in a message when the words are there, else all of it, with what it quotes."""
     fresh = new_text(message.body_text, message.quote_offsets)
-    return fresh if any(piece.marked for piece in pieces(fresh, query.wanted)) else message.body_text
+    told = fresh if any(piece.marked for piece in pieces(fresh, query.wanted)) else message.body_text
+    return told if message.kind == Message.Kind.INBOUND else without_escapes(told)

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +14,15 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from core.models import Event, Outbound
+from core.outbox import send_due
+from customers.models import Contact
 from people.models import Team, User
 from people.viewer import Viewer
 from tickets.custom_fields import values_of
 from tickets.macro_variables import VARIABLES, render, unknown_variables
+from tickets.mentions import find_mentions
 from tickets.models import CustomField, Draft, Macro, Message, Ticket, TicketType
+from tickets.rich_text import as_html, without_marks
 from tickets.services.apply_macro import apply_macro, preview_macro
 from tickets.services.change_priority import change_priority
 from tickets.services.change_tags import change_tags
@@ -61,7 +66,49 @@ def test_any_text_is_rendered_and_nothing_is_evaluated(text: str, values: dict[s
 
 @given(st.sampled_from(list(VARIABLES)), st.text())
 def test_a_value_is_not_looked_at_again(name: str, value: str) -> None:
-    assert render("{{" + name + "}}", {name: value + "{{contact.name}}"}).text == value + "{{contact.name}}"
+    rendered = render("{{" + name + "}}", {name: value + "{{contact.name}}"})
+    assert rendered.text.endswith("{{contact.name}}")
+    assert rendered.unfilled == ()
+
+
+_MARKS = st.sampled_from(
+    ["**", "*", "_", "`", "```", "~~~", "[a](http://x.example)", "https://x.example", "http", "s://", "<", ">", "@",
+     "@Priya", "@[Priya](user:7)", "- ", "+ ", "1. ", "2) ", "\\", "\\*", "a", "Mette Aas", " ", "(", ")", "]", "#",
+     "!", "&amp;", ":", "//"]
+)  # fmt: skip
+_VALUES = st.lists(_MARKS, min_size=1, max_size=8).map(lambda parts: "".join(parts).strip()).filter(bool)
+
+
+@given(_VALUES, _VALUES)
+def test_values_give_a_text_no_form_and_show_what_they_are(first: str, second: str) -> None:
+    values = {"contact.name": first, "ticket.subject": second}
+    for text in (
+        "{{contact.name}}",
+        "Dear {{contact.name}}, about “{{ticket.subject}}”:",
+        "{{contact.name}}{{ticket.subject}}",
+    ):
+        rendered = render(text, values)
+        shown = text.replace("{{contact.name}}", first).replace("{{ticket.subject}}", second)
+        read = html.unescape(re.sub(r"</?p>", "", as_html(rendered.text)).strip())
+        assert re.sub(r"[ ]+", " ", read) == re.sub(r"[ ]+", " ", shown)
+        assert rendered.plain == shown
+        assert without_marks(rendered.text) == shown
+        assert find_mentions(rendered.text, [User(pk=7, name="Priya"), User(pk=8, name="Mette Aas")])[1] == []
+
+
+def test_an_at_sign_before_a_variable_names_nobody() -> None:
+    [people] = [[User(pk=7, name="Mette Aas")]]
+    rendered = render("Ask @{{contact.name}}", {"contact.name": "Mette Aas"})
+    assert find_mentions(rendered.text, people)[1] == []
+    assert rendered.plain == "Ask @Mette Aas"
+    assert render("@{{nope}} @{{team.name|all}}", {"team.name": ""}).text == "@{{nope}} @all"
+
+
+def test_a_value_in_code_stands_as_it_is_unless_it_would_leave_it() -> None:
+    values = {"ticket.subject": "a*b*c", "contact.name": "x` **y** `z"}
+    code = "Run `check {{ticket.subject}}`:\n\n```\n{{ticket.subject}}\n```\n{{ticket.subject}}"
+    assert render(code, values).text.count("a*b*c") == 2
+    assert "<strong>" not in as_html(render("`{{contact.name}}`", values).text)
 
 
 def test_defaults_stand_in_and_the_unknown_stays_visible() -> None:
@@ -200,6 +247,30 @@ def test_what_hides_the_ticket_comes_last(ticket: Ticket, viewer: Viewer, privat
         apply_macro(ticket=ticket, macro=row, by=viewer)
     row = macro(viewer, {"action": "priority", "priority": "high"}, first)
     assert apply_macro(ticket=ticket, macro=row, by=viewer).ticket.team == private_team
+
+
+def test_a_customer_called_like_markup_writes_no_markup(
+    ticket: Ticket, viewer: Viewer, agent: User, mailoutbox: Any
+) -> None:
+    called = f"**Mette** @[{agent.name}](user:{agent.pk}) @{agent.name}"
+    Contact.objects.filter(pk=ticket.contact_id).update(name=called)
+    subject = "See [this](https://evil.example) https://evil.example"
+    Ticket.objects.filter(pk=ticket.pk).update(subject=subject)
+    text = "Dear **{{contact.name}}**: {{ticket.subject}}"
+    row = macro(viewer, reply=text, note=text, sends=True)
+    result = apply_macro(ticket=ticket, macro=row, by=viewer)
+    send_due()
+    said = f"{called}**: {subject}"
+    assert result.note is not None
+    assert not result.note.mentions.exists()
+    assert "<a " not in result.note.body_html
+    assert 'class="at"' not in result.note.body_html
+    [sent] = mailoutbox
+    assert sent.body.startswith(f"Dear **{said}")
+    [form, _kind] = sent.alternatives[0]
+    assert f"<strong>{html.escape(called, quote=False)}</strong>: {subject}</p>" in form
+    ticket.refresh_from_db()
+    assert ticket.last_message_preview == f"Dear {called}: {subject}"
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from tickets.families import family_of
 from tickets.file_scans import verdict_of
 from tickets.models import AnswerUndo, Inbox, Message, MessageAlias, StoredFile, Ticket
 from tickets.registry import active_scanner
-from tickets.rich_text import as_mail_html
+from tickets.rich_text import as_mail_html, without_escapes
 from tickets.stored_files import note_contents, read_file
 
 # How long an answer waits before it looks again whether its files were scanned.
@@ -143,6 +143,7 @@ def _compose(message: Message) -> OutgoingMail:
     own_address = inbox is not None and inbox.address.lower() == sender.address.lower()
     tagged = own_address and inbox is not None and inbox.config.get("plus_address", True)
     signature = signature_of(message.author, inbox)
+    text = without_escapes(message.body_text)
     chain, answered = _thread(message)
     to = _mailboxes(message.recipients, "to")
     if not to and ticket.contact.email:
@@ -154,7 +155,7 @@ def _compose(message: Message) -> OutgoingMail:
         cc=_mailboxes(message.recipients, "cc"),
         bcc=_mailboxes(message.recipients, "bcc"),
         subject=reply_subject(message.subject or ticket.subject),
-        text=f"{message.body_text}\n\n-- \n{signature}\n" if signature else message.body_text,
+        text=f"{text}\n\n-- \n{signature}\n" if signature else text,
         html=as_mail_html(message.body_html, signature=signature) if message.body_html else "",
         sent_at=message.created_at,
         reply_to=reply_address(sender.address, ticket.reference) if tagged else "",

@@ -22,6 +22,7 @@ from tickets.pages.composing import undo_seconds_of
 from tickets.pages.conversations import head_parts
 from tickets.pages.lists import list_state
 from tickets.pages.tickets import visible_ticket
+from tickets.rich_text import without_escapes
 from tickets.services.apply_macro import MacroResult, apply_macro, count_use, preview_macro
 from tickets.services.reply_to_ticket import NewerMessage
 
@@ -66,6 +67,8 @@ def macro_preview(request: StaffRequest, ticket_id: int, macro_id: int) -> HttpR
         "newest": newest or 0,
         "token": uuid4().hex,
         "unfilled": ["{{" + name + "}}" for name in preview.unfilled],
+        "reply": without_escapes(preview.reply),
+        "note": without_escapes(preview.note),
     }
     return render(request, "tickets/_macro_preview.html", parts)
 

@@ -192,8 +192,8 @@ def macro_try(request: StaffRequest) -> HttpResponse:
     unfilled = [*texts["reply"].unfilled, *texts["note"].unfilled]
     parts = {
         "ticket": ticket,
-        "reply": texts["reply"].text,
-        "note": texts["note"].text,
+        "reply": texts["reply"].plain,
+        "note": texts["note"].plain,
         "unfilled": ["{{" + name + "}}" for name in dict.fromkeys(unfilled)],
     }
     return render(request, "tickets/settings/_macro_try.html", parts)
