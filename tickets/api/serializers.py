@@ -12,8 +12,8 @@ from tickets.custom_fields import values_of
 from tickets.file_scans import verdict_of
 from tickets.models import Category, Inbox, Message, StoredFile, Ticket, TicketType
 from tickets.services.mark_sla_breaches import next_response_broken
-from tickets.sla_terms import policy_of
 from tickets.services.open_ticket import MOST_CC
+from tickets.sla_terms import policy_of
 from tickets.ticket_facts import routing_of, sla_of
 
 MAX_BODY = 200_000
@@ -95,7 +95,6 @@ class TicketIn(TicketPropertiesIn):
         help_text=_("Your id of the message: sent twice it makes one ticket."),
     )
     inbox = ByIdOrName(Inbox, "name", required=False, allow_null=True, default=None)
-
     priority = serializers.ChoiceField(
         choices=Ticket.Priority.choices,
         required=False,
@@ -110,6 +109,7 @@ class TicketIn(TicketPropertiesIn):
         max_length=MOST_CC,
         help_text=_("Who gets copies of the answers."),
     )
+
 
 class TicketChangeIn(TicketPropertiesIn):
     """What can be changed on a ticket. ``version``, when given, must be the present one."""
