@@ -11,7 +11,9 @@ USER_INVITED = EventType("people.user_invited", subject="user", sentence=_("invi
 AVAILABILITY_CHANGED = EventType(
     "people.availability_changed", subject="user", sentence=_("changed availability")
 )
-ABSENCE_CHANGED = EventType("people.absence_changed", subject="user", sentence=_("planned an absence"))
+ABSENCE_CHANGED = EventType(
+    "people.absence_changed", subject="user", sentence=_("planned or changed an absence")
+)
 SKILL_SAVED = EventType("people.skill_saved", subject="skill", sentence=_("saved a skill"))
 LOGGED_IN = EventType("people.logged_in", subject="user", sentence=_("logged in"), feed=False)
 LOGIN_REFUSED = EventType(

@@ -14,7 +14,7 @@ from core.api.pagination import KeysetPagination
 from people.api.permissions import viewer_of
 from people.models import Absence, Skill, User
 from people.selectors import absence_list, people_list, skill_list
-from people.services.plan_absence import cancel_absence, plan_absence
+from people.services.plan_absence import cancel_absence, change_absence, plan_absence
 from people.services.save_skill import save_skill, set_skills
 from people.services.set_availability import set_availability
 
@@ -83,6 +83,15 @@ class AbsenceIn(serializers.Serializer[Any]):
         queryset=User.objects.filter(is_active=True), required=False, allow_null=True, default=None
     )
     note = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class AbsenceChangeIn(serializers.Serializer[Any]):
+    """What of an absence changes; what is not named stays. One that has begun keeps its start."""
+
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    deputy = serializers.PrimaryKeyRelatedField(queryset=User.objects.filter(is_active=True), allow_null=True)
+    note = serializers.CharField(max_length=200, allow_blank=True)
 
 
 class SkillOut(serializers.ModelSerializer[Skill]):
@@ -182,7 +191,29 @@ class Absences(APIView):
 class AbsenceDetail(APIView):
     """One absence."""
 
-    required_permissions: ClassVar = {"DELETE": "people.schedule"}
+    required_permissions: ClassVar = {
+        "GET": "people.view",
+        "PATCH": "people.schedule",
+        "DELETE": "people.schedule",
+    }
+
+    @extend_schema(operation_id="absences_read", responses={200: AbsenceOut, 404: NOT_FOUND})
+    def get(self, request: Request, pk: int) -> Response:
+        """Read one that is not over."""
+        return Response(AbsenceOut(get_object_or_404(absence_list(viewer_of(request)), pk=pk)).data)
+
+    @extend_schema(
+        operation_id="absences_update",
+        request=AbsenceChangeIn,
+        responses={200: AbsenceOut, 404: NOT_FOUND},
+    )
+    def patch(self, request: Request, pk: int) -> Response:
+        """Change what is named; what was handed over stays where it is."""
+        absence = get_object_or_404(absence_list(viewer_of(request)), pk=pk)
+        kept = {name: getattr(absence, name) for name in ("starts_at", "ends_at", "deputy", "note")}
+        wanted = _read(AbsenceChangeIn, request, partial=True)
+        changed = change_absence(absence=absence, by=viewer_of(request), **(kept | wanted))
+        return Response(AbsenceOut(changed).data)
 
     @extend_schema(operation_id="absences_cancel", responses={204: None, 404: NOT_FOUND})
     def delete(self, request: Request, pk: int) -> Response:
@@ -227,8 +258,8 @@ class SkillDetail(APIView):
         return Response(SkillOut(save_skill(skill=skill, by=viewer_of(request), **wanted)).data)
 
 
-def _read(serializer: type[Any], request: Request) -> dict[str, Any]:
-    wanted = serializer(data=request.data)
+def _read(serializer: type[Any], request: Request, *, partial: bool = False) -> dict[str, Any]:
+    wanted = serializer(data=request.data, partial=partial)
     wanted.is_valid(raise_exception=True)
     values: dict[str, Any] = wanted.validated_data
     return values

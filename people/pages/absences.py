@@ -11,7 +11,7 @@ from people.forms import AbsenceForm
 from people.models import User
 from people.requests import StaffRequest, page
 from people.selectors import absence_list
-from people.services.plan_absence import cancel_absence, plan_absence
+from people.services.plan_absence import cancel_absence, change_absence, plan_absence
 
 
 @require_http_methods(["GET", "POST"])
@@ -34,6 +34,27 @@ def absences(request: StaffRequest) -> HttpResponse:
         "plans_for_others": plans_for_others,
     }
     return render(request, "people/absences.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@page()
+def absence(request: StaffRequest, absence_id: int) -> HttpResponse:
+    """Change a planned absence; one that has begun keeps its start."""
+    row = get_object_or_404(absence_list(request.viewer), pk=absence_id)
+    names = ("starts_at", "ends_at", "deputy", "note")
+    form = AbsenceForm(request.POST or None, initial={name: getattr(row, name) for name in names})
+    del form.fields["user"]
+    fixed = {}
+    if row.starts_at <= timezone.now():
+        del form.fields["starts_at"]
+        fixed = {"starts_at": row.starts_at}
+    if (
+        request.method == "POST"
+        and submitted(form, change_absence, absence=row, by=request.viewer, **fixed) is not None
+    ):
+        return done(request, _("The absence is changed."), "absences")
+    context = {"form": form, "absence": row, "has_begun": bool(fixed)}
+    return render(request, "people/absence.html", context, status=422 if form.errors else 200)
 
 
 @require_POST

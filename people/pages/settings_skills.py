@@ -36,7 +36,7 @@ def skills(request: StaffRequest) -> HttpResponse:
     frame = ListPage(
         heading=_("Skills"),
         lead=_(
-            "Teams that assign by skills give a ticket only to people who have what its category and language need."
+            "Teams that assign by skills give a ticket only to people who have what its category, type and language need."
         ),
         new_url=reverse("settings-skill-new"),
         new_label=_("New skill"),

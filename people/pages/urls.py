@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern] = [
     path("profile/password/", profile.change_own_password, name="change-password"),
     path("profile/sign-out-elsewhere/", profile.end_own_sessions, name="end-own-sessions"),
     path("absences/", absences.absences, name="absences"),
+    path("absences/<int:absence_id>/", absences.absence, name="absence"),
     path("absences/<int:absence_id>/cancel/", absences.absence_cancel, name="absence-cancel"),
     path("availability/", profile.availability, name="availability"),
     path("settings/", people.settings_index, name="settings"),

@@ -1,4 +1,4 @@
-"""Plan when a person is out of the office, and call it off."""
+"""Plan when a person is out of the office, change the plan, and call it off."""
 
 from datetime import datetime
 
@@ -32,31 +32,62 @@ def plan_absence(
     """
     _require(user, by)
     row = User.objects.select_for_update().get(pk=user.pk)
+    planned = Absence.objects.filter(user=row, cancelled_at=None, ends_at__gt=timezone.now())
+    if planned.count() >= MOST_PLANNED:
+        raise ValidationError({"starts_at": _("At most %d absences can be planned.") % MOST_PLANNED})
+    absence = Absence(user=row, created_by_id=by.user_id)
+    _set(absence, starts_at=starts_at, ends_at=ends_at, deputy=deputy, note=note)
+    _record(absence, by, "planned")
+    mark_absent_people(user_id=row.pk)
+    return absence
+
+
+@transaction.atomic
+def change_absence(
+    *,
+    absence: Absence,
+    starts_at: datetime,
+    ends_at: datetime,
+    by: Viewer,
+    deputy: User | None = None,
+    note: str = "",
+) -> Absence:
+    """Change a planned absence; one that has begun keeps its start, and what was handed over stays where it is.
+
+    Raises PermissionDenied, and ValidationError as ``plan_absence`` does, and for one that is over or was called off.
+    """
+    _require(absence.user, by)
+    User.objects.select_for_update().get(pk=absence.user_id)
+    row = Absence.objects.select_for_update(of=("self",)).select_related("user").get(pk=absence.pk)
     now = timezone.now()
-    planned = Absence.objects.filter(user=row, cancelled_at=None, ends_at__gt=now)
+    if row.cancelled_at is not None or row.ends_at <= now:
+        raise ValidationError(_("This absence is over or was called off. Plan another one."))
+    before = (row.starts_at, row.ends_at, row.deputy_id, row.note)
+    if row.starts_at <= now and starts_at != row.starts_at:
+        raise ValidationError({"starts_at": _("It has begun: its start cannot be moved any more.")})
+    _set(row, starts_at=starts_at, ends_at=ends_at, deputy=deputy, note=note)
+    if before != (row.starts_at, row.ends_at, row.deputy_id, row.note):
+        _record(row, by, "changed")
+        mark_absent_people(user_id=row.user_id)
+    return row
+
+
+def _set(row: Absence, *, starts_at: datetime, ends_at: datetime, deputy: User | None, note: str) -> None:
+    """Write a plan that makes sense; the person of the row is locked. Raises ValidationError naming the field."""
+    now = timezone.now()
     if ends_at <= starts_at:
         raise ValidationError({"ends_at": _("The end must be after the start.")})
     if ends_at <= now:
         raise ValidationError({"ends_at": _("This is over already.")})
-    if deputy is not None and (deputy.pk == row.pk or not deputy.is_active):
+    if deputy is not None and (deputy.pk == row.user_id or not deputy.is_active):
         raise ValidationError({"deputy": _("Choose a colleague.")})
-    if planned.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).exists():
+    others = Absence.objects.filter(user=row.user_id, cancelled_at=None).exclude(pk=row.pk)
+    if others.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).exists():
         raise ValidationError({"starts_at": _("Another absence is planned at this time.")})
-    if planned.count() >= MOST_PLANNED:
-        raise ValidationError({"starts_at": _("At most %d absences can be planned.") % MOST_PLANNED})
-    absence = Absence(
-        user=row,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        deputy=deputy,
-        note=note.strip().replace("\x00", ""),
-        created_by_id=by.user_id,
-    )
-    absence.full_clean(exclude=["created_by", "handed_over_at", "cancelled_at"])
-    absence.save()
-    _record(absence, by, "planned")
-    mark_absent_people(user_id=row.pk)
-    return absence
+    row.starts_at, row.ends_at, row.deputy = starts_at, ends_at, deputy
+    row.note = note.strip().replace("\x00", "")
+    row.full_clean(exclude=["created_by", "handed_over_at", "cancelled_at"])
+    row.save()
 
 
 @transaction.atomic

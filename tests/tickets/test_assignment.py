@@ -1,5 +1,6 @@
 """Who gets a ticket: the rule, its services, absences and hand-overs, pages and REST."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from people.viewer import Viewer, system_viewer
 from tests.conftest import make_user
 from tests.tickets.test_at_once import at_once
 from tickets.assignment import VERDICTS, Candidate, Question, decide
-from tickets.models import Category, Ticket
+from tickets.models import Category, Ticket, TicketType
 from tickets.services.assign_ticket import assign_ticket, preview_assignment
 from tickets.services.assign_waiting_tickets import assign_waiting_tickets
 from tickets.services.change_status import change_status
@@ -152,6 +153,22 @@ def test_by_skills(
     another = routed(write, team, language="de")
     assert assign_waiting_tickets() == 1
     assert owner_of(another) is not None
+
+
+def test_a_type_asks_for_skills_too(
+    write: Write, team: Team, agent: User, second: User, lead_user: User
+) -> None:
+    strategy(team, strategy="skills")
+    network = save_skill(name="Network", people=[second], by=lead_user.as_viewer())
+    outage = TicketType.objects.create(name="Outage")
+    outage.required_skills.add(network)
+    User.objects.filter(pk=second.pk).update(availability="away")
+    ticket = routed(write, team, type=outage)
+    assert assign_waiting_tickets() == 0
+    assert reason_of(ticket) == "Nobody available has the skill: Network"
+    User.objects.filter(pk=second.pk).update(availability="available")
+    assert assign_waiting_tickets() == 1
+    assert owner_of(ticket) == second
 
 
 def test_the_previous_owner_first(write: Write, team: Team, agent: User, second: User) -> None:
@@ -394,6 +411,53 @@ def test_planning_on_the_page(agent: User, second: User, lead_user: User, login:
     assert absence.cancelled_at is not None
 
 
+def test_a_plan_can_be_changed(agent: User, second: User, lead_user: User, login: Any, api: Any) -> None:
+    absence = absent(agent, starts_at=timezone.now() + timedelta(days=1))
+    address = f"/absences/{absence.pk}/"
+    browser = login(agent)
+    assert f'href="{address}"' in browser.get("/absences/").content.decode()
+    assert 'name="deputy"' in browser.get(address).content.decode()
+    form = {
+        "starts_at": "2031-03-03T08:00",
+        "ends_at": "2031-03-10T18:00",
+        "deputy": second.pk,
+        "note": "Sea",
+    }
+    assert browser.post(address, form).status_code == 302
+    absence.refresh_from_db()
+    assert (absence.starts_at.year, absence.deputy, absence.note) == (2031, second, "Sea")
+    refused = browser.post(address, form | {"ends_at": "2031-03-01T08:00"})
+    assert (refused.status_code, "must be after the start" in refused.content.decode()) == (422, True)
+    assert login(second).get(address).status_code == 404
+    assert login(lead_user).post(address, form | {"note": "Mountains"}).status_code == 302
+    events = Event.objects.filter(verb="people.absence_changed").select_related("detail").order_by("pk")
+    assert [(event.detail.data or {})["what"] for event in events] == ["planned", "changed", "changed"]
+    # By REST what is not named stays; reading and writing have scopes of their own.
+    path, writer = f"/api/v1/absences/{absence.pk}/", api("people:write")
+    assert api("people:read").patch(path, {"note": "x"}, format="json").status_code == 403
+    changed = writer.patch(path, {"deputy": None}, format="json").json()
+    assert (changed["deputy"], changed["note"]) == (None, "Mountains")
+    assert api("people:read").get(path).json() == changed
+    other = absent(agent, days=2)
+    answer = writer.patch(path, {"starts_at": timezone.now().isoformat()}, format="json")
+    assert (answer.status_code, "starts_at" in json.dumps(answer.json())) == (400, True)
+    assert writer.patch(path, {"deputy": agent.pk}, format="json").status_code == 400
+    # What has begun keeps its start.
+    page = browser.get(f"/absences/{other.pk}/").content.decode()
+    assert 'name="starts_at"' not in page
+    form = {"ends_at": "2030-01-01T08:00", "note": "Longer", "deputy": ""}
+    assert browser.post(f"/absences/{other.pk}/", form).status_code == 302
+    agent.refresh_from_db()
+    assert agent.absent_until is not None
+    assert agent.absent_until.year == 2030
+    begun = writer.patch(
+        f"/api/v1/absences/{other.pk}/", {"starts_at": "2029-01-01T08:00:00Z"}, format="json"
+    )
+    assert begun.status_code == 400
+    cancel_absence(absence=other, by=agent.as_viewer())
+    assert writer.patch(f"/api/v1/absences/{other.pk}/", {"note": "x"}, format="json").status_code == 404
+
+
 def test_the_top_bar_says_who_is_absent(agent: User, login: Any) -> None:
     assert "Absent until" not in login(agent).get("/profile/").content.decode()
     absent(agent)
@@ -429,9 +493,29 @@ def test_skills_and_strategy_on_the_settings_pages(
         4,
         0,
     )
+    kind = {"name": "Outage", "required_skills": [skill.pk], "is_active": "on"}
+    assert browser.post("/settings/types/new/", kind).status_code == 302
+    outage = TicketType.objects.get()
+    assert list(outage.required_skills.all()) == [skill]
+    assert f'value="{skill.pk}"' in browser.get(f"/settings/types/{outage.pk}/").content.decode()
+    assert browser.post(f"/settings/types/{outage.pk}/", kind | {"required_skills": []}).status_code == 302
+    assert not outage.required_skills.exists()
     values = {"name": category.name, "description": "x", "required_skills": [skill.pk], "is_active": "on"}
     assert browser.post(f"/settings/categories/{category.pk}/", values).status_code == 302
     assert list(category.required_skills.all()) == [skill]
+
+
+def test_skills_of_types_by_rest(api: Any, agent: User, lead_user: User) -> None:
+    network = save_skill(name="Network", people=[agent], by=lead_user.as_viewer())
+    client = api("tickets:configure")
+    wanted = {"name": "Outage", "required_skills": ["network"]}
+    made = client.post("/api/v1/ticket-types/", wanted, format="json").json()
+    assert made["required_skills"] == [network.pk]
+    path = f"/api/v1/ticket-types/{made['id']}/"
+    assert client.patch(path, {"description": "x"}, format="json").json()["required_skills"] == [network.pk]
+    assert client.patch(path, {"required_skills": []}, format="json").json()["required_skills"] == []
+    refused = client.patch(path, {"required_skills": [999999]}, format="json")
+    assert (refused.status_code, "required_skills" in json.dumps(refused.json())) == (400, True)
 
 
 def test_rest(write: Write, agent: User, second: User, team: Team, api: Any) -> None:

@@ -20,6 +20,7 @@ from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.problems import Conflict
 from people.api.permissions import viewer_of
+from people.models import Skill
 from tickets.api.properties import all_of
 from tickets.api.serializers import ByIdOrName
 from tickets.api.views import IDEMPOTENCY_KEY, read_body
@@ -205,13 +206,21 @@ class TicketStatusDetail(_Configuration):
 
 
 class TicketTypeOut(serializers.ModelSerializer[TicketType]):
-    """A type with the steps that its tickets start with."""
+    """A type with the steps that its tickets start with and the ids of the skills that they need."""
 
     checklist = serializers.ListField(child=serializers.CharField())
 
     class Meta:
         model = TicketType
-        fields: ClassVar = ["id", "name", "description", "checklist", "position", "is_active"]
+        fields: ClassVar = [
+            "id",
+            "name",
+            "description",
+            "checklist",
+            "required_skills",
+            "position",
+            "is_active",
+        ]
 
 
 class TicketTypeIn(serializers.Serializer[dict[str, Any]]):
@@ -225,6 +234,12 @@ class TicketTypeIn(serializers.Serializer[dict[str, Any]]):
         default=list,
         help_text=_("The steps that a ticket gets with the type."),
     )
+    required_skills = serializers.ListField(
+        child=ByIdOrName(Skill, "name"),
+        max_length=100,
+        required=False,
+        help_text=_("Ids or names: what its tickets need in teams that assign by skills."),
+    )
     is_active = serializers.BooleanField(default=True)
     position = serializers.IntegerField(min_value=0, required=False, help_text=_POSITION)
 
@@ -235,7 +250,9 @@ class TicketTypes(_Configuration):
     @extend_schema(operation_id="ticket_types_list", responses=all_of("TicketTypesOut", TicketTypeOut))
     def get(self, request: Request) -> Response:
         """List the ticket types in their order."""
-        return Response({"results": TicketTypeOut(TicketType.objects.all(), many=True).data})
+        return Response(
+            {"results": TicketTypeOut(TicketType.objects.prefetch_related("required_skills"), many=True).data}
+        )
 
     @extend_schema(
         operation_id="ticket_types_create",

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from people.models import Skill
 from tickets.models import CustomField, Status, Tag, TicketType
 from tickets.pages.condition_form import ConditionFormField
 from tickets.services.save_status import BUILT_IN
@@ -76,6 +77,13 @@ class TicketTypeForm(forms.Form):
         required=False,
         max_length=20_000,
         help_text=_("One step per line. A ticket gets them with the type."),
+    )
+    required_skills = forms.ModelMultipleChoiceField(
+        label=_("Needed skills"),
+        queryset=Skill.objects.filter(is_active=True),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("In teams that assign by skills, only people who have them all get these tickets."),
     )
     is_active = forms.BooleanField(label=_("Active: may be chosen"), required=False, initial=True)
 

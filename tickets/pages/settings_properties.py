@@ -191,6 +191,7 @@ def type_form(request: StaffRequest, type_id: int | None = None) -> HttpResponse
     initial = {}
     if row is not None:
         initial = {name: getattr(row, name) for name in ("name", "description", "checklist", "is_active")}
+        initial["required_skills"] = list(row.required_skills.values_list("pk", flat=True))
     form = TicketTypeForm(request.POST or None, initial=initial)
     if (
         request.method == "POST"

@@ -21,7 +21,7 @@ from people.roles import PERMISSIONS
 from people.viewer import Viewer
 from tickets.assignment import Candidate, Considered, Decision, Question, decide
 from tickets.events import ASSIGNED, UNASSIGNED
-from tickets.models import Category, TeamQueue, Ticket
+from tickets.models import Category, TeamQueue, Ticket, TicketType
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 WORKING_ROLES = sorted(role for role, permissions in PERMISSIONS.items() if "tickets.reply" in permissions)
@@ -116,12 +116,15 @@ def _question(ticket: Ticket, team: Team, queue: TeamQueue | None) -> Question:
 
 
 def skills_needed(ticket: Ticket) -> dict[int, str]:
-    """Return the names of the skills that a ticket needs, by id: those of its category, and its language when there is a
-    skill for it."""
+    """Return the names of the skills that a ticket needs, by id: those of its category and of its type, and its language when
+    there is a skill for it."""
     wanted = Q(pk__in=[])
     if ticket.category_id is not None:
         of_category = Category.required_skills.through.objects.filter(category_id=ticket.category_id)
         wanted |= Q(pk__in=of_category.values("skill_id"))
+    if ticket.type_id is not None:
+        of_type = TicketType.required_skills.through.objects.filter(tickettype_id=ticket.type_id)
+        wanted |= Q(pk__in=of_type.values("skill_id"))
     if ticket.language:
         wanted |= Q(language__iexact=ticket.language.split("-")[0])
     return dict(Skill.objects.filter(wanted, is_active=True).values_list("pk", "name"))

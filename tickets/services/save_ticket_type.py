@@ -1,6 +1,6 @@
 """Types of tickets: add, change, take out of use, delete."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -8,6 +8,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from core.changes import apply_changes
+from people.models import Skill
 from people.viewer import Viewer
 from tickets.events import TYPE_DELETED, TYPE_SAVED
 from tickets.models import CustomField, Ticket, TicketType
@@ -22,12 +23,14 @@ def save_ticket_type(
     by: Viewer,
     description: str = "",
     checklist: Sequence[str] = (),
+    required_skills: Collection[Skill] | None = None,
     is_active: bool = True,
     type: TicketType | None = None,
 ) -> TicketType:
     """Save a type; without ``type`` a new one, the last in the order. Raises ValidationError naming the field.
 
-    ``checklist`` are the steps that a ticket gets with the type; tickets that have it keep theirs.
+    ``checklist`` are the steps that a ticket gets with the type; tickets that have it keep theirs. ``required_skills`` are
+    what its tickets need in teams that go by skills; None leaves them.
     """
     by.require("tickets.configure")
     row = TicketType() if type is None else TicketType.objects.select_for_update().get(pk=type.pk)
@@ -45,6 +48,12 @@ def save_ticket_type(
     )
     row.full_clean()
     row.save()
+    if required_skills is not None:
+        before = sorted(row.required_skills.values_list("pk", flat=True))
+        after = sorted(skill.pk for skill in required_skills)
+        if before != after:
+            row.required_skills.set(after)
+            changes["required_skills"] = [before, after]
     if changes or type is None:
         TYPE_SAVED.record(by=by, subject_id=row.pk, detail=changes)
     return row
