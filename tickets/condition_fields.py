@@ -3,6 +3,7 @@
 What can be asked of a field follows its kind: ``tickets.condition_kinds``.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q
@@ -138,6 +139,15 @@ _BUILT_IN: tuple[ConditionField, ...] = (
     ),
 )
 _BUILT_IN_BY_KEY = {field.key: field for field in _BUILT_IN}
+
+# What a viewer must be allowed to read to ask about it: who can filter by revenue reads it bit by bit.
+PERMISSIONS: Mapping[str, str] = {
+    "account_tier": "customers.view",
+    "account_band": "health.view",
+    "csm": "customers.view",
+    "value_at_risk": "health.view",
+    "arr": "customers.view",
+}
 
 
 class ConditionFields:

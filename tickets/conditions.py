@@ -16,7 +16,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from tickets.condition_fields import ConditionFields
+from people.viewer import Viewer
+from tickets.condition_fields import PERMISSIONS, ConditionFields
 from tickets.condition_kinds import Asked, PeopleField
 from tickets.models import Ticket
 
@@ -60,6 +61,25 @@ def _check(condition: object, known: ConditionFields, depth: int) -> dict[str, A
             % {"field": field.label, "operator": operator, "known": ", ".join(field.operators)}
         )
     return {"field": field.key, "is": operator, "value": field.clean(operator, condition.get("value"))}
+
+
+def check_permitted(condition: Condition, viewer: Viewer) -> None:
+    """Raise ValidationError naming the field when a condition asks about what the viewer may not read."""
+    for clause in clauses(condition):
+        permission = PERMISSIONS.get(clause["field"], "")
+        if permission and not viewer.can(permission):
+            raise ValidationError(
+                _("“%(field)s” cannot be asked without the permission “%(permission)s”.")
+                % {"field": clause["field"], "permission": permission}
+            )
+
+
+def is_permitted(condition: Condition, viewer: Viewer) -> bool:
+    """Say whether a condition asks about nothing that the viewer may not read."""
+    return all(
+        not permission or viewer.can(permission)
+        for permission in (PERMISSIONS.get(clause["field"], "") for clause in clauses(condition))
+    )
 
 
 def clauses(condition: Condition) -> Iterator[Mapping[str, Any]]:

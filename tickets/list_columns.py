@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers.models import Account
+from people.viewer import Viewer
 from tickets.models import CustomField, FieldValue, Ticket
 from tickets.ticket_facts import sla_of
 
@@ -26,7 +27,7 @@ Value = str | int | float | bool | date | datetime | None
 @dataclass(frozen=True)
 class Column:
     """A column. ``kind`` says how a cell is drawn, ``read`` gives its plain value; ``joins`` and ``prefetch`` are what it reads
-    beside the row; ``sort`` names the order of lists that the column stands for."""
+    beside the row; ``sort`` names the order of lists that it stands for, ``permission`` what a viewer needs to read it."""
 
     key: str
     label: str | Promise
@@ -35,6 +36,7 @@ class Column:
     joins: tuple[str, ...] = ()
     prefetch: tuple[str, ...] = ()
     sort: str = ""
+    permission: str = ""
 
 
 def _name(column: str) -> Callable[[Ticket], Value]:
@@ -102,6 +104,7 @@ _BUILT_IN: tuple[Column, ...] = (
         _own("value_at_risk"),
         ("account",),
         sort="value",
+        permission="health.view",
     ),
     Column("sentiment", gettext_lazy("Mood"), "sentiment", _own("sentiment_label")),
     Column("satisfaction", gettext_lazy("Satisfaction"), "number", _own("satisfaction")),
@@ -118,6 +121,7 @@ _BUILT_IN: tuple[Column, ...] = (
         "text",
         _of_account(lambda one: str(one.get_tier_display())),
         ("account",),
+        permission="customers.view",
     ),
     Column(
         "band",
@@ -125,14 +129,23 @@ _BUILT_IN: tuple[Column, ...] = (
         "text",
         _of_account(lambda one: str(one.get_health_band_display())),
         ("account",),
+        permission="health.view",
     ),
-    Column("arr", gettext_lazy("ARR"), "money", _of_account(lambda one: float(one.arr)), ("account",)),
+    Column(
+        "arr",
+        gettext_lazy("ARR"),
+        "money",
+        _of_account(lambda one: float(one.arr)),
+        ("account",),
+        permission="customers.view",
+    ),
     Column(
         "csm",
         gettext_lazy("CSM"),
         "person",
         _of_account(lambda one: "" if one.csm is None else str(one.csm)),
         ("account__csm",),
+        permission="customers.view",
     ),
 )
 _BY_KEY = {column.key: column for column in _BUILT_IN}
@@ -156,12 +169,26 @@ def columns_by_key(keys: Sequence[str]) -> list[Column]:
     return [known[key] for key in keys if key in known]
 
 
-def check_columns(keys: Sequence[str]) -> list[str]:
-    """Return the keys without repetition; raises ValidationError for unknown ones and too many."""
+def permitted_columns(columns: Sequence[Column], viewer: Viewer) -> list[Column]:
+    """Return the columns that a viewer may read."""
+    return [column for column in columns if not column.permission or viewer.can(column.permission)]
+
+
+def check_columns(keys: Sequence[str], viewer: Viewer) -> list[str]:
+    """Return the keys without repetition; raises ValidationError for unknown, too many and unreadable ones."""
     wanted = list(dict.fromkeys(map(str, keys)))
-    unknown = set(wanted) - {column.key for column in columns_by_key(wanted)}
+    known = columns_by_key(wanted)
+    unknown = set(wanted) - {column.key for column in known}
     if unknown:
         raise ValidationError({"columns": _("There is no column “%s”.") % min(unknown)})
+    for column in known:
+        if column.permission and not viewer.can(column.permission):
+            raise ValidationError(
+                {
+                    "columns": _("The column “%(column)s” needs the permission “%(permission)s”.")
+                    % {"column": column.key, "permission": column.permission}
+                }
+            )
     if len(wanted) > MOST_COLUMNS:
         raise ValidationError({"columns": _("A table has at most %d columns.") % MOST_COLUMNS})
     return wanted

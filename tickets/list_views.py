@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from people.models import Team
 from people.viewer import Viewer
+from tickets.conditions import is_permitted
 from tickets.models import SavedView, Status, Ticket
 
 SOON_SECONDS = 3_600
@@ -108,7 +109,8 @@ def count_key(saved: SavedView) -> str:
 def views_of(viewer: Viewer) -> list[ListView]:
     """Return every view a viewer has: built-in, teams, saved. Two queries.
 
-    Team views are of the viewer's own teams; who may see all teams gets all active teams.
+    Team views are of the viewer's own teams; who may see all teams gets all active teams. A saved view that asks about what
+    the viewer may not read, such as revenue, is none of theirs: what is in it would tell.
     """
     teams = Team.objects.filter(is_active=True)
     if not viewer.can("tickets.all_teams"):
@@ -117,7 +119,7 @@ def views_of(viewer: Viewer) -> list[ListView]:
     return [
         *built_in_views(),
         *(team_view(team.pk, team.name) for team in teams),
-        *(saved_view(one) for one in saved),
+        *(saved_view(one) for one in saved if is_permitted(one.condition, viewer)),
     ]
 
 
@@ -128,7 +130,7 @@ def view_of(viewer: Viewer, key: str) -> ListView:
         if kind == "team":
             return team_view(int(number))
         found = SavedView.objects.visible_to(viewer).filter(pk=int(number)).first()
-        if found is not None:
+        if found is not None and is_permitted(found.condition, viewer):
             return saved_view(found)
     if key not in _BUILT_IN:
         raise LookupError(f"no view {key!r}")

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from people.viewer import Viewer
 from tickets.condition_fields import ConditionFields
-from tickets.conditions import holds
+from tickets.conditions import holds, is_permitted
 from tickets.macro_variables import Rendered, render, values_for
 from tickets.models import Macro, Ticket
 
@@ -48,6 +48,8 @@ def macros_for(
     for macro in Macro.objects.visible_to(viewer).filter(is_active=True)[:MOST]:
         rank = _rank(macro, wanted)
         if rank is None:
+            continue
+        if not is_permitted(macro.condition, viewer):
             continue
         if macro.condition and not holds(macro.condition, ticket, me=viewer.user_id, now=now, fields=known):
             continue

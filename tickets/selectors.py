@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from people.models import User
 from people.roles import PERMISSIONS
 from people.viewer import Viewer
-from tickets.conditions import as_q, check_condition
+from tickets.conditions import as_q, check_condition, check_permitted
 from tickets.families import family_of
 from tickets.list_views import DEFAULT_VIEW, ListView, view_of, views_of
 from tickets.models import (
@@ -55,6 +55,7 @@ class Order:
     label: str | Promise
     columns: tuple[tuple[str, bool], ...]
     nullable: bool = False
+    permission: str = ""
 
     @property
     def descending(self) -> bool:
@@ -67,7 +68,7 @@ ORDERS: dict[str, Order] = {
     "newest": Order(_("Newest message"), (("last_message_at", True),)),
     "age": Order(_("Oldest"), (("created_at", False),)),
     "waiting": Order(_("Longest waiting"), (("waiting_since", False),), nullable=True),
-    "value": Order(_("Value at risk"), (("value_at_risk", True),)),
+    "value": Order(_("Value at risk"), (("value_at_risk", True),), permission="health.view"),
     "priority": Order(_("Priority"), (("priority_rank", True), ("due_order", False))),
 }
 SORTS: dict[str, str | Promise] = {key: order.label for key, order in ORDERS.items()}
@@ -150,6 +151,7 @@ class Assignable:
 def _condition(view: str | ListView, viewer: Viewer, now: datetime) -> Q:
     """The rule of a view; raises LookupError for an unknown key."""
     found = view if isinstance(view, ListView) else view_of(viewer, view)
+    check_permitted(found.condition, viewer)
     return as_q(found.condition, me=viewer.user_id, now=now)
 
 
@@ -273,7 +275,7 @@ def ticket_page(
 
     Raises what ``ticket_list`` raises.
     """
-    order = _order(sort)
+    order = _order(sort, viewer)
     limit = max(1, min(limit, MAX_PAGE_SIZE))
     tickets = _sorted(load(tickets_in_view(viewer, view=view, filters=filters)), order)
     if cursor:
@@ -317,7 +319,7 @@ def ids_in_view(
     With ``before``, the ``next_cursor`` of the last page on display, only those that belong above its end. Raises what
     ``ticket_list`` raises.
     """
-    order = _order(sort)
+    order = _order(sort, viewer)
     tickets = _sorted(tickets_in_view(viewer, view=view, filters=filters).filter(pk__in=ticket_ids), order)
     if before:
         tickets = tickets.exclude(pk__in=Ticket.objects.filter(_beyond(before, order), pk__in=ticket_ids))
@@ -402,12 +404,10 @@ FILTERS: dict[str, Any] = {
 WHERE = "where"
 
 
-def filter_tickets(
-    tickets: QuerySet[Ticket], filters: Mapping[str, str], viewer: Viewer | None = None
-) -> QuerySet[Ticket]:
+def filter_tickets(tickets: QuerySet[Ticket], filters: Mapping[str, str], viewer: Viewer) -> QuerySet[Ticket]:
     """Narrow a list by filters of ``FILTERS`` and the condition in ``where``; ``viewer`` is who "me" is.
 
-    Raises ValidationError naming what is unknown or malformed.
+    Raises ValidationError naming what is unknown, malformed or nothing that the viewer may ask about.
     """
     refused: dict[str, Any] = {}
     for name, value in filters.items():
@@ -426,10 +426,11 @@ def filter_tickets(
     return tickets
 
 
-def _filter(name: str, value: str, viewer: Viewer | None) -> Q:
+def _filter(name: str, value: str, viewer: Viewer) -> Q:
     if name == WHERE:
-        me = None if viewer is None else viewer.user_id
-        return as_q(read_where(value), me=me, now=timezone.now())
+        asked = read_where(value)
+        check_permitted(asked, viewer)
+        return as_q(asked, me=viewer.user_id, now=timezone.now())
     clause: Q = FILTERS[name](value)
     return clause
 
@@ -443,10 +444,29 @@ def read_where(value: str) -> dict[str, Any]:
     return check_condition(sent)
 
 
-def _order(sort: str) -> Order:
+def _order(sort: str, viewer: Viewer) -> Order:
     if sort not in ORDERS:
         raise LookupError(f"no order {sort!r}")
+    check_sort(sort, viewer)
     return ORDERS[sort]
+
+
+def check_sort(sort: str, viewer: Viewer) -> None:
+    """Raise ValidationError for an order by what the viewer may not read."""
+    permission = ORDERS[sort].permission if sort in ORDERS else ""
+    if permission and not viewer.can(permission):
+        raise ValidationError(
+            {
+                "sort": gettext("The order “%(sort)s” needs the permission “%(permission)s”.")
+                % {"sort": sort, "permission": permission}
+            }
+        )
+
+
+def sort_for(view: ListView, viewer: Viewer) -> str:
+    """Return the order that a view has for a viewer: its own, else the usual one where they may not read what it goes by."""
+    permission = ORDERS[view.sort].permission if view.sort in ORDERS else ""
+    return view.sort if not permission or viewer.can(permission) else "sla"
 
 
 def _sorted(tickets: QuerySet[Ticket], order: Order) -> QuerySet[Ticket]:
@@ -521,7 +541,7 @@ def next_in_list(
 
     Raises what ``ticket_list`` raises.
     """
-    order = _order(sort)
+    order = _order(sort, viewer)
     row = visible_tickets(viewer).filter(pk=ticket.pk).first()
     if row is None:
         return None

@@ -132,7 +132,7 @@ class ExportList(APIView):
             filter_tickets(Ticket.objects.none(), wanted["filters"], viewer)
         except Refused as error:
             raise ValidationError({"filters": error.messages}) from error
-        columns = columns_by_key(check_columns(wanted["columns"]) or view.columns or DEFAULT_COLUMNS)
+        columns = columns_by_key(check_columns(wanted["columns"], viewer) or view.columns or DEFAULT_COLUMNS)
         export = request_export(
             view=view, filters=wanted["filters"], columns=columns, form=wanted["format"], by=viewer
         )

@@ -22,6 +22,7 @@ from people.viewer import Viewer
 from tickets.api.serializers import ByIdOrName, TicketOut
 from tickets.api.views import IDEMPOTENCY_KEY
 from tickets.bulk_acts import BULK_KINDS
+from tickets.conditions import is_permitted
 from tickets.list_views import views_of
 from tickets.models import BulkAct, BulkItem, SavedView
 from tickets.selectors import (
@@ -30,6 +31,7 @@ from tickets.selectors import (
     WHERE,
     CursorError,
     counted_views,
+    sort_for,
     ticket_page,
     tickets_in_view,
     with_row_parts,
@@ -160,7 +162,7 @@ def _one_view(viewer: Viewer, pk: int) -> dict[str, Any]:
 
 def _saved(viewer: Viewer, pk: int) -> SavedView:
     found = SavedView.objects.visible_to(viewer).filter(pk=pk).first()
-    if found is None:
+    if found is None or not is_permitted(found.condition, viewer):
         raise Http404(_("There is no such view."))
     return found
 
@@ -258,7 +260,7 @@ class ViewTickets(APIView):
             tickets, next_cursor = ticket_page(
                 viewer,
                 view=rule,
-                sort=query.get("sort") or rule.sort,
+                sort=query.get("sort") or sort_for(rule, viewer),
                 cursor=query.get("cursor", ""),
                 limit=int(limit) if limit.isascii() and limit.isdecimal() and len(limit) < 6 else 50,
                 filters={name: query[name] for name in query if name in FILTERS or name == WHERE},

@@ -204,7 +204,9 @@ def list_columns(request: StaffRequest) -> HttpResponse:
             if "reset" in request.POST:
                 keys = []
             for_all = "for_all" in request.POST
-            choose_columns(view=rule, columns=check_columns(keys), by=request.viewer, for_all=for_all)
+            choose_columns(
+                view=rule, columns=check_columns(keys, request.viewer), by=request.viewer, for_all=for_all
+            )
         except ValidationError as refusal:
             error = " ".join(refusal.messages)
         else:

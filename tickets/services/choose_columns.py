@@ -21,7 +21,7 @@ def choose_columns(*, view: ListView, columns: Sequence[str], by: Viewer, for_al
     ``for_all`` puts them on a saved view that the viewer may change. Raises ValidationError, PermissionDenied.
     """
     by.require("tickets.view")
-    wanted = check_columns(columns)
+    wanted = check_columns(columns, by)
     if for_all:
         if view.saved is None:
             raise ValidationError({"columns": _("Only a saved view has columns of its own.")})

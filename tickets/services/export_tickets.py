@@ -28,7 +28,7 @@ from people.models import ApiKey, User
 from people.viewer import Viewer
 from tickets.events import EXPORT_FETCHED, EXPORTED
 from tickets.exports import delete_folder, export_chunks, export_rows, store_part, stored_rows_of, write_file
-from tickets.list_columns import Column, columns_by_key
+from tickets.list_columns import Column, columns_by_key, permitted_columns
 from tickets.list_views import ListView
 from tickets.models import Ticket, TicketExport
 from tickets.selectors import tickets_in_view
@@ -52,10 +52,12 @@ def export_tickets(
 ) -> bytes | TicketExport:
     """Return the file itself when the list is short, else the export that a job is going to write.
 
-    ``form`` is csv or xlsx. Only what the viewer may see is in it. Raises ValidationError for filters that cannot be used, for
-    more tickets than a file of this kind holds and for too many exports at a time.
+    ``form`` is csv or xlsx. Only what the viewer may see is in it; columns that they may not read are left out. Raises
+    ValidationError for filters that cannot be used, for more tickets than a file of this kind holds and for too many exports
+    at a time.
     """
     tickets, number = _asked_for(view, filters, form, by)
+    columns = permitted_columns(columns, by)
     if number > AT_ONCE:
         return _request(view, filters, columns, form, number, by)
     with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +74,7 @@ def request_export(
 ) -> TicketExport:
     """Return the export that a job is going to write, however short the list is; raises what ``export_tickets`` raises."""
     _tickets, number = _asked_for(view, filters, form, by)
-    return _request(view, filters, columns, form, number, by)
+    return _request(view, filters, permitted_columns(columns, by), form, number, by)
 
 
 def _asked_for(

@@ -11,11 +11,11 @@ from core.changes import apply_changes
 from core.job_runner import start_job
 from people.models import Team
 from people.viewer import Viewer
-from tickets.conditions import check_condition
+from tickets.conditions import check_condition, check_permitted
 from tickets.events import VIEW_DELETED, VIEW_SAVED
 from tickets.list_columns import check_columns
 from tickets.models import SavedView
-from tickets.selectors import SORTS
+from tickets.selectors import SORTS, check_sort
 from tickets.services.count_views import BATCH, count_tickets, next_of_view
 
 MOST_PERSONAL = 50
@@ -60,15 +60,16 @@ def save_view(
     _check_scope(scope, team, by)
     values: dict[str, Any] = {
         "name": _name(name),
-        "condition": _condition(condition),
+        "condition": _condition(condition, by),
         "scope": scope,
         "team": team if scope == SavedView.Scope.TEAM else None,
         "sort": sort,
-        "columns": check_columns(columns),
+        "columns": check_columns(columns, by),
         "icon": icon if icon in ICONS else "bookmark",
     }
     if sort not in SORTS:
         raise ValidationError({"sort": _("Choose one of: %s.") % ", ".join(SORTS)})
+    check_sort(sort, by)
     if view is None:
         row.position = _last_position(scope, by)
     elif row.condition != values["condition"]:
@@ -94,9 +95,11 @@ def _name(name: str) -> str:
     return wanted
 
 
-def _condition(condition: object) -> dict[str, Any]:
+def _condition(condition: object, by: Viewer) -> dict[str, Any]:
     try:
-        return check_condition(condition)
+        checked = check_condition(condition)
+        check_permitted(checked, by)
+        return checked
     except ValidationError as error:
         raise ValidationError({"condition": error.messages}) from error
 
