@@ -49,6 +49,7 @@ def main() -> None:
         "list": "/inbox/?view=open",
         "ticket": f"/inbox/{long[0]}/conversation/",
         "search": f"/search/?q={words[0]}",
+        "figures": "/insights/",
     }
     counts = {}
     for name, path in pages.items():

@@ -268,6 +268,10 @@ def measure(url: str, scale: int, requests: int, seconds: float) -> dict[str, An
         found["search of a rare word"] = latency(
             lambda n: client.get(f"/search/?q={quote(rare[n % len(rare)])}"), requests
         )
+        found["figures of an agent"] = latency(lambda _n: client.get("/insights/"), max(20, requests // 10))
+        found["figures of 90 days"] = latency(
+            lambda _n: client.get("/insights/?period=90"), max(20, requests // 10)
+        )
         api = Client(**key)
         found["search of a rare word (REST)"] = latency(
             lambda n: api.get(f"/api/v1/search/?q={quote(rare[n % len(rare)])}"), requests
