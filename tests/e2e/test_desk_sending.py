@@ -143,3 +143,21 @@ def test_a_draft_is_there_on_the_next_device_and_in_its_own_tab(
     assert Draft.objects.get(kind="reply").body == "- one\n- two"
     page.reload()
     expect(body(page)).to_have_value("- one\n- two")
+
+
+def test_words_of_another_window_are_there_after_this_one_has_sent(
+    enter: Enter, agent: User, contact: Contact
+) -> None:
+    ticket = mine(contact, agent, "Two windows")
+    page = enter(agent, f"/inbox/{ticket.pk}/")
+    body(page).click()
+    page.keyboard.type("Dear Mette, done.")
+    expect(page.locator("[data-draft-state]")).to_contain_text("Draft saved")
+    seen = Draft.objects.get().version
+    save_draft(
+        ticket=ticket, kind="reply", body="And the invoice", by=agent.as_viewer(), version=seen, token="other"
+    )
+    body(page).press("Control+Enter")
+    expect(page.locator(".msg.is-out")).to_contain_text("Dear Mette, done.")
+    expect(body(page)).to_have_value("And the invoice")
+    assert Draft.objects.get().body == "And the invoice"

@@ -110,3 +110,34 @@ def test_splitting_following_and_linking(enter: Enter, agent: User, contact: Con
     panel.get_by_role("button", name=f"Remove the link with #{other.number}").click()
     expect(panel).not_to_contain_text("Something else")
     assert TicketLink.objects.get().kind == "split"
+
+
+def test_merging_strangers_asks_first_and_takes_the_word_by_keyboard(
+    enter: Enter, agent: User, inbox: Inbox
+) -> None:
+    ann = IncomingMessage(channel="email", sender_address="ann@one.example", subject="Parcel", text="Where?")
+    ben = IncomingMessage(channel="email", sender_address="ben@two.example", subject="A parcel", text="When?")
+    first = receive_message(incoming=ann, by=system_viewer("mail")).ticket
+    second = receive_message(incoming=ben, by=system_viewer("mail")).ticket
+    sequence_events()
+    page = enter(agent, f"/inbox/{second.pk}/")
+    choose(page, "Merge into")
+    expect(page.get_by_role("searchbox", name="Find a ticket")).to_be_focused()
+    page.keyboard.type(str(first.number))
+    expect(page.locator(".pick-i")).to_contain_text("Parcel")
+    page.keyboard.press("Enter")
+    warning = page.locator("dialog[open] [role=alert]")
+    expect(warning).to_contain_text("ann@one.example")
+    expect(warning).to_contain_text("ben@two.example")
+    second.refresh_from_db()
+    assert second.merged_into_id is None
+    assert accessibility_problems(page) == []
+    confirmation = page.get_by_role("checkbox", name="They may get each other's answers")
+    confirmation.focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("radio", name="Parcel")).to_be_checked()
+    page.get_by_role("button", name="Merge", exact=True).press("Enter")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.locator("#conversation h2")).to_have_text("Parcel")
+    second.refresh_from_db()
+    assert second.merged_into_id == first.pk
