@@ -191,7 +191,7 @@ def test_a_file_is_held_until_it_is_found_clean(
     scan_files_task()
     assert fetch(browser, file).content == b"figures"
     row = stored(b"figures")
-    assert (row.scan, row.scan_after, row.attempts) == ("clean", None, 0)
+    assert (row.scan, row.scan_after, row.attempts, row.scanned_by) == ("clean", None, 0, VERSION)
     [told] = messages(api, file.message.ticket)[0]["attachments"]
     assert (told["scan"], told["held"]) == ("clean", "")
     scan_files_task()

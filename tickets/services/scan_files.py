@@ -76,7 +76,7 @@ def counts_of_files() -> dict[str, int]:
 def scan_waiting_files(*, until: datetime) -> int:
     """Look at the files that are due, the newest first, until none is left or the time is over; returns how many."""
     scanner = active_scanner()
-    if scanner is None:
+    if scanner is None or not _answers(scanner):
         return 0
     looked = 0
     while timezone.now() < until:
@@ -88,9 +88,8 @@ def scan_waiting_files(*, until: datetime) -> int:
         except ScannerUnavailable as error:
             _give_back(file)
             _note_state(error=str(error))
-            return looked
+            break
         looked += 1
-    _ask(scanner, fresh=looked > 0)
     return looked
 
 
@@ -213,17 +212,17 @@ def _settle(file: StoredFile, scan: str, *, signature: str = "", error: str = ""
     )
 
 
-def _ask(scanner: Scanner, *, fresh: bool) -> None:
-    """Note that the scanner answers; ask it for its version once a minute."""
+def _answers(scanner: Scanner) -> bool:
+    """Whether the scanner answers: as it was within the last minute, else it is asked for its version."""
     row = Heartbeat.objects.filter(name=BEAT).first()
-    is_new = row is not None and row.detail.get("reachable") and timezone.now() - row.beat_at < ASK_EVERY
-    if is_new:
-        return
+    if row is not None and row.detail.get("reachable") and timezone.now() - row.beat_at < ASK_EVERY:
+        return True
     try:
         _note_state(version=scanner.version())
     except ScannerUnavailable as error:
-        if not fresh:
-            _note_state(error=str(error))
+        _note_state(error=str(error))
+        return False
+    return True
 
 
 def _note_state(*, version: str = "", error: str = "") -> None:
