@@ -33,7 +33,7 @@ from tickets.ticket_sketch import fields_of_sketch, sketch_ticket
 MOST_SUGGESTIONS = 8
 SHORTEST_QUERY = 2
 # What decides on the other fields of the form.
-PROPERTIES = ("type", "priority", "language", "tags", "cc", "team", "assignee")
+PROPERTIES = ("type", "priority", "team", "assignee", "tags", "cc", "language")
 _OWN = "field-"
 _Kind = CustomField.Kind
 
