@@ -27,10 +27,10 @@ MOST_CLAUSES = 50
 Condition = Mapping[str, Any]
 
 
-def check_condition(condition: object) -> dict[str, Any]:
+def check_condition(condition: object, by: Viewer | None = None) -> dict[str, Any]:
     """Return the condition in its plain form; raises ValidationError saying which clause is wrong and why.
 
-    Operators and values are checked against the fields that exist now.
+    Operators and values are checked against the fields that exist now, and with ``by`` against what that viewer may read.
     """
     if condition in (None, "", {}):
         return {}
@@ -38,6 +38,8 @@ def check_condition(condition: object) -> dict[str, Any]:
     checked = _check(condition, known, depth=1)
     if sum(1 for _clause in clauses(checked)) > MOST_CLAUSES:
         raise ValidationError(_("A condition has at most %d parts.") % MOST_CLAUSES)
+    if by is not None:
+        check_permitted(checked, by)
     return checked
 
 

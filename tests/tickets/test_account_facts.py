@@ -130,3 +130,31 @@ def test_macros_that_ask_are_not_offered(ticket: Ticket, agent: User, account: A
         "For everybody",
         "For rich ones",
     }
+
+
+def test_applying_a_macro_that_asks_tells_nothing(
+    ticket: Ticket, account: Account, key: APIClient, knowing: APIClient
+) -> None:
+    Ticket.objects.filter(pk=ticket.pk).update(account=account)
+    poor = {"field": "arr", "is": "at_most", "value": 1}
+    rich_one, poor_one = (
+        Macro.objects.create(name=name, note="Seen", scope="everyone", condition=condition)
+        for name, condition in (("Rich", RICH), ("Poor", poor))
+    )
+    path = f"/api/v1/tickets/{ticket.pk}/macros/"
+    told = [
+        [key.get(f"{path}{one.pk}/").json().get("refusal"), key.post(f"{path}{one.pk}/").json()["errors"]]
+        for one in (rich_one, poor_one)
+    ]
+    assert told[0] == told[1]
+    assert "may not read" in str(told[0])
+    assert knowing.post(f"{path}{rich_one.pk}/").status_code in {200, 201}
+    assert "other tickets" in str(knowing.post(f"{path}{poor_one.pk}/").json()["errors"])
+
+
+def test_nothing_is_kept_that_asks(key: APIClient, api: Callable[..., APIClient]) -> None:
+    macro = {"name": "Rich", "note": "Seen", "scope": "everyone", "condition": RICH}
+    assert "arr" in json.dumps(errors(key.post("/api/v1/macros/", macro))["condition"])
+    field = {"key": "rich", "label": "Rich", "kind": "bool", "condition": RICH}
+    setting_up = api("tickets:read", "tickets:configure")
+    assert "arr" in json.dumps(errors(setting_up.post("/api/v1/ticket-fields/", field))["condition"])

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from people.viewer import Viewer
-from tickets.conditions import holds, in_words
+from tickets.conditions import holds, in_words, is_permitted
 from tickets.drafts import own_draft, writing_on
 from tickets.events import MACRO_APPLIED
 from tickets.macro_variables import Rendered, render, values_for
@@ -177,6 +177,8 @@ def _refusal(ticket: Ticket, macro: Macro, by: Viewer) -> str:
     """Why the macro may not be applied here, empty when it may."""
     if not macro.is_active:
         return _("This macro is not in use any more.")
+    if not is_permitted(macro.condition, by):
+        return _("This macro asks about customers what you may not read.")
     if macro.condition and not holds(macro.condition, ticket, me=by.user_id, now=timezone.now()):
         return _("This macro is for other tickets: %s.") % in_words(macro.condition)
     for one in macro.actions:

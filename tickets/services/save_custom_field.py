@@ -53,7 +53,7 @@ def save_custom_field(
         label=" ".join(storable(label).split()),
         help_text=help_text.strip(),
         options=_options(row.kind, options),
-        condition=_condition(row, condition),
+        condition=_condition(row, condition, by),
         required_on_resolve=required_on_resolve,
         is_active=is_active,
     )
@@ -110,9 +110,9 @@ def _options(kind: str, options: Sequence[str]) -> list[str]:
     return listed
 
 
-def _condition(field: CustomField, condition: Mapping[str, Any] | None) -> dict[str, Any]:
+def _condition(field: CustomField, condition: Mapping[str, Any] | None, by: Viewer) -> dict[str, Any]:
     try:
-        checked = check_condition(condition or {})
+        checked = check_condition(condition or {}, by)
     except ValidationError as error:
         raise ValidationError({"condition": error.messages}) from error
     if any(clause["field"] == f"field:{field.key}" for clause in clauses(checked)):

@@ -70,7 +70,7 @@ def save_macro(
         "note": _text("note", note) if is_macro else "",
         "sends": sends and is_macro,
         "actions": check_actions(actions) if is_macro else [],
-        "condition": _condition(condition),
+        "condition": _condition(condition, by),
         "position": position,
         "is_active": is_active,
     }
@@ -135,9 +135,9 @@ def _text(field: str, text: str) -> str:
     return clean
 
 
-def _condition(condition: object) -> dict[str, Any]:
+def _condition(condition: object, by: Viewer) -> dict[str, Any]:
     try:
-        return check_condition(condition)
+        return check_condition(condition, by)
     except ValidationError as error:
         raise ValidationError({"condition": error.messages}) from error
 

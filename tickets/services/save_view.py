@@ -11,7 +11,7 @@ from core.changes import apply_changes
 from core.job_runner import start_job
 from people.models import Team
 from people.viewer import Viewer
-from tickets.conditions import check_condition, check_permitted
+from tickets.conditions import check_condition
 from tickets.events import VIEW_DELETED, VIEW_SAVED
 from tickets.list_columns import check_columns
 from tickets.models import SavedView
@@ -97,9 +97,7 @@ def _name(name: str) -> str:
 
 def _condition(condition: object, by: Viewer) -> dict[str, Any]:
     try:
-        checked = check_condition(condition)
-        check_permitted(checked, by)
-        return checked
+        return check_condition(condition, by)
     except ValidationError as error:
         raise ValidationError({"condition": error.messages}) from error
 
