@@ -49,6 +49,21 @@ class KeptRows(Generic[T]):
         self.forget()
 
 
+class KeptNames(KeptRows[dict[int, str]]):
+    """The names of the rows of a small table by their primary key, for lists; they may be KEEP_LONG_SECONDS late."""
+
+    def __init__(self, read: Callable[[], dict[int, str]], table: type[models.Model]) -> None:
+        super().__init__(read, table, seconds=KEEP_LONG_SECONDS)
+
+    def name(self, pk: int | None) -> str:
+        """Return the name of a row, "" for none; a row that is newer than what is kept is read."""
+        if pk is None:
+            return ""
+        if pk not in self.get():
+            self.forget()
+        return self.get().get(pk, "")
+
+
 def forget_all() -> None:
     """Forget every table that is kept; for tests, whose databases change behind the back of the process."""
     for kept in _all:

@@ -1,6 +1,12 @@
-"""Telling workers to look at their rows now. A nudge carries no truth: a lost one only delays work until beat's next tick."""
+"""Telling workers to look at their rows now. A nudge carries no truth: a lost one only delays work until beat's next tick.
 
+A thread of the process publishes them, so that no request waits for the broker and a burst of changes nudges each queue once.
+"""
+
+import atexit
 import logging
+import os
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +20,54 @@ from core.subscription import queues_for
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 5.0
+# After publishing, for so long nudges gather; the first one after a rest leaves at once.
+GATHER_SECONDS = 0.05
 _broken_until = 0.0
+
+
+class _Publisher:
+    """What is to be published, by name, and the thread that does it; begun anew in a forked process."""
+
+    def __init__(self) -> None:
+        self.begin()
+        os.register_at_fork(after_in_child=self.begin)
+        atexit.register(self.flush)
+
+    def begin(self) -> None:
+        """Start with nothing to do and without a thread."""
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
+        self._waiting: dict[str, Callable[[], None]] = {}
+        self._thread: threading.Thread | None = None
+
+    def add(self, name: str, call: Callable[[], None]) -> None:
+        """Publish soon, once for each name."""
+        with self._lock:
+            self._waiting[name] = call
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="nudges", daemon=True)
+                self._thread.start()
+        self._wanted.set()
+
+    def flush(self) -> None:
+        """Publish what waits now: a command may end right after its change."""
+        with self._lock:
+            calls, self._waiting = list(self._waiting.values()), {}
+        for call in calls:
+            try:
+                call()
+            except Exception:
+                logger.exception("a nudge could not be published")
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            self.flush()
+            time.sleep(GATHER_SECONDS)
+
+
+_publisher = _Publisher()
 
 
 def send(task: str, *, queue: str, **kwargs: object) -> None:
@@ -53,7 +106,7 @@ class _Nudge:
         self.call = call
 
     def __call__(self) -> None:
-        self.call()
+        _publisher.add(self.name, self.call)
 
 
 def _once_after_commit(name: str, call: Callable[[], None]) -> None:

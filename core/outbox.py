@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -83,15 +84,17 @@ def enqueue_outbound(
     account_id: int | None = None,
     ticket_id: int | None = None,
     not_before: datetime | None = None,
+    is_new: bool = False,
 ) -> Outbound:
     """Write the row in the caller's transaction, once per key; a second call with the key returns the first row.
 
-    Raises LookupError for an unknown ``kind``.
+    ``is_new`` says that the key cannot be known, because it names a row of this transaction: then no savepoint guards against
+    that. Raises LookupError for an unknown ``kind``.
     """
     senders.get(kind)
     try:
         # Nearly always the key is new: looking first would cost every answer a query.
-        with transaction.atomic():
+        with nullcontext() if is_new else transaction.atomic():
             outbound = Outbound.objects.create(
                 idempotency_key=idempotency_key,
                 kind=kind,
@@ -101,6 +104,8 @@ def enqueue_outbound(
                 not_before=not_before or timezone.now(),
             )
     except IntegrityError:
+        if is_new:
+            raise
         return Outbound.objects.get(idempotency_key=idempotency_key)
     if not_before is None:
         nudge.outbound_after_commit()

@@ -17,12 +17,13 @@ from core.search.highlights import Piece, pieces, snippet
 from core.search.language import Query, parse
 from core.search.spelling import corrected
 from people.viewer import Viewer
+from tickets.list_rows import TicketRow, row_of, with_row_columns
 from tickets.message_text import new_text
 from tickets.models import Message, Status, Ticket
 from tickets.rich_text import without_escapes
 from tickets.search_index import MESSAGE, TICKET
 from tickets.search_operators import OPERATORS, clauses_of
-from tickets.selectors import CursorError, TicketRow, row_of, visible_tickets, with_row_parts
+from tickets.selectors import CursorError, visible_tickets
 
 PAGE_SIZE = 20
 FEW = 3
@@ -207,7 +208,7 @@ def _load(viewer: Viewer, page: Iterable[_Candidate], query: Query) -> list[Foun
     wanted = list(page)
     tickets = {
         ticket.pk: ticket
-        for ticket in with_row_parts(visible_tickets(viewer)).filter(pk__in=[one.id for one in wanted])
+        for ticket in with_row_columns(visible_tickets(viewer)).filter(pk__in=[one.id for one in wanted])
     }
     messages = Message.objects.only("ticket_id", "kind", "body_text", "quote_offsets", "created_at").in_bulk(
         [one.message_id for one in wanted if one.message_id]

@@ -24,10 +24,10 @@ from people.roles import PERMISSIONS
 from people.viewer import Viewer
 from tickets.conditions import as_q, check_condition, check_permitted
 from tickets.families import family_of
+from tickets.list_rows import TicketRow, row_of, with_draft_marks, with_row_columns
 from tickets.list_views import DEFAULT_VIEW, ListView, view_of, views_of
 from tickets.models import (
     Attachment,
-    Draft,
     FieldValue,
     Follower,
     Inbox,
@@ -37,7 +37,6 @@ from tickets.models import (
     ViewCount,
 )
 from tickets.services.assign_ticket import WORKING_ROLES, open_tickets_of
-from tickets.ticket_facts import SlaFacts, sla_of
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
@@ -96,39 +95,6 @@ class InboxView:
     def is_team(self) -> bool:
         """Whether it holds the work of a team."""
         return self.group == "team"
-
-
-@dataclass(frozen=True)
-class TicketRow:
-    """One row of a list, from one query and two prefetches for the whole page. ``at`` is the last message's time."""
-
-    id: int
-    number: int
-    subject: str
-    contact: str
-    account: str
-    account_id: int | None
-    channel: str
-    at: datetime
-    last_line: str
-    from_us: bool
-    unread: bool
-    status: str
-    status_category: str
-    priority: str
-    category: str
-    team: str
-    assignee: str
-    assignee_id: int | None
-    routing_state: str
-    sentiment: str
-    sla: SlaFacts
-    escalation_level: int
-    waiting_since: datetime | None
-    value_at_risk: float | None
-    currency: str
-    version: int
-    has_draft: bool = False
 
 
 @dataclass(frozen=True)
@@ -217,6 +183,11 @@ def with_properties(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
     return tickets.select_related("type").prefetch_related(TAGS, FIELD_VALUES)
 
 
+def without_files(message: Message) -> None:
+    """Note that a message that was made just now has no files, so that nobody asks the database."""
+    message._prefetched_objects_cache = {"attachments": Attachment.objects.none()}  # type: ignore[attr-defined]
+
+
 def without_properties(ticket: Ticket) -> None:
     """Note that a ticket that was made just now has neither tags nor custom fields, so that nobody asks the database."""
     ticket._prefetched_objects_cache = {  # type: ignore[attr-defined]
@@ -226,18 +197,10 @@ def without_properties(ticket: Ticket) -> None:
 
 
 def with_row_parts(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
-    """Load what a row or the REST form of a ticket shows, in constant queries."""
+    """Load what the page, a table or the REST form of a ticket shows, in constant queries."""
     return tickets.select_related(
         "status", "account", "contact", "category", "team", "assignee", "inbox"
     ).prefetch_related("contact__identities")
-
-
-def with_draft_marks(tickets: QuerySet[Ticket], viewer: Viewer) -> QuerySet[Ticket]:
-    """Mark, in the same query, the tickets on which the viewer has begun to write."""
-    begun = Draft.objects.filter(
-        ticket=OuterRef("pk"), user_id=viewer.user_id or 0, state=Draft.State.DRAFT
-    ).exclude(body="", files=[])
-    return tickets.annotate(has_draft=Exists(begun))
 
 
 def ticket_list(
@@ -256,7 +219,7 @@ def ticket_list(
     """
     tickets, next_cursor = ticket_page(
         viewer, view=view, sort=sort, cursor=cursor, limit=limit, filters=filters,
-        load=lambda tickets: with_draft_marks(with_row_parts(tickets), viewer),
+        load=lambda tickets: with_draft_marks(with_row_columns(tickets), viewer),
     )  # fmt: skip
     return TicketPage(tuple(row_of(ticket) for ticket in tickets), next_cursor)
 
@@ -296,12 +259,12 @@ def tickets_in_view(
 
 def list_row(viewer: Viewer, ticket_id: int) -> TicketRow:
     """Return the row of one visible ticket, for a live update; raises Ticket.DoesNotExist."""
-    return row_of(with_draft_marks(with_row_parts(visible_tickets(viewer)), viewer).get(pk=ticket_id))
+    return row_of(with_draft_marks(with_row_columns(visible_tickets(viewer)), viewer).get(pk=ticket_id))
 
 
 def rows_of(viewer: Viewer, ticket_ids: Collection[int]) -> list[TicketRow]:
     """Return the rows of those of ``ticket_ids`` that the viewer may see, for live updates of rows on display."""
-    tickets = with_draft_marks(with_row_parts(visible_tickets(viewer)), viewer)
+    tickets = with_draft_marks(with_row_columns(visible_tickets(viewer)), viewer)
     return [row_of(ticket) for ticket in tickets.filter(pk__in=ticket_ids)]
 
 
@@ -330,40 +293,6 @@ def count_of_view(viewer: Viewer, view: str) -> int:
     """Return how many tickets a view holds, from its counters; raises LookupError for an unknown one. One query."""
     key = view_of(viewer, view).count_key
     return _counts(viewer, key)[0].get(key, 0) if key else 0
-
-
-def row_of(ticket: Ticket) -> TicketRow:
-    """Make a row from a ticket loaded by ``with_row_parts``; no query."""
-    account = ticket.account
-    return TicketRow(
-        id=ticket.pk,
-        number=ticket.number,
-        subject=ticket.subject,
-        contact=str(ticket.contact),
-        account=account.name if account else "",
-        account_id=ticket.account_id,
-        channel=ticket.channel,
-        at=ticket.last_message_at,
-        last_line=ticket.last_message_preview,
-        from_us=not ticket.last_message_inbound,
-        unread=ticket.unread,
-        status=ticket.status.key,
-        status_category=ticket.status.category,
-        priority=ticket.priority,
-        category=ticket.category.name if ticket.category else "",
-        team=ticket.team.name if ticket.team else "",
-        assignee=str(ticket.assignee) if ticket.assignee else "",
-        assignee_id=ticket.assignee_id,
-        routing_state=ticket.routing_state,
-        sentiment=ticket.sentiment_label,
-        sla=sla_of(ticket),
-        escalation_level=ticket.escalation_level,
-        waiting_since=ticket.waiting_since,
-        value_at_risk=None if account is None else ticket.value_at_risk,
-        currency=account.currency if account else "",
-        version=ticket.version,
-        has_draft=getattr(ticket, "has_draft", False),
-    )
 
 
 def _number(value: str) -> int:
@@ -554,12 +483,12 @@ def other_tickets(viewer: Viewer, ticket: Ticket, *, limit: int = 5) -> list[Tic
     """Return the newest other tickets of the same account, or of the same contact when there is no account."""
     same = Q(account_id=ticket.account_id) if ticket.account_id else Q(contact_id=ticket.contact_id)
     others = visible_tickets(viewer).filter(same).exclude(pk=ticket.pk).order_by("-created_at", "-pk")
-    return [row_of(other) for other in with_row_parts(others)[:limit]]
+    return [row_of(other) for other in with_row_columns(others)[:limit]]
 
 
 def tickets_of_account(viewer: Viewer, account_id: int) -> QuerySet[Ticket]:
-    """Return an account's visible tickets, newest first, with their row parts."""
-    return with_row_parts(visible_tickets(viewer).filter(account_id=account_id)).order_by(
+    """Return an account's visible tickets, newest first, with what their rows show."""
+    return with_row_columns(visible_tickets(viewer).filter(account_id=account_id)).order_by(
         "-created_at", "-pk"
     )
 

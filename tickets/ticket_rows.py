@@ -20,6 +20,12 @@ RANKS = {
 }
 
 
+# All are plain values, so that a change shows by comparing.
+_COLUMNS = [
+    field.attname for field in Ticket._meta.concrete_fields if not field.primary_key and not field.generated
+]
+
+
 def lock_ticket(ticket_id: int, by: Viewer | None = None, *, merged_too: bool = False) -> Ticket:
     """Return the ticket locked until the end of the transaction, with what services read beside it.
 
@@ -33,6 +39,7 @@ def lock_ticket(ticket_id: int, by: Viewer | None = None, *, merged_too: bool = 
     ticket: Ticket = tickets.select_related(*related).get(pk=ticket_id)
     # With its terms, which a change of status or priority asks for.
     ticket.sla_policy = policy_of(ticket)
+    ticket.as_read = dict(vars(ticket))
     if ticket.merged_into_id is not None and not merged_too and by is not None and by.kind != "system":
         number = Ticket.objects.values_list("number", flat=True).get(pk=ticket.merged_into_id)
         sentence = _("#%(number)d was merged into #%(target)d: go on there, or take the merge back first.")
@@ -59,10 +66,17 @@ def lock_where_it_goes_on(ticket_id: int) -> Ticket:
 
 
 def save_ticket(ticket: Ticket, *, now: datetime | None = None) -> None:
-    """Write a locked ticket back as its next version."""
+    """Write what has changed of a locked ticket, as its next version."""
     ticket.version += 1
     ticket.updated_at = now or timezone.now()
-    ticket.save()
+    values = vars(ticket)
+    as_read = ticket.as_read
+    ticket.save(
+        update_fields=None
+        if as_read is None
+        else [name for name in _COLUMNS if name in values and values[name] != as_read.get(name, values)]
+    )
+    ticket.as_read = dict(values)
 
 
 def next_number() -> int:

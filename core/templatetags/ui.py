@@ -4,8 +4,9 @@ Tags turn plain values into what a template in ``templates/ui/`` draws; they rea
 exceptions are frame tags (``nav_links``, ``keyboard_table``), which ask the navigation registry.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache, wraps
 from typing import Any
 
 from django import template
@@ -17,17 +18,41 @@ from django.forms import (
     RadioSelect,
     Select,
 )
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.dates import MONTHS_3
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from core import charts, formatting, keyboard, navigation
 
 register = template.Library()
 Context = dict[str, Any]
+
+
+def small_component(template_name: str) -> Callable[[Callable[..., Context]], Callable[..., Context]]:
+    """An inclusion tag whose HTML follows from its few plain arguments and the language alone.
+
+    A list draws the same ones hundreds of times, so they are kept. Safe and unsafe strings are different arguments.
+    """
+
+    def registered(parts_of: Callable[..., Context]) -> Callable[..., Context]:
+        @lru_cache(maxsize=4096, typed=True)
+        def drawn(_language: str | None, *args: Hashable, **kwargs: Hashable) -> SafeString:
+            return render_to_string(template_name, parts_of(*args, **kwargs))
+
+        @wraps(parts_of)
+        def tag(*args: Hashable, **kwargs: Hashable) -> SafeString:
+            return drawn(get_language(), *args, **kwargs)
+
+        register.simple_tag(tag)
+        return parts_of
+
+    return registered
+
 
 # --- filters ----------------------------------------------------------------------------------------------------------
 register.filter("plain", formatting.plain)
@@ -93,6 +118,11 @@ def days_until(day: Any) -> int | None:
 @register.simple_tag
 def icon(name: str, size: int = 16, label: str = "", css: str = "") -> SafeString:
     """An icon of the sprite: ``{% icon "mail" size=14 %}``. Sizes 12, 14, 16, 18, 20. With ``label`` it speaks."""
+    return _icon(name, size, str(label), css)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _icon(name: str, size: int, label: str, css: str) -> SafeString:
     classes = " ".join(part for part in ("ic", "" if size == 16 else f"ic-{size}", css) if part)
     href = f"{static('sprite.svg')}#i-{name}"
     if label:
@@ -118,7 +148,7 @@ def rel_time(moment: datetime | None, style: str = "age", css: str = "") -> Safe
     )
 
 
-@register.inclusion_tag("ui/avatar.html")
+@small_component("ui/avatar.html")
 def avatar(
     name: str = "", *, you: bool = False, size: str = "", square: bool = False, label: str = "", css: str = ""
 ) -> Context:
@@ -133,7 +163,7 @@ def avatar(
     }
 
 
-@register.inclusion_tag("ui/sla_chip.html")
+@register.simple_tag
 def sla_chip(
     state: str = "",
     due_at: datetime | None = None,
@@ -141,29 +171,60 @@ def sla_chip(
     *,
     label: str = "",
     now: datetime | None = None,
-) -> Context:
+) -> SafeString:
     """The SLA clock. ``state`` "running", "paused", "met", "breached" or "" (no chip).
 
     ``due_at`` is the deadline of a running or breached clock, ``total_seconds`` the length of the target (for the pie),
-    ``label`` a word before the countdown ("Reply in"). The page counts on by itself.
+    ``label`` a word before the countdown ("Reply in"). The page counts on by itself (frontend/src/times.ts). Written here
+    and not as a template, because no two chips are alike and a list has one in every row.
     """
-    due_at = due_at or None  # templates pass "" for a missing attribute
-    chip: Context = {"state": state, "due_at": due_at, "label": label, "total_seconds": total_seconds or 0}
-    if state in {"running", "breached"} and due_at is not None:
+    if state in {"running", "breached"} and due_at:  # templates pass "" for a missing attribute
         left = (due_at - (now or timezone.now())).total_seconds()
-        chip["state"] = state = "breached" if left < 0 else "running"
-        chip["counts"] = True
-        chip["text"] = formatting.duration(left - left % 60 if left >= 0 else left)
-        chip["tone"] = "over" if left < 0 else "bad" if left < 900 else "warn" if left < 3600 else "plain"
+        text = formatting.duration(left - left % 60 if left >= 0 else left)
+        tone = "over" if left < 0 else "bad" if left < 900 else "warn" if left < 3600 else "plain"
         spent = 1 - left / total_seconds if total_seconds else 0.5
-        chip["spent"] = round(min(1.0, max(0.0, spent)) * 100)
-    elif state == "paused":
-        chip.update(text=label or _("waiting"), tone="plain")
-    elif state == "met":
-        chip.update(text=_("met"), tone="plain")
-    elif state == "breached":
-        chip.update(text=_("breached"), tone="over")
-    return chip
+        return format_html(
+            '<span class="chip is-s is-{}" title="{}" data-sla-due="{}" data-sla-total="{}">{}{}'
+            "<span data-sla-text>{}</span></span>",
+            tone,
+            _("Due %(at)s") % {"at": formatting.absolute(due_at)},
+            timezone.localtime(due_at).isoformat(timespec="seconds"),
+            total_seconds or 0,
+            _sla_sign("breached", get_language())
+            if left < 0
+            else _sla_pie(round(min(1.0, max(0.0, spent)) * 100)),
+            format_html("<span>{}</span>", label) if label and left >= 0 else "",
+            text,
+        )
+    words = {"paused": label or _("waiting"), "met": _("met"), "breached": _("breached")}
+    if state not in words:
+        return SafeString("")
+    return format_html(
+        '<span class="chip is-s is-{}">{}<span data-sla-text>{}</span></span>',
+        "over" if state == "breached" else "plain",
+        _sla_sign(state, get_language()),
+        words[state],
+    )
+
+
+def _sla_pie(spent: int) -> SafeString:
+    return format_html(
+        '<svg class="pie" viewBox="0 0 12 12" aria-hidden="true"><circle class="bg" cx="6" cy="6" r="4.8"/>'
+        '<circle class="fg" cx="6" cy="6" r="4.8" pathLength="100" stroke-dasharray="{} 100"/></svg>'
+        '<span class="visually-hidden">{}</span> ',
+        spent,
+        _("SLA due in"),
+    )
+
+
+@lru_cache
+def _sla_sign(state: str, _language: str | None) -> SafeString:
+    name, words = {
+        "paused": ("player-pause", _("SLA paused")),
+        "met": ("check", _("SLA")),
+        "breached": ("alarm", _("SLA breached")),
+    }[state]
+    return format_html('{}<span class="visually-hidden">{}</span> ', icon(name, 12), words)
 
 
 _SENTIMENTS = {
@@ -173,7 +234,7 @@ _SENTIMENTS = {
 }
 
 
-@register.inclusion_tag("ui/sentiment_mark.html")
+@small_component("ui/sentiment_mark.html")
 def sentiment_mark(label: str | None, *, show_neutral: bool = False) -> Context:
     """A face for "angry", "negative", "positive"; "neutral" only with ``show_neutral``; anything else draws nothing."""
     words = {
@@ -187,7 +248,7 @@ def sentiment_mark(label: str | None, *, show_neutral: bool = False) -> Context:
     return {"css": css, "icon_name": name, "words": words.get(label or "", "")}
 
 
-@register.inclusion_tag("ui/status_icon.html")
+@small_component("ui/status_icon.html")
 def status_icon(status: str) -> Context:
     """The shape of a ticket's status: new, open, pending or waiting, on_hold, snoozed, resolved, closed."""
     shapes = {
@@ -204,7 +265,7 @@ def status_icon(status: str) -> Context:
     return {"shape": shapes.get(status, "open")}
 
 
-@register.inclusion_tag("ui/priority_icon.html")
+@small_component("ui/priority_icon.html")
 def priority_icon(priority: str) -> Context:
     """Signal bars of a priority: low, normal (or medium), high, urgent."""
     level = {"low": 1, "normal": 2, "medium": 2, "high": 3, "urgent": 3}.get(priority, 2)
@@ -215,7 +276,7 @@ def priority_icon(priority: str) -> Context:
     }
 
 
-@register.inclusion_tag("ui/score_ring.html")
+@small_component("ui/score_ring.html")
 def score_ring(score: formatting.Number | None, band: str = "", size: str = "") -> Context:
     """A health score 0..100 as a ring. ``band`` follows from the score when empty; ``size`` "l" is 56 px."""
     name = band or formatting.band_of(score)
@@ -227,7 +288,7 @@ def score_ring(score: formatting.Number | None, band: str = "", size: str = "") 
     }
 
 
-@register.inclusion_tag("ui/band_chip.html")
+@small_component("ui/band_chip.html")
 def band_chip(band: str | None, size: str = "s") -> Context:
     """The name of a band on its soft colour; Steady and Unknown stay grey."""
     tone = formatting.band_tone(band)

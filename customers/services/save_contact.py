@@ -7,7 +7,6 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 
 from customers.domains import company_domain, normalise_address
@@ -80,19 +79,26 @@ def identify_contact(*, email: str, by: Viewer, name: str = "", verified: bool =
     if not (by.can("tickets.create") or by.can("customers.edit") or by.kind == "contact"):
         raise PermissionDenied(_("You may not add contacts."))
     address = normalise_address(email)
-    known = (
-        ContactIdentity.objects.select_related("contact__account").filter(kind="email", value=address).first()
-    )
-    if known is not None:
-        # Whoever asks for a contact wants its addresses next, often several times.
-        prefetch_related_objects([known.contact], "identities")
-        if name and not known.contact.name:
-            Contact.objects.filter(pk=known.contact_id, name="").update(name=name[:160])
-            known.contact.name = name[:160]
-        return known.contact
+    contact = _who_has(address)
+    if contact is not None:
+        if name and not contact.name:
+            Contact.objects.filter(pk=contact.pk, name="").update(name=name[:160])
+            contact.name = name[:160]
+        return contact
     if not _ANY_ADDRESS.fullmatch(address):
         raise ValidationError({"email": _("This is no e-mail address.")})
     return _new_contact(address, name, verified, by)
+
+
+def _who_has(address: str) -> Contact | None:
+    """Return the contact of a mail address with account and identities, which are wanted next: one query."""
+    known = ContactIdentity.objects.filter(kind="email", value=address).values("contact")
+    identities = ContactIdentity.objects.filter(contact__in=known).select_related("contact__account")
+    if not identities:
+        return None
+    contact = identities[0].contact
+    contact._prefetched_objects_cache = {"identities": identities}  # type: ignore[attr-defined]
+    return contact
 
 
 @transaction.atomic

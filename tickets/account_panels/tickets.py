@@ -8,8 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import Account, ContactIdentity
 from customers.registry import AccountPanel
 from people.viewer import Viewer
+from tickets.list_rows import row_of
 from tickets.models import Status
-from tickets.selectors import row_of, tickets_of_account
+from tickets.selectors import tickets_of_account
 
 SHOWN = 100
 

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core.api.shapes import shown
 from people.models import Team, User
 from tickets.custom_fields import values_of
 from tickets.file_scans import verdict_of
@@ -289,7 +290,7 @@ class TicketOut(serializers.Serializer[Ticket]):
     @extend_schema_field(TicketSentiment(allow_null=True))
     def get_sentiment(self, ticket: Ticket) -> dict[str, Any] | None:
         """The mood of the conversation, null before the first score."""
-        return dict(TicketSentiment(ticket).data) if ticket.sentiment_label else None
+        return shown(TicketSentiment, ticket) if ticket.sentiment_label else None
 
     @extend_schema_field(TicketSla(allow_null=True))
     def get_sla(self, ticket: Ticket) -> dict[str, Any] | None:
@@ -298,23 +299,22 @@ class TicketOut(serializers.Serializer[Ticket]):
         if policy is None:
             return None
         facts = sla_of(ticket)
-        return dict(
-            TicketSla(
-                {
-                    "policy": policy.name,
-                    "state": facts.state,
-                    "about": facts.about,
-                    "due_at": facts.due_at,
-                    "first_response_due_at": ticket.first_response_due_at,
-                    "first_responded_at": ticket.first_responded_at,
-                    "first_response_breached": ticket.first_response_breached_at is not None,
-                    "next_response_due_at": ticket.next_response_due_at,
-                    "next_response_breached": next_response_broken(ticket),
-                    "resolution_due_at": ticket.resolution_due_at,
-                    "resolved_at": ticket.resolved_at,
-                    "resolution_breached": ticket.resolution_breached_at is not None,
-                }
-            ).data
+        return shown(
+            TicketSla,
+            {
+                "policy": policy.name,
+                "state": facts.state,
+                "about": facts.about,
+                "due_at": facts.due_at,
+                "first_response_due_at": ticket.first_response_due_at,
+                "first_responded_at": ticket.first_responded_at,
+                "first_response_breached": ticket.first_response_breached_at is not None,
+                "next_response_due_at": ticket.next_response_due_at,
+                "next_response_breached": next_response_broken(ticket),
+                "resolution_due_at": ticket.resolution_due_at,
+                "resolved_at": ticket.resolved_at,
+                "resolution_breached": ticket.resolution_breached_at is not None,
+            },
         )
 
 
@@ -327,7 +327,7 @@ class TicketDetailOut(TicketOut):
     def get_routing(self, ticket: Ticket) -> dict[str, Any] | None:
         """The classifier's word, null until it has spoken."""
         facts = routing_of(ticket)
-        return None if facts is None else dict(TicketRouting(facts).data)
+        return None if facts is None else shown(TicketRouting, facts)
 
 
 class TicketAttachment(serializers.Serializer[Any]):
@@ -372,4 +372,4 @@ class TicketMessageOut(serializers.Serializer[Message]):
     @extend_schema_field(TicketSentiment(allow_null=True))
     def get_sentiment(self, message: Message) -> dict[str, Any] | None:
         """The sentiment of an inbound message, null before it is scored."""
-        return dict(TicketSentiment(message).data) if message.sentiment_label else None
+        return shown(TicketSentiment, message) if message.sentiment_label else None

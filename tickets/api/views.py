@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.problems import Conflict
+from core.api.shapes import fields_of, shown, taken
 from people.api.permissions import viewer_of
 from people.viewer import Viewer
 from tickets.api import serializers
@@ -25,6 +26,7 @@ from tickets.selectors import (
     visible_tickets,
     with_properties,
     with_row_parts,
+    without_files,
     without_properties,
 )
 from tickets.services.add_note import add_note
@@ -104,7 +106,7 @@ class TicketList(APIView):
             return _ticket_answer(viewer, received.ticket.pk, status.HTTP_201_CREATED)
         # What has just been written need not be read again.
         without_properties(received.ticket)
-        data = serializers.TicketDetailOut(received.ticket).data
+        data = shown(serializers.TicketDetailOut, received.ticket)
         return Response(data, status=status.HTTP_201_CREATED)
 
 
@@ -164,15 +166,14 @@ class TicketMessages(APIView):
         """
         wanted = read_body(serializers.TicketMessageIn, request)
         viewer = viewer_of(request)
-        ticket = visible_tickets(viewer).select_related("contact").get(pk=pk)
-        message, new = _add_message(ticket, wanted, viewer)
-        shown = message
+        message, new = _add_message(pk, wanted, viewer)
+        answered = message
         if message.kind == Message.Kind.INBOUND:
             # An external_id may be known from a ticket that this viewer does not see.
             joined = visible_tickets(viewer).only("pk").get(pk=message.ticket_id)
-            shown = messages_of(joined).get(pk=message.pk)
+            answered = messages_of(joined).get(pk=message.pk)
         code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
-        return Response(serializers.TicketMessageOut(shown).data, status=code)
+        return Response(shown(serializers.TicketMessageOut, answered), status=code)
 
 
 class TicketMessageDetail(APIView):
@@ -186,7 +187,7 @@ class TicketMessageDetail(APIView):
     def get(self, request: Request, pk: int, message_pk: int) -> Response:
         """Read a message; one of another ticket is not found."""
         message = messages_of(ticket_of(viewer_of(request), pk)).get(pk=message_pk)
-        return Response(serializers.TicketMessageOut(message).data)
+        return Response(shown(serializers.TicketMessageOut, message))
 
 
 class TicketCorrections(APIView):
@@ -230,17 +231,15 @@ def _create(wanted: dict[str, Any], known: dict[str, Any], viewer: Viewer) -> Re
 def read_body(serializer: type[Any], request: Request, *, partial: bool = False) -> dict[str, Any]:
     """Return the validated body, of a ``partial`` one only what was sent; raises ValidationError naming unknown and refused
     fields."""
-    wanted = serializer(data=request.data, partial=partial)
-    wanted.is_valid(raise_exception=True)
-    unknown = sorted(set(request.data) - set(wanted.fields))
+    values: dict[str, Any] = taken(serializer, request.data, partial=partial)
+    unknown = sorted(set(request.data) - fields_of(serializer))
     if unknown:
         raise ValidationError({name: [_("There is no such field.")] for name in unknown})
-    values: dict[str, Any] = wanted.validated_data
     return values
 
 
 def _ticket_answer(viewer: Viewer, pk: int, code: int = status.HTTP_200_OK) -> Response:
-    return Response(serializers.TicketDetailOut(ticket_of(viewer, pk)).data, status=code)
+    return Response(shown(serializers.TicketDetailOut, ticket_of(viewer, pk)), status=code)
 
 
 def _change(ticket: Ticket, wanted: dict[str, Any], viewer: Viewer) -> None:
@@ -259,14 +258,13 @@ def _change(ticket: Ticket, wanted: dict[str, Any], viewer: Viewer) -> None:
         change_status(ticket=ticket, status=wanted["status"], by=viewer)
 
 
-def _add_message(ticket: Ticket, wanted: dict[str, Any], viewer: Viewer) -> tuple[Message, bool]:
+def _add_message(pk: int, wanted: dict[str, Any], viewer: Viewer) -> tuple[Message, bool]:
     """Add the message through the service of its kind; the second value tells whether it is new."""
-    if wanted["kind"] == Message.Kind.NOTE:
-        return add_note(ticket=ticket, body=wanted["body"], by=viewer), True
     if wanted["kind"] == Message.Kind.OUTBOUND:
         try:
+            # The service reads the row itself, under its lock, and only when the viewer may see it.
             answer = reply_to_ticket(
-                ticket=ticket,
+                ticket=Ticket(pk=pk),
                 body=wanted["body"],
                 status=wanted["status"],
                 seen_message_id=wanted["seen_message_id"],
@@ -274,7 +272,11 @@ def _add_message(ticket: Ticket, wanted: dict[str, Any], viewer: Viewer) -> tupl
             )
         except NewerMessage as newer:
             raise Conflict(str(newer)) from newer
+        without_files(answer)
         return answer, True
+    ticket = visible_tickets(viewer).select_related("contact").get(pk=pk)
+    if wanted["kind"] == Message.Kind.NOTE:
+        return add_note(ticket=ticket, body=wanted["body"], by=viewer), True
     contact = wanted.get("contact") or {"email": ticket.contact.email, "name": ticket.contact.name}
     if not contact["email"]:
         raise ValidationError({"contact": [_("Say who wrote: the ticket's contact has no address.")]})

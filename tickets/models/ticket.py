@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -106,7 +106,12 @@ _LIVING = Q(status_category__in=[str(category) for category in Status.ACTIVE])
 
 
 class Ticket(models.Model):
-    """A case. ``version`` grows with each change and guards concurrent edits."""
+    """A case. ``version`` grows with each change and guards concurrent edits.
+
+    ``as_read`` holds the values with which a row was locked, so that only what has changed is written.
+    """
+
+    as_read: dict[str, Any] | None = None
 
     class Priority(models.TextChoices):
         """Urgency, lowest first."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,10 +16,11 @@ from django.utils.translation import gettext_lazy
 from core.formatting import money
 from people.roles import Role
 from people.viewer import Viewer
+from tickets.list_rows import TicketRow
 from tickets.list_views import DEFAULT_VIEW, ListView, view_of, views_of
 from tickets.models import Status, Ticket
 from tickets.pages.condition_form import sent_condition
-from tickets.selectors import FILTERS, SORTS, WHERE, InboxView, TicketRow, counted_views
+from tickets.selectors import FILTERS, SORTS, WHERE, InboxView, counted_views
 
 # Views in which every row has the same assignee, or none.
 _ONE_ASSIGNEE = frozenset({"mine", "unassigned"})
@@ -83,7 +85,19 @@ class ListState:
 
     def ticket_url(self, ticket_id: int, name: str = "inbox-ticket") -> str:
         """A page of a ticket, beside this list; beside a ticket the list is a pane."""
-        return f"{reverse(name, args=[ticket_id])}?{replace(self, layout='').query}"
+        before, after = _around_id(name)
+        return f"{before}{ticket_id}{after}?{self._pane_query}"
+
+    @cached_property
+    def _pane_query(self) -> str:
+        return replace(self, layout="").query
+
+
+@lru_cache
+def _around_id(name: str) -> tuple[str, str]:
+    """A ticket's address before and after its id, so that a list need not ask for each of its rows."""
+    before, _id, after = reverse(name, args=[0]).rpartition("0")
+    return before, after
 
 
 def list_state(request: HttpRequest, viewer: Viewer, ticket: Ticket | None = None) -> ListState:

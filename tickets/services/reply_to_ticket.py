@@ -119,6 +119,7 @@ def reply_to_ticket(
         ticket_id=locked.pk,
         account_id=locked.account_id,
         not_before=leaves_at,
+        is_new=True,
     )
     if leaves_at is not None:
         AnswerUndo.objects.create(message=message, changed=changes_between(before, snapshot(locked)))
