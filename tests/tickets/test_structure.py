@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +38,7 @@ from tickets.services.merge_tickets import merge_tickets, unmerge_ticket
 from tickets.services.move_message import move_message, split_ticket
 from tickets.services.receive_message import IncomingFile, Received
 from tickets.services.reply_to_ticket import reply_to_ticket
+from tickets.services.schedule_answer import schedule_answer
 from tickets.services.undo_answer import undo_answer
 
 Write = Callable[..., Received]
@@ -547,6 +550,25 @@ def test_taking_a_merge_back_within_a_chain_counts_its_end(
     unmerge_ticket(ticket=ticket, by=viewer)
     assert again(third).inbound_count == 1
     assert columns([other, ticket]) == before
+
+
+def test_where_a_ticket_went_on_may_have_gone_out_of_sight(
+    ticket: Ticket, other: Ticket, viewer: Viewer, agent: User, private_team: Team, write: Write, login: Any
+) -> None:
+    third = write("Third", subject="Third").ticket
+    answer = schedule_answer(ticket=other, body="x", send_at=timezone.now() + timedelta(days=1), by=viewer)
+    merge_tickets(ticket=other, into=ticket, by=viewer)
+    Ticket.objects.filter(pk=ticket.pk).update(team=private_team)
+    browser = login(agent)
+    for address, form in (
+        (f"/inbox/{other.pk}/unmerge/", {}),
+        (f"/inbox/{third.pk}/merge/", {"into": other.pk}),
+        (f"/inbox/{other.pk}/waiting/{answer.pk}/", {"act": "edit"}),
+    ):
+        refused = browser.post(address, form)
+        assert refused.status_code == 422, address
+        assert "you do not see" in refused.content.decode() + refused.headers.get("HX-Trigger", "")
+    assert again(other).merged_into_id == ticket.pk
 
 
 # --- splitting and moving ---------------------------------------------------------------------------------------------

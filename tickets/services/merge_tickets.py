@@ -88,6 +88,8 @@ def unmerge_ticket(*, ticket: Ticket, by: Viewer) -> Ticket:
     merge = TicketMerge.objects.filter(source=ticket.pk, undone_at=None).first()
     if merge is None:
         raise ValidationError({"ticket": _("This ticket is not merged.")})
+    if not Ticket.objects.visible_to(by).filter(pk=merge.target_id).exists():
+        raise ValidationError({"ticket": _("It was merged into a ticket that you do not see.")})
     source, target, end = _lock_for_unmerge(merge, by)
     merge = TicketMerge.objects.filter(pk=merge.pk, undone_at=None).first()
     if merge is None:
@@ -155,6 +157,10 @@ def _lock_for_merge(ticket: Ticket, into: Ticket, by: Viewer) -> tuple[Ticket, T
         if end.pk == ticket.pk:
             lock_ticket(ticket.pk, by)
             raise ValidationError({"into": _("Choose another ticket: this would merge it into itself.")})
+        if end.pk != into.pk and not Ticket.objects.visible_to(by).filter(pk=end.pk).exists():
+            raise ValidationError(
+                {"into": _("#%d was merged into a ticket that you do not see.") % into.number}
+            )
         source, target = lock_both(ticket.pk, end.pk, by, merged_too=True)
         if source.merged_into_id is not None:
             raise ValidationError({"into": _("#%d was merged before.") % source.number})

@@ -301,6 +301,8 @@ def _lock_with_end(answer: Draft, by: Viewer) -> tuple[Ticket, Ticket]:
     """Lock the ticket of a waiting answer and the one in which it goes on, which is itself unless it was merged."""
     while True:
         end = merge_target(Ticket.objects.select_related("merged_into").get(pk=answer.ticket_id))
+        if end.pk != answer.ticket_id and not Ticket.objects.visible_to(by).filter(pk=end.pk).exists():
+            raise ValidationError({"ticket": _("It was merged into a ticket that you do not see.")})
         ticket, goes_on = lock_both(answer.ticket_id, end.pk, by, merged_too=True)
         if merge_target(ticket).pk == goes_on.pk:
             return ticket, goes_on
