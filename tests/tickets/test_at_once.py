@@ -27,6 +27,7 @@ from tickets.services.receive_message import IncomingMessage, receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
 from tickets.services.undo_answer import undo_answer
 from tickets.subscribers.routing import Routing
+from tickets.subscribers.sentiment import SentimentScoring
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -153,6 +154,25 @@ def test_two_workers_route_tickets_of_the_same_teams_without_waiting_for_each_ot
     )
     at_once([lambda batch=batch: deliver(Routing(), batch) for batch in batches])  # type: ignore[misc]
     assert Event.objects.filter(verb="tickets.routed").count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_score_messages_of_the_same_tickets_without_waiting_for_each_other(
+    minds: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = system_viewer("mail")
+    tickets = [receive_message(incoming=incoming(3 * number), by=by).ticket for number in range(2)]
+    batches = []
+    for order in (tickets, tickets[::-1]):
+        for ticket in order:
+            words = IncomingMessage(channel="chat", sender_address="new@acme.example", text="terrible")
+            receive_message(incoming=words, by=by, ticket=ticket)
+        found = Event.objects.filter(verb="tickets.message_received").select_related("detail")
+        batches.append(sorted(found.order_by("-pk")[:2], key=lambda event: event.pk))
+    together(monkeypatch, "tickets.services.score_message.lock_ticket")
+    at_once([lambda batch=batch: deliver(SentimentScoring(), batch) for batch in batches])  # type: ignore[misc]
+    assert Message.objects.filter(sentiment_label="negative").count() == 4
+    assert set(Ticket.objects.values_list("sentiment_label", flat=True)) == {"negative"}
 
 
 # --- many agents on one ticket ----------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Scores each message of a customer."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -16,40 +15,37 @@ from tickets.ticket_facts import SENTIMENT_TASK
 
 
 class SentimentScoring(Subscriber):
-    """Asks the transformer outside the transaction; what the customer quotes is not scored."""
+    """Asks the transformer and stores each answer in a transaction of its own; what the customer quotes is not scored.
+
+    Held together, the tickets of a batch would make others wait who lock two of them. A repetition finds the prediction.
+    """
 
     key = "tickets.sentiment"
     label = _("Sentiment")
     verbs = frozenset({MESSAGE_RECEIVED.verb})
     queue = "ml"
 
-    def prepare(self, events: Sequence[Event]) -> dict[int, Any]:
-        """Return (sentiment, model) per message that has not been scored."""
+    def prepare(self, events: Sequence[Event]) -> None:
+        """Score the messages that have not been, in the order of their ids."""
         from ml.sentiment.scorer import score_sentiment, sentiment_model
+        from tickets.services.score_message import score_message
 
-        ids = {event.subject_id for event in events}
-        known = Prediction.objects.filter(task=SENTIMENT_TASK, subject_kind="message", subject_id__in=ids)
-        fresh = ids - set(known.values_list("subject_id", flat=True))
+        causes = {event.subject_id: event for event in events}
+        known = Prediction.objects.filter(
+            task=SENTIMENT_TASK, subject_kind="message", subject_id__in=list(causes)
+        )
+        fresh = causes.keys() - set(known.values_list("subject_id", flat=True))
         messages = list(Message.objects.filter(pk__in=fresh, kind=Message.Kind.INBOUND).order_by("pk"))
         if not messages:
-            return {}
+            return
         texts = [
             new_text(message.body_text, message.quote_offsets)[:MODEL_TEXT_LENGTH] for message in messages
         ]
-        model = sentiment_model().version
-        return {
-            message.pk: (sentiment, model)
-            for message, sentiment in zip(messages, score_sentiment(texts), strict=True)
-        }
+        model, by = sentiment_model().version, system_viewer("task")
+        for message, sentiment in zip(messages, score_sentiment(texts), strict=True):
+            score_message(
+                message_id=message.pk, sentiment=sentiment, model=model, by=by, cause=causes[message.pk]
+            )
 
-    def apply(self, events: Sequence[Event], prepared: dict[int, Any]) -> None:
-        """Store them in their order."""
-        from tickets.services.score_message import score_message
-
-        by = system_viewer("task")
-        for event in events:
-            if event.subject_id in prepared:
-                sentiment, model = prepared[event.subject_id]
-                score_message(
-                    message_id=event.subject_id, sentiment=sentiment, model=model, by=by, cause=event
-                )
+    def apply(self, events: Sequence[Event], prepared: None) -> None:
+        """Nothing is left to write."""
