@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -442,6 +443,30 @@ def test_many_addresses_share_the_one_clock(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(CallFailed):
         call("http://many.example.com/", total_seconds=0.4)
     assert len(connected) < 20
+
+
+def test_the_handshake_gets_what_the_connection_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_seconds: list[float | None] = []
+    near, far = socket.socketpair()
+    resolving(monkeypatch, ["93.184.216.34"])
+    clock = SimpleNamespace(now=0.0)
+    clock.monotonic = lambda: clock.now
+
+    def connect(_address: tuple[str, int], timeout: float) -> socket.socket:
+        clock.now += 4.0
+        near.settimeout(timeout)
+        return near
+
+    def shake_hands(_context: Any, wire: socket.socket, **_names: Any) -> socket.socket:
+        given_seconds.append(wire.gettimeout())
+        raise ssl.SSLError("no handshake here")
+
+    monkeypatch.setattr(guarded_http, "time", clock)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", shake_hands)
+    with far, pytest.raises(CallFailed):
+        call("https://hooks.example.com/", total_seconds=6.0)
+    assert given_seconds == [2.0]
 
 
 def test_a_certificate_is_checked_against_the_name(settings: Any) -> None:

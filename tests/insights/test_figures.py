@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from insights.charts import AGES, ages_of_backlog, arrivals, slots_of_opening, volume
@@ -160,6 +160,7 @@ def test_merged_tickets_count_nowhere(busy: World, lead_user: User) -> None:
     assert figure(kpis.get("opened"), whole).n == before - 1
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=40))
 def test_nearest_rank_is_the_rule_of_the_definition(values: list[int]) -> None:
     ordered = sorted(values)
@@ -364,6 +365,7 @@ def test_wrong_lists_are_refused(lead_user: User, login: Any) -> None:
         assert browser.get("/api/v1/insights/tickets/", params).status_code == 400, params
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dates(date(2024, 1, 1), date(2027, 1, 1)),
     st.integers(1, 400),
