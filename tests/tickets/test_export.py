@@ -23,6 +23,7 @@ from core.models import Event, Job
 from customers.models import Contact
 from customers.services.erase_contact import erase_contact
 from people.models import ApiKey, Team, User
+from people.roles import PERMISSIONS
 from people.viewer import Viewer
 from tickets.exports import harmless
 from tickets.list_views import view_of
@@ -315,6 +316,32 @@ def test_a_key_that_was_revoked_gets_nothing(
     export = TicketExport.objects.get()
     assert (export.state, stored_names()) == ("failed", [])
     assert not Event.objects.filter(verb="tickets.exported").exists()
+
+
+@pytest.mark.django_db
+def test_no_file_is_made_of_other_columns_than_asked_for(
+    login: Login,
+    agent: User,
+    write: Write,
+    viewer: Viewer,
+    by_job: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    several(write, 2)
+    monkeypatch.setattr("core.job_runner.MAX_ATTEMPTS", 1)
+    CustomField.objects.create(key="region", label="Region", kind="text")
+    browser = login(agent)
+    for columns in (["number", "field:region"], ["number", "arr"]):
+        choose_columns(view=view_of(viewer, "open"), columns=columns, by=viewer)
+        browser.post(reverse("inbox-export", args=["csv"]) + "?view=open")
+    assert [one.columns[1] for one in TicketExport.objects.order_by("pk")] == ["field:region", "arr"]
+    CustomField.objects.update(is_active=False)
+    monkeypatch.setitem(
+        PERMISSIONS, agent.role, frozenset(one for one in PERMISSIONS[agent.role] if one != "customers.view")
+    )
+    run_jobs("batch")
+    assert [one.state for one in TicketExport.objects.all()] == ["failed", "failed"]
+    assert "could not be written" in browser.get(reverse("ticket-exports")).content.decode()
 
 
 @pytest.mark.django_db
