@@ -402,13 +402,15 @@ def test_files_go_when_a_person_is_erased(
     by_job: None,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
-    login(agent).post(reverse("inbox-export", args=["csv"]) + "?view=open")
+    login(agent).post(reverse("inbox-export", args=["csv"]) + f"?view=open&contact={contact.pk}")
     run_jobs("batch")
     assert stored_names() != []
+    assert TicketExport.objects.get().filters == {"contact": str(contact.pk)}
     erase_contact(contact=contact, confirmation=str(contact), reason="", by=admin.as_viewer())
     with django_capture_on_commit_callbacks(execute=True):
         run_jobs("batch")
     assert (TicketExport.objects.get().state, stored_names()) == ("expired", [])
+    assert TicketExport.objects.get().filters == {}
 
 
 @pytest.mark.django_db

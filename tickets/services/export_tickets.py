@@ -277,9 +277,13 @@ def discard_export(*, export: TicketExport, by: Viewer) -> None:
 
 
 def discard_all_exports(*, by: Actor) -> int:
-    """Delete every file and stop what is being made, because of what may be in them; returns how many."""
+    """Delete every file and stop what is being made, because of what may be in them; returns how many.
+
+    What was looked for goes, too: it may be the name of a person.
+    """
     exports = list(TicketExport.objects.filter(expires_at__gt=timezone.now()).select_related("job"))
     _end(exports, by)
+    TicketExport.objects.update(condition={}, filters={})
     return len(exports)
 
 
