@@ -13,7 +13,7 @@ from core.actors import SYSTEM
 from core.events import JOB_ENDED
 from core.models import Job, Notification, Outbound, Setting
 from core.outbox import send_due
-from people.models import ApiKey, Team, User
+from people.models import Absence, ApiKey, Team, User
 from tests.conftest import PASSWORD
 from tests.e2e.looks import assert_looks_right
 from tickets.models import Category, Inbox, SLAPolicy
@@ -218,3 +218,22 @@ def test_own_pages_look_right(enter: Enter, furnished: User) -> None:
 def test_pages_before_the_login_look_right(page: Page, agent: User) -> None:
     for path in ("/login/", "/password/", "/password/reset/made-up/"):
         assert_looks_right(page, path)
+
+
+def test_a_planned_absence_is_changed_with_the_keyboard(enter: Enter, agent: User) -> None:
+    now = timezone.now()
+    absence = Absence.objects.create(
+        user=agent, starts_at=now - timedelta(hours=1), ends_at=now + timedelta(days=3), note="Holiday"
+    )
+    page = enter(agent, "/absences/")
+    page.get_by_role("link", name="Change the absence of").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/absences/{absence.pk}/")
+    # What has begun keeps its start.
+    assert page.get_by_label("From").count() == 0
+    page.get_by_label("Note").fill("Back later")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/absences/")
+    expect(page.get_by_text("Back later")).to_be_visible()
+    assert_looks_right(page, "/absences/")
+    assert_looks_right(page, f"/absences/{absence.pk}/")
