@@ -232,9 +232,8 @@ def _words(text: str) -> list[str]:
 def _own_field(field: CustomField) -> forms.Field:
     """The form field of a custom field. It takes what is typed: what the value may be is the service's to say."""
     label = f"{field.label} *" if field.required_on_resolve else field.label
-    help_text = " ".join(
-        filter(None, [field.help_text, field.required_on_resolve and _("Required to resolve.")])
-    )
+    required = _("Required to resolve.") if field.required_on_resolve else ""
+    help_text = " ".join(filter(None, [field.help_text, required]))
     options: dict[str, Any] = {"label": label, "required": False, "help_text": help_text}
     choices = [(one, one) for one in field.options]
     match field.kind:
