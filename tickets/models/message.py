@@ -32,7 +32,7 @@ class Message(models.Model):
         UNCERTAIN = "uncertain", _("Uncertain")
         BOUNCED = "bounced", _("Bounced")
 
-    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="messages")
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="messages", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     channel = models.CharField(max_length=32)
     contact = models.ForeignKey(Contact, models.PROTECT, null=True, related_name="+")
