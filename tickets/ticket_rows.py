@@ -11,6 +11,7 @@ from people.viewer import Viewer
 from tickets.families import merge_target
 from tickets.models import Ticket
 from tickets.sla_terms import policy_of
+from tickets.status_rows import status_of
 
 RANKS = {
     Ticket.Priority.LOW: 0,
@@ -27,16 +28,16 @@ _COLUMNS = [
 
 
 def lock_ticket(ticket_id: int, by: Viewer | None = None, *, merged_too: bool = False) -> Ticket:
-    """Return the ticket locked until the end of the transaction, with what services read beside it.
+    """Return the ticket locked until the end of the transaction, with its status and the terms of its policy.
 
     With ``by`` only when the viewer may see it. A merged ticket rests until the merge is taken back: people and
     integrations are refused with ValidationError unless ``merged_too``. Raises Ticket.DoesNotExist.
     """
     # Locked alone: PostgreSQL drops a row from a joined query when what it waited for has changed the joined columns.
-    Ticket.objects.select_for_update().only("pk").get(pk=ticket_id)
-    tickets = Ticket.objects.all() if by is None else Ticket.objects.visible_to(by)
-    related = ("status", "account", "contact", "inbox", "team", "assignee", "category")
-    ticket: Ticket = tickets.select_related(*related).get(pk=ticket_id)
+    ticket: Ticket = Ticket.objects.select_for_update().get(pk=ticket_id)
+    if by is not None and not (by.can("tickets.view") and by.can("tickets.all_teams")):
+        Ticket.objects.visible_to(by).only("pk").get(pk=ticket_id)
+    ticket.status = status_of(ticket.status_id or "")
     # With its terms, which a change of status or priority asks for.
     ticket.sla_policy = policy_of(ticket)
     ticket.as_read = dict(vars(ticket))

@@ -1,13 +1,14 @@
 """Note which promises were broken."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from core.actors import SYSTEM
-from core.events import EventType
+from core.events import EventType, record_together
 from tickets.events import FIRST_RESPONSE_BREACHED, NEXT_RESPONSE_BREACHED, RESOLUTION_BREACHED
 from tickets.models import Status, Ticket
 from tickets.ticket_rows import lock_ticket, save_ticket
@@ -51,7 +52,7 @@ def stamp_breaches(ticket: Ticket, moment: datetime) -> int:
 
     Called before whatever answers or resolves a ticket, so that a late act counts as late before the next look.
     """
-    marked = 0
+    broken: list[tuple[EventType, datetime | None]] = []
     due = ticket.first_response_due_at
     if (
         ticket.first_responded_at is None
@@ -59,8 +60,7 @@ def stamp_breaches(ticket: Ticket, moment: datetime) -> int:
         and _passed(due, moment)
     ):
         ticket.first_response_breached_at = due
-        _record(FIRST_RESPONSE_BREACHED, ticket, due)
-        marked += 1
+        broken.append((FIRST_RESPONSE_BREACHED, due))
     due = ticket.next_response_due_at
     if (
         ticket.first_responded_at is not None
@@ -69,14 +69,14 @@ def stamp_breaches(ticket: Ticket, moment: datetime) -> int:
         and _passed(due, moment)
     ):
         ticket.next_response_breached_at = due
-        _record(NEXT_RESPONSE_BREACHED, ticket, due)
-        marked += 1
+        broken.append((NEXT_RESPONSE_BREACHED, due))
     due = ticket.resolution_due_at
     if ticket.resolution_breached_at is None and _passed(due, moment):
         ticket.resolution_breached_at = due
-        _record(RESOLUTION_BREACHED, ticket, due)
-        marked += 1
-    return marked
+        broken.append((RESOLUTION_BREACHED, due))
+    if broken:
+        record_together(by=SYSTEM, entries=[(kind, _told(ticket, due)) for kind, due in broken])
+    return len(broken)
 
 
 def next_response_broken(ticket: Ticket) -> bool:
@@ -89,12 +89,11 @@ def _passed(due: datetime | None, moment: datetime) -> bool:
     return due is not None and due < moment
 
 
-def _record(event_type: EventType, ticket: Ticket, due: datetime | None) -> None:
-    event_type.record(
-        by=SYSTEM,
-        subject_id=ticket.pk,
-        ticket_id=ticket.pk,
-        account_id=ticket.account_id,
-        detail={"due_at": due, "policy": ticket.sla_policy_id, "priority": ticket.priority},
-        occurred_at=due,
-    )
+def _told(ticket: Ticket, due: datetime | None) -> dict[str, Any]:
+    return {
+        "subject_id": ticket.pk,
+        "ticket_id": ticket.pk,
+        "account_id": ticket.account_id,
+        "detail": {"due_at": due, "policy": ticket.sla_policy_id, "priority": ticket.priority},
+        "occurred_at": due,
+    }
