@@ -4,8 +4,11 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.palette import PaletteItem, PaletteSource
-from customers.models import Account, Contact
+from customers.models import Account, Contact, ContactIdentity
 from people.viewer import Viewer
+
+# Of more addresses with these letters in them nobody looks for one here.
+MOST_ADDRESSES = 100
 
 
 class AccountSource(PaletteSource):
@@ -39,14 +42,15 @@ class ContactSource(PaletteSource):
 
     def find(self, viewer: Viewer, query: str, limit: int) -> list[PaletteItem]:
         """Return visible contacts of an account that have not been merged away."""
+        # Asked for first: each of the two questions can then use its own index.
+        known = ContactIdentity.objects.filter(value__icontains=query).values_list("contact", flat=True)
         contacts = (
             Contact.objects.visible_to(viewer)
-            .filter(Q(name__icontains=query) | Q(identities__value__icontains=query))
+            .filter(Q(name__icontains=query) | Q(pk__in=list(known.order_by("value")[:MOST_ADDRESSES])))
             .filter(merged_into=None, account__isnull=False)
             .select_related("account")
             .prefetch_related("identities")
-            .order_by("name", "pk")
-            .distinct()[:limit]
+            .order_by("name", "pk")[:limit]
         )
         return [
             PaletteItem(

@@ -1,0 +1,42 @@
+"""Names and addresses are looked for by any letters within them: indexes of trigrams, where PostgreSQL has them."""
+
+from typing import Any
+
+from django.db import migrations
+
+COLUMNS = (
+    ("customers_account", "name"),
+    ("customers_account", "domain"),
+    ("customers_contact", "name"),
+    ("customers_contactidentity", "value"),
+)
+
+
+def add(apps: Any, schema_editor: Any) -> None:
+    """Index the columns as ``icontains`` compares them."""
+    connection = schema_editor.connection
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm')")
+        if not cursor.fetchone()[0]:
+            return
+        for table, column in COLUMNS:
+            cursor.execute(
+                f"CREATE INDEX IF NOT EXISTS {table}_{column}_letters ON {table}"
+                f" USING gin (UPPER({column}::text) gin_trgm_ops)"
+            )
+
+
+def remove(apps: Any, schema_editor: Any) -> None:
+    """Drop them."""
+    if schema_editor.connection.vendor == "postgresql":
+        for table, column in COLUMNS:
+            schema_editor.execute(f"DROP INDEX IF EXISTS {table}_{column}_letters")
+
+
+class Migration(migrations.Migration):
+    """Four indexes, on PostgreSQL alone."""
+
+    dependencies = [("customers", "0002_desk"), ("core", "0004_search_text")]
+    operations = [migrations.RunPython(add, remove)]
