@@ -282,6 +282,14 @@ def measure(url: str, scale: int, requests: int, seconds: float) -> dict[str, An
             web,
             seconds,
         )
+        found["create, one client"] = throughput(
+            lambda one, place, n: one.ask(
+                "POST", "/api/v1/tickets/", new_ticket(place + 9, n, writers), **key
+            ),
+            web,
+            min(seconds, 8.0),
+            clients=1,
+        )
         say(f"{scale}: answering")
         found["reply"] = throughput(
             lambda one, place, n: one.ask(
