@@ -329,6 +329,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "core.api.schema.document_refusals",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "MessageKindEnum": "tickets.models.Message.Kind",
         "MacroKindEnum": "tickets.models.Macro.Kind",

@@ -173,7 +173,7 @@ class ContactMergeView(APIView):
         merge_contacts(source=_contact(request, pk), target=target, by=viewer_of(request))
         return Response(serializers.ContactOut(_contact(request, target.pk)).data)
 
-    @extend_schema(operation_id="contacts_unmerge", responses=serializers.ContactOut)
+    @extend_schema(operation_id="contacts_unmerge", responses={200: serializers.ContactOut})
     def delete(self, request: Request, pk: int) -> Response:
         """Take the merge back; answers the contact with its addresses."""
         unmerge_contacts(source=_contact(request, pk), by=viewer_of(request))

@@ -49,8 +49,12 @@ def record_revenue_movement(
         recorded_at=timezone.now(),
     )
     movement.full_clean(exclude=["subscription", "notice_on"])
-    movement.save()
     account.arr += amount
+    try:
+        account.clean_fields(exclude={field.name for field in Account._meta.fields} - {"arr"})
+    except ValidationError as error:
+        raise ValidationError({"amount": error.messages}) from error
+    movement.save()
     fields = ["arr"]
     if kind == RevenueMovement.Kind.CHURN and effective_on <= timezone.now().date():
         account.churned_on, account.lifecycle = effective_on, Account.Lifecycle.CHURNED

@@ -249,6 +249,16 @@ def test_contracts_over_rest(writer: APIClient, account: Account) -> None:
     assert len(writer.get(url + "revenue/").json()) == 1
 
 
+def test_a_sum_that_no_column_holds_is_refused(writer: APIClient, account: Account) -> None:
+    url = f"/api/v1/accounts/{account.pk}/revenue/"
+    gain = {"kind": "expansion", "amount": "600000000000", "effective_on": "2026-02-01"}
+    assert writer.post(url, gain).status_code == 201
+    refused = writer.post(url, gain)
+    assert (refused.status_code, list(refused.data["errors"])) == (400, ["amount"])
+    assert account.revenue_movements.count() == 1
+    assert writer.get(f"/api/v1/accounts/{account.pk}/").status_code == 200
+
+
 def test_another_customers_subscription_is_not_taken_over(writer: APIClient, account: Account) -> None:
     other = Account.objects.create(name="Other")
     body = {"external_id": "s1", "product": "Core", "arr": "100.00", "starts_on": "2026-01-01"}
