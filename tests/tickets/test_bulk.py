@@ -294,6 +294,40 @@ def test_an_act_on_few_tickets_is_finished_after_a_crash(
     assert Job.objects.count() == 1
 
 
+def test_what_was_interrupted_long_ago_is_ended_and_not_done(
+    write: Write, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = make(write, 3)
+    with worker_dies_at(monkeypatch, 2):
+        start_bulk_act(act="priority", value={"priority": "high"}, ticket_ids=ids(tickets), by=viewer)
+    with time_machine.travel(timezone.now() + timedelta(minutes=61)):
+        resume_bulk_acts_task()
+        resume_bulk_acts_task()
+    bulk = BulkAct.objects.get()
+    assert (bulk.state, Job.objects.count()) == (BulkAct.State.DONE, 0)
+    assert sorted(bulk.items.values_list("state", "reason")) == [
+        ("done", ""),
+        ("failed", "It was interrupted."),
+        ("failed", "It was interrupted."),
+    ]
+    assert Ticket.objects.filter(priority="high").count() == 1
+
+
+def test_an_undo_that_was_interrupted_long_ago_is_ended_and_not_done(
+    write: Write, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = make(write, 3)
+    bulk = start_bulk_act(act="priority", value={"priority": "high"}, ticket_ids=ids(tickets), by=viewer)
+    with worker_dies_at(monkeypatch, 2, "_undo_item"):
+        undo_bulk_act(bulk=bulk, by=viewer)
+    with time_machine.travel(timezone.now() + timedelta(minutes=61)):
+        resume_bulk_acts_task()
+    bulk.refresh_from_db()
+    assert (bulk.undo_state, Job.objects.count()) == (BulkAct.State.DONE, 0)
+    assert sorted(bulk.items.values_list("state", flat=True)) == ["undo_failed", "undo_failed", "undone"]
+    assert Ticket.objects.filter(priority="high").count() == 2
+
+
 def test_an_undo_is_finished_after_a_crash(
     write: Write, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

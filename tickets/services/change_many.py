@@ -40,6 +40,8 @@ UNDO_FOR = timedelta(minutes=10)
 SLICE = 25
 # After so long nobody is taken to be working on an act that has no job.
 ABANDONED = timedelta(seconds=60)
+# After so long nobody expects any more that an act without a job goes on: the tickets have moved on, and so have the people.
+GIVEN_UP = timedelta(hours=1)
 # A ticket whose rows others hold (a deadlock, a lock that never comes) is tried so often, after pauses of so many seconds.
 PAUSES = (0.05, 0.2, 0.8)
 
@@ -110,18 +112,26 @@ def _start_job(bulk: BulkAct, by: Viewer, *, undo: bool = False) -> None:
 
 
 def resume_bulk_acts() -> int:
-    """Give acts that a killed process has left a job, and end those whose job was given up or stopped; returns how many."""
-    before = timezone.now() - ABANDONED
+    """Give acts that a killed process has left a job, and end those whose job was given up or stopped; returns how many.
+
+    One that was left without a job more than an hour ago is ended, too: nothing is changed that late.
+    """
+    now = timezone.now()
+    before = now - ABANDONED
     running = Q(state=BulkAct.State.RUNNING) | Q(undo_state=BulkAct.State.RUNNING)
     acts = BulkAct.objects.filter(running, created_at__lt=before).select_related("job", "undo_job", "user")
     resumed = 0
     for bulk in acts.order_by("pk"):
         undo = bulk.state != BulkAct.State.RUNNING
         job = bulk.undo_job if undo else bulk.job
-        if job is None:
+        # What is taken back is so within minutes of its end; when that began is not written down.
+        begun = (bulk.finished_at if undo else None) or bulk.created_at
+        if job is None and begun < now - GIVEN_UP:
+            _give_up(bulk, undo=undo, reason=_("It was interrupted."))
+        elif job is None:
             _start_job(bulk, actor_of(bulk), undo=undo)
         elif job.state in {Job.State.FAILED, Job.State.CANCELLED}:
-            _give_up(bulk, undo=undo)
+            _give_up(bulk, undo=undo, reason=_("The job behind it was stopped."))
         else:
             continue
         resumed += 1
@@ -129,11 +139,11 @@ def resume_bulk_acts() -> int:
 
 
 @transaction.atomic
-def _give_up(bulk: BulkAct, *, undo: bool) -> None:
-    """Say of what was not reached that it failed."""
+def _give_up(bulk: BulkAct, *, undo: bool, reason: str) -> None:
+    """Say of what was not reached that it failed, and why."""
     states = BulkItem.State
     left, failed = (states.DONE, states.UNDO_FAILED) if undo else (states.WAITING, states.FAILED)
-    bulk.items.filter(state=left).update(state=failed, reason=_("The job behind it was stopped."))
+    bulk.items.filter(state=left).update(state=failed, reason=reason)
     end = _end_undo if undo else _end
     end(bulk)
 
