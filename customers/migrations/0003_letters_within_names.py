@@ -1,8 +1,10 @@
-"""Names and addresses are looked for by any letters within them: indexes of trigrams, where PostgreSQL has them."""
+"""Names and addresses are looked for by any letters within them: indexes of trigrams, where PostgreSQL has them and lets
+them be used; without them the search reads the table."""
 
 from typing import Any
 
-from django.db import migrations
+from django.db import migrations, transaction
+from django.db.utils import DatabaseError
 
 COLUMNS = (
     ("customers_account", "name"),
@@ -21,11 +23,15 @@ def add(apps: Any, schema_editor: Any) -> None:
         cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm')")
         if not cursor.fetchone()[0]:
             return
-        for table, column in COLUMNS:
-            cursor.execute(
-                f"CREATE INDEX IF NOT EXISTS {table}_{column}_letters ON {table}"
-                f" USING gin (UPPER({column}::text) gin_trgm_ops)"
-            )
+        try:
+            with transaction.atomic(using=connection.alias):
+                for table, column in COLUMNS:
+                    cursor.execute(
+                        f"CREATE INDEX IF NOT EXISTS {table}_{column}_letters ON {table}"
+                        f" USING gin (UPPER({column}::text) gin_trgm_ops)"
+                    )
+        except DatabaseError:
+            pass  # the extension is in a schema that is not searched
 
 
 def remove(apps: Any, schema_editor: Any) -> None:

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.test import Client
 
 from core.job_runner import run_jobs
 from core.models import Calendar
 from people.models import User
+from people.viewer import Viewer
+from tickets.events import SLA_POLICY_SAVED
 from tickets.models import SLAPolicy, SLAPolicyVersion, Ticket
 from tickets.services.change_status import change_status
 from tickets.services.receive_message import Received
@@ -36,6 +40,19 @@ def save(admin: User) -> Callable[..., SLAPolicy]:
         return save_sla_policy(**values, by=admin.as_viewer(), policy=SLAPolicy.objects.first())
 
     return saved
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_policies_of_before_get_a_version_though_who_saved_them_is_gone(
+    save: Any, admin: User, is_gone: bool
+) -> None:
+    policy = save()
+    SLAPolicyVersion.objects.all().delete()
+    if is_gone:
+        unknown = Viewer(kind="staff", user_id=admin.pk + 1000)
+        SLA_POLICY_SAVED.record(by=unknown, subject_id=policy.pk, detail={})
+    import_module("tickets.migrations.0006_stored_files_and_policy_versions").fill_versions(apps, None)
+    assert policy.versions.get().saved_by == (None if is_gone else admin)
 
 
 def test_each_version_keeps_its_terms_and_who_saved_it(save: Any, admin: User, login: Login) -> None:

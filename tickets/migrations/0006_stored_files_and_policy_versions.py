@@ -40,6 +40,7 @@ def fill_versions(apps, schema_editor):
     SLAPolicy = apps.get_model("tickets", "SLAPolicy")
     Version = apps.get_model("tickets", "SLAPolicyVersion")
     Event = apps.get_model("core", "Event")
+    User = apps.get_model(settings.AUTH_USER_MODEL)
     for policy in SLAPolicy.objects.select_related("calendar").prefetch_related("targets", "steps__person"):
         saved = (
             Event.objects.filter(
@@ -48,6 +49,9 @@ def fill_versions(apps, schema_editor):
             .order_by("-pk")
             .first()
         )
+        # An event keeps the number of a person who may be gone.
+        by_staff = saved is not None and saved.actor_kind == "staff"
+        saved_by = User.objects.filter(pk=saved.actor_id).first() if by_staff else None
         calendar = policy.calendar
         terms = {
             "name": policy.name,
@@ -79,7 +83,7 @@ def fill_versions(apps, schema_editor):
             version=policy.version,
             terms=terms,
             saved_at=saved.occurred_at if saved else django.utils.timezone.now(),
-            saved_by_id=saved.actor_id if saved and saved.actor_kind == "staff" else None,
+            saved_by=saved_by,
         )
 
 
