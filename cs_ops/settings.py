@@ -151,8 +151,10 @@ else:
     # Compiling such short queries costs more than it gains.
     _database["OPTIONS"].setdefault("options", "-c join_collapse_limit=4 -c jit=off")
     # A statement that comes again on a connection is parsed once, and planned once where the plan does not depend on its values.
-    _database["OPTIONS"]["server_side_binding"] = True
-    _database["OPTIONS"]["prepare_threshold"] = 5
+    # Such statements belong to a session: off behind a pooler that gives every transaction another one.
+    if env.bool("DATABASE_PREPARED_STATEMENTS", default=True):
+        _database["OPTIONS"]["server_side_binding"] = True
+        _database["OPTIONS"]["prepare_threshold"] = 5
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- People ---------------------------------------------------------------------------------------------------------
