@@ -210,9 +210,8 @@ class AbsenceDetail(APIView):
     def patch(self, request: Request, pk: int) -> Response:
         """Change what is named; what was handed over stays where it is."""
         absence = get_object_or_404(absence_list(viewer_of(request)), pk=pk)
-        kept = {name: getattr(absence, name) for name in ("starts_at", "ends_at", "deputy", "note")}
         wanted = _read(AbsenceChangeIn, request, partial=True)
-        changed = change_absence(absence=absence, by=viewer_of(request), **(kept | wanted))
+        changed = change_absence(absence=absence, by=viewer_of(request), **wanted)
         return Response(AbsenceOut(changed).data)
 
     @extend_schema(operation_id="absences_cancel", responses={204: None, 404: NOT_FOUND})

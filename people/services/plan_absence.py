@@ -1,6 +1,7 @@
 """Plan when a person is out of the office, change the plan, and call it off."""
 
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -13,6 +14,15 @@ from people.models import Absence, User
 from people.viewer import Viewer
 
 MOST_PLANNED = 50
+
+
+class AbsenceChange(TypedDict, total=False):
+    """What of an absence changes; both moments carry a zone."""
+
+    starts_at: datetime
+    ends_at: datetime
+    deputy: User | None
+    note: str
 
 
 @transaction.atomic
@@ -43,29 +53,29 @@ def plan_absence(
 
 
 @transaction.atomic
-def change_absence(
-    *,
-    absence: Absence,
-    starts_at: datetime,
-    ends_at: datetime,
-    by: Viewer,
-    deputy: User | None = None,
-    note: str = "",
-) -> Absence:
-    """Change a planned absence; one that has begun keeps its start, and what was handed over stays where it is.
+def change_absence(*, absence: Absence, by: Viewer, **changes: Unpack[AbsenceChange]) -> Absence:
+    """Change what is named of a planned absence; one that has begun keeps its start, and what was handed over stays where it is.
 
     Raises PermissionDenied, and ValidationError as ``plan_absence`` does, and for one that is over or was called off.
     """
     _require(absence.user, by)
     User.objects.select_for_update().get(pk=absence.user_id)
-    row = Absence.objects.select_for_update(of=("self",)).select_related("user").get(pk=absence.pk)
+    planned = Absence.objects.select_for_update(of=("self",)).select_related("user", "deputy")
+    row = planned.get(pk=absence.pk)
     now = timezone.now()
     if row.cancelled_at is not None or row.ends_at <= now:
         raise ValidationError(_("This absence is over or was called off. Plan another one."))
     before = (row.starts_at, row.ends_at, row.deputy_id, row.note)
+    starts_at = changes.get("starts_at", row.starts_at)
     if row.starts_at <= now and starts_at != row.starts_at:
         raise ValidationError({"starts_at": _("It has begun: its start cannot be moved any more.")})
-    _set(row, starts_at=starts_at, ends_at=ends_at, deputy=deputy, note=note)
+    _set(
+        row,
+        starts_at=starts_at,
+        ends_at=changes.get("ends_at", row.ends_at),
+        deputy=changes.get("deputy", row.deputy),
+        note=changes.get("note", row.note),
+    )
     if before != (row.starts_at, row.ends_at, row.deputy_id, row.note):
         _record(row, by, "changed")
         mark_absent_people(user_id=row.user_id)

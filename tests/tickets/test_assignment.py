@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.test import Client
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.models import Event
+from people.api import views as people_views
 from people.models import Absence, Skill, Team, TeamMembership, User
 from people.services.plan_absence import cancel_absence, plan_absence
 from people.services.save_skill import save_skill, set_skills
@@ -248,6 +250,32 @@ def test_who_is_absent_gets_nothing_until_the_end(write: Write, team: Team, agen
     agent.refresh_from_db()
     assert agent.absent_until is None
     assert assign_waiting_tickets() == 1
+
+
+def test_what_is_not_sent_of_an_absence_stays_as_others_have_just_made_it(
+    agent: User,
+    second: User,
+    lead_user: User,
+    login: Callable[[User], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absence = absent(agent)
+    real = people_views._read
+
+    def slowly(*args: Any, **rest: Any) -> Any:
+        sent = real(*args, **rest)
+        Absence.objects.filter(pk=absence.pk).update(deputy=second)
+        return sent
+
+    monkeypatch.setattr(people_views, "_read", slowly)
+    answer = login(lead_user).patch(
+        f"/api/v1/absences/{absence.pk}/", {"note": "At the sea"}, content_type="application/json"
+    )
+    assert (answer.status_code, answer.json()["deputy"], answer.json()["note"]) == (
+        200,
+        second.pk,
+        "At the sea",
+    )
 
 
 def test_open_tickets_are_handed_over_once(write: Write, team: Team, agent: User, second: User) -> None:

@@ -13,6 +13,7 @@ from people.models import User
 from people.roles import Role
 from people.viewer import Viewer
 from tests.conftest import make_user
+from tickets.api.views import read_body
 from tickets.models import CustomField, FieldValue, SavedView, Status, Tag, Ticket, TicketType
 from tickets.services.change_tags import change_tags
 from tickets.services.set_field_values import set_field_values
@@ -304,6 +305,55 @@ def test_a_field_that_a_rule_asks_about_stays(rest: APIClient, db: None) -> None
     )
     answer = rest.delete(f"{FIELDS}{field.pk}/")
     assert (answer.status_code, "Cables" in answer.json()["detail"]) == (409, True)
+
+
+def test_a_condition_that_one_may_not_write_may_stay(rest: APIClient, db: None) -> None:
+    condition = {"field": "arr", "is": "gte", "value": 100000}
+    refused = rest.post(FIELDS, {"label": "Risk", "kind": "text", "condition": condition}, format="json")
+    assert set(errors(refused)) == {"condition"}
+    field = CustomField.objects.create(key="cause", label="Cause", kind="text", condition=condition)
+    answer = rest.patch(f"{FIELDS}{field.pk}/", {"label": "Root cause"}, format="json")
+    assert (answer.status_code, answer.data["label"], answer.data["condition"]) == (
+        200,
+        "Root cause",
+        condition,
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "make", "others", "mine"),
+    [
+        (STATUSES, lambda: Status.objects.get(pk="open"), {"customer_label": "At work"}, {"name": "Opened"}),
+        (TYPES, lambda: TicketType.objects.create(name="A"), {"description": "New"}, {"name": "B"}),
+        (
+            FIELDS,
+            lambda: CustomField.objects.create(key="a", label="A", kind="text"),
+            {"help_text": "New"},
+            {"label": "B"},
+        ),
+        (TAGS, lambda: Tag.objects.create(name="a"), {"description": "New"}, {"name": "b"}),
+    ],
+)
+def test_what_is_not_sent_stays_as_others_have_just_made_it(
+    rest: APIClient,
+    db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    make: Callable[[], Any],
+    others: dict[str, str],
+    mine: dict[str, str],
+) -> None:
+    row = make()
+    real = read_body
+
+    def slowly(*args: Any, **rest_of_it: Any) -> dict[str, Any]:
+        sent = real(*args, **rest_of_it)
+        type(row)._default_manager.filter(pk=row.pk).update(**others)
+        return sent
+
+    monkeypatch.setattr("tickets.api.configuration.read_body", slowly)
+    answer = rest.patch(f"{address}{row.pk}/", mine, format="json")
+    assert {name: answer.data[name] for name in others | mine} == others | mine
 
 
 # --- tags -------------------------------------------------------------------------------------------------------------

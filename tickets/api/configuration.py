@@ -57,8 +57,7 @@ class _Configuration(APIView):
 
 
 def _changed(
-    request: Request,
-    serializer: type[Any],
+    sent: dict[str, Any],
     row: models.Model,
     *,
     keep: Sequence[str],
@@ -66,9 +65,9 @@ def _changed(
 ) -> tuple[dict[str, Any], int | None]:
     """Return what the row shall be, with what was not sent as it is, and the place it shall have (None: the same).
 
-    Raises ValidationError naming a field that cannot be changed any more.
+    The row is locked until it is saved, so that what was not sent stays as somebody else has just made it. Raises
+    ValidationError naming a field that cannot be changed any more.
     """
-    sent = read_body(serializer, request, partial=True)
     refused = {
         name: [_("It is fixed once it is there.")]
         for name in fixed
@@ -186,10 +185,11 @@ class TicketStatusDetail(_Configuration):
     )
     def patch(self, request: Request, key: str) -> Response:
         """Change what is named. Taking one out of use that tickets have needs a ``replacement``; a job gives it to them."""
-        row = Status.objects.get(pk=key)
+        sent = read_body(TicketStatusChangeIn, request, partial=True)
         keep = ("name", "customer_label", "pauses_sla", "is_active")
-        wanted, place = _changed(request, TicketStatusChangeIn, row, keep=keep, fixed=["category"])
         with transaction.atomic():
+            row = Status.objects.select_for_update().get(pk=key)
+            wanted, place = _changed(sent, row, keep=keep, fixed=["category"])
             saved = save_status(status=row, by=viewer_of(request), **wanted)
             _placed(saved, place, request)
         return Response(TicketStatusOut(saved).data)
@@ -286,10 +286,11 @@ class TicketTypeDetail(_Configuration):
     )
     def patch(self, request: Request, pk: int) -> Response:
         """Change what is named; tickets that have the type keep their steps."""
-        row = TicketType.objects.get(pk=pk)
+        sent = read_body(TicketTypeIn, request, partial=True)
         keep = ("name", "description", "checklist", "is_active")
-        wanted, place = _changed(request, TicketTypeIn, row, keep=keep)
         with transaction.atomic():
+            row = TicketType.objects.select_for_update().get(pk=pk)
+            wanted, place = _changed(sent, row, keep=keep)
             saved = save_ticket_type(type=row, by=viewer_of(request), **wanted)
             _placed(saved, place, request)
         return Response(TicketTypeOut(saved).data)
@@ -410,11 +411,12 @@ class TicketFieldDetail(_Configuration):
     )
     def patch(self, request: Request, pk: int) -> Response:
         """Change what is named. Choices that tickets have stay on them when they are no longer offered."""
-        row = _fields().get(pk=pk)
+        sent = read_body(TicketFieldIn, request, partial=True)
         keep = ("label", "help_text", "options", "condition", "required_on_resolve", "is_active")
-        wanted, place = _changed(request, TicketFieldIn, row, keep=keep, fixed=["key", "kind", "reference"])
-        wanted.setdefault("types", list(row.types.all()))
         with transaction.atomic():
+            row = CustomField.objects.select_for_update().get(pk=pk)
+            wanted, place = _changed(sent, row, keep=keep, fixed=["key", "kind", "reference"])
+            wanted.setdefault("types", list(row.types.all()))
             saved = save_custom_field(field=row, by=viewer_of(request), **wanted)
             _placed(saved, place, request)
         return Response(TicketFieldOut(_fields().get(pk=pk)).data)
@@ -493,9 +495,12 @@ class TagDetail(_Configuration):
     @extend_schema(operation_id="tags_update", request=TagIn, responses={200: TagOut, 404: NOT_HERE})
     def patch(self, request: Request, pk: int) -> Response:
         """Change what is named. Conditions that name the tag follow a new name."""
-        row = Tag.objects.get(pk=pk)
-        wanted, _place = _changed(request, TagIn, row, keep=("name", "description", "is_active"))
-        return Response(TagOut(save_tag(tag=row, by=viewer_of(request), **wanted)).data)
+        sent = read_body(TagIn, request, partial=True)
+        with transaction.atomic():
+            row = Tag.objects.select_for_update().get(pk=pk)
+            wanted, _place = _changed(sent, row, keep=("name", "description", "is_active"))
+            saved = save_tag(tag=row, by=viewer_of(request), **wanted)
+        return Response(TagOut(saved).data)
 
     @extend_schema(operation_id="tags_delete", responses={204: None, 202: TagOut, 404: NOT_HERE, 409: IN_USE})
     def delete(self, request: Request, pk: int) -> Response:

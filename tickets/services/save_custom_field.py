@@ -111,6 +111,10 @@ def _options(kind: str, options: Sequence[str]) -> list[str]:
 
 
 def _condition(field: CustomField, condition: Mapping[str, Any] | None, by: Viewer) -> dict[str, Any]:
+    """Return the checked condition. The one that the field has may stay, whoever changes something else."""
+    if field.pk is not None and condition == field.condition:
+        stored: dict[str, Any] = field.condition
+        return stored
     try:
         checked = check_condition(condition or {}, by)
     except ValidationError as error:
