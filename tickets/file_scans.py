@@ -16,6 +16,7 @@ from core.models import Setting
 from tickets.attachment_policy import attachment_policy
 from tickets.models import Attachment, StoredFile
 from tickets.registry import active_scanner
+from tickets.stored_files import note_stored
 
 Scan = StoredFile.Scan
 
@@ -75,10 +76,15 @@ def verdicts_of(sha256s: Collection[str]) -> Mapping[str, Verdict]:
 
 
 def release(*sha256s: str) -> None:
-    """Let files out of the storage: raises FileHeld when one of them is held back. One query."""
-    for verdict in verdicts_of(sha256s).values():
-        if why := verdict.hold():
-            raise FileHeld(_("This file is held back: %s") % why)
+    """Let files out of the storage: raises FileHeld when one of them is held back. One query, one more for what is held.
+
+    Held for want of a look, a file is seen to have a row by which the scanner finds it: it may have come in another way than
+    through ``store_file``, with a restored backup for example.
+    """
+    held = {sha256: verdict for sha256, verdict in verdicts_of(sha256s).items() if verdict.hold()}
+    if held:
+        note_stored([sha256 for sha256, verdict in held.items() if verdict.scan == Scan.NOT_SCANNED])
+        raise FileHeld(_("This file is held back: %s") % next(iter(held.values())).hold())
 
 
 def refuse_infected(entries: Iterable[Mapping[str, Any]]) -> None:

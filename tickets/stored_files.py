@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from django.conf import settings
@@ -43,6 +43,16 @@ def note_contents(sizes: Mapping[str, int]) -> None:
     """Make the rows of stored contents, given as size by SHA-256, that have none yet, for the scanner to look at. One query."""
     rows = [StoredFile(sha256=sha256, size=size) for sha256, size in sizes.items()]
     StoredFile.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def note_stored(sha256s: Collection[str]) -> None:
+    """Do the same for those of these contents that are in the storage."""
+    sizes = {}
+    for sha256 in sha256s:
+        key = storage_key(sha256)
+        if _KEY.fullmatch(key) and default_storage.exists(key):
+            sizes[sha256] = default_storage.size(key)
+    note_contents(sizes)
 
 
 def read_file(key: str) -> bytes:

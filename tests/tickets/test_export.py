@@ -25,7 +25,7 @@ from customers.services.erase_contact import erase_contact
 from people.models import ApiKey, Team, User
 from people.roles import PERMISSIONS
 from people.viewer import Viewer
-from tickets.exports import harmless
+from tickets.exports import delete_folder, harmless
 from tickets.list_views import view_of
 from tickets.models import CustomField, FieldValue, Ticket, TicketExport
 from tickets.services.change_tags import change_tags
@@ -390,6 +390,51 @@ def test_files_expire(login: Login, agent: User, write: Write, by_job: None) -> 
     TicketExport.objects.update(cleared_at=timezone.now() - timedelta(days=31))
     clear_expired_exports()
     assert not TicketExport.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_zone_without_summer_time_is_that_of_the_file(
+    login: Login, agent: User, write: Write, by_job: None
+) -> None:
+    several(write, 1)
+    User.objects.filter(pk=agent.pk).update(timezone="Etc/GMT-3")
+    login(agent).post(reverse("inbox-export", args=["csv"]) + "?view=open")
+    run_jobs("batch")
+    export = TicketExport.objects.get()
+    assert (export.timezone, export.state) == ("Etc/GMT-3", "ready")
+
+
+@pytest.mark.django_db
+def test_a_folder_that_cannot_be_deleted_keeps_no_other(
+    login: Login,
+    agent: User,
+    write: Write,
+    by_job: None,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    several(write, 2)
+    browser = login(agent)
+    for _time in range(2):
+        browser.post(reverse("inbox-export", args=["csv"]) + "?view=open")
+    run_jobs("batch")
+    first, second = TicketExport.objects.order_by("pk")
+
+    def refuse(folder: str) -> None:
+        if folder == first.folder:
+            raise PermissionError(13, "Permission denied")
+        delete_folder(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tickets.services.export_tickets.delete_folder", refuse)
+        with django_capture_on_commit_callbacks(execute=True):
+            page = browser.post(reverse("ticket-export-discard", args=[first.reference]))
+        assert page.status_code < 400
+        TicketExport.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+        assert clear_expired_exports() == 1
+        assert [name for name in stored_names() if second.folder in name] == []
+    assert clear_expired_exports() == 1
+    assert stored_names() == []
 
 
 @pytest.mark.django_db

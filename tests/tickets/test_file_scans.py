@@ -35,7 +35,7 @@ from tickets.services.receive_message import IncomingFile, Received
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.save_draft import add_draft_file
 from tickets.services.schedule_answer import schedule_answer
-from tickets.stored_files import delete_file, note_contents, store_file
+from tickets.stored_files import delete_file, note_contents, read_file, storage_key, store_file
 from tickets.tasks import scan_files_task
 
 pytestmark = [pytest.mark.usefixtures("minds"), pytest.mark.django_db]
@@ -349,6 +349,27 @@ def test_a_file_that_is_gone_holds_nobody_up(clamd: ClamdServer) -> None:
     assert new.scan == "clean"
 
 
+def test_a_storage_that_fails_holds_nobody_up(clamd: ClamdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = stored(b"old"), stored(b"new")
+
+    def read(key: str) -> bytes:
+        if key == storage_key(new.sha256):
+            raise OSError(5, "Input/output error")
+        return read_file(key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tickets.services.scan_files.read_file", read)
+        scan_files_task()
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (old.scan, new.scan, new.attempts) == ("clean", "not_scanned", 1)
+    assert new.scan_error == "could not be read: Input/output error"
+    with time_machine.travel(timezone.now() + timedelta(seconds=11), tick=False):
+        scan_files_task()
+    new.refresh_from_db()
+    assert new.scan == "clean"
+
+
 def test_a_worker_that_died_leaves_the_file_to_the_next(clamd: ClamdServer) -> None:
     row = stored(b"figures")
     StoredFile.objects.update(leased_until=timezone.now() + timedelta(seconds=30), lease_token="dead")
@@ -435,6 +456,16 @@ def test_a_file_without_a_row_is_found_when_it_is_to_leave(
         send_due()
     answer.refresh_from_db()
     assert answer.delivery == "sent"
+
+
+def test_a_file_without_a_row_is_found_when_somebody_asks_for_it(
+    clamd: ClamdServer, write: Write, browser: Client
+) -> None:
+    file = received(write, b"restored")
+    StoredFile.objects.all().delete()
+    assert fetch(browser, file).status_code == 403
+    scan_files_task()
+    assert fetch(browser, file).content == b"restored"
 
 
 # --- again ------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ A short list is handed out at once. A longer one is a `TicketExport`, which a jo
 asked: with the rights of that moment in each slice, and once more when the file is fetched.
 """
 
+import logging
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ from tickets.list_columns import Column, columns_by_key, permitted_columns
 from tickets.list_views import ListView
 from tickets.models import Ticket, TicketExport
 from tickets.selectors import tickets_in_view
+
+logger = logging.getLogger(__name__)
 
 JOB_KIND = "tickets.export"
 # So many tickets are handed out while the person waits.
@@ -118,7 +121,8 @@ def _request(
         filters=dict(filters),
         columns=[column.key for column in columns],
         format=form,
-        timezone=timezone.get_current_timezone_name(),
+        # Not its shown name: that of a zone without summer time may be "+03".
+        timezone=str(timezone.get_current_timezone()),
         total=number,
         requested_at=now,
         expires_at=now + _FORGOTTEN,
@@ -296,7 +300,17 @@ def _end(exports: Collection[TicketExport], by: Actor) -> None:
     TicketExport.objects.filter(pk__in=[one.pk for one in exports], expires_at__gt=now).update(expires_at=now)
     # A worker may be in the middle of a slice: what it still writes goes with the hourly clearing.
     for export in exports:
-        transaction.on_commit(partial(delete_folder, export.folder))
+        transaction.on_commit(partial(_delete_files, export))
+
+
+def _delete_files(export: TicketExport) -> bool:
+    """Delete the files of an export; returns whether they are gone. What stays is tried again with the hourly clearing."""
+    try:
+        delete_folder(export.folder)
+    except OSError:
+        logger.warning("the files of export %s could not be deleted", export.reference, exc_info=True)
+        return False
+    return True
 
 
 def clear_expired_exports() -> int:
@@ -304,9 +318,10 @@ def clear_expired_exports() -> int:
     now = timezone.now()
     # A slice that was running when the export ended is over by now.
     over = TicketExport.objects.filter(expires_at__lt=now - timedelta(minutes=5), cleared_at=None)
-    cleared = list(over[:1000])
-    for export in cleared:
-        delete_folder(export.folder)
-        TicketExport.objects.filter(pk=export.pk).update(storage_key="", cleared_at=now)
+    cleared = 0
+    for export in over[:1000]:
+        if _delete_files(export):
+            TicketExport.objects.filter(pk=export.pk).update(storage_key="", cleared_at=now)
+            cleared += 1
     TicketExport.objects.filter(cleared_at__lt=now - _ROW_KEPT).delete()
-    return len(cleared)
+    return cleared

@@ -159,6 +159,9 @@ def _look(file: StoredFile, scanner: Scanner) -> None:
     except FileNotFoundError:
         _settle(file, StoredFile.Scan.FAILED, error=_("not in the storage any more"))
         return
+    except OSError as error:
+        _try_later(file, _("could not be read: %s") % (error.strerror or type(error).__name__))
+        return
     try:
         signature = scanner.scan(content)
     except ScanRefused as error:
