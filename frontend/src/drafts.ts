@@ -29,6 +29,8 @@ export class Drafts {
   private timer = 0;
   private running: Promise<void> | null = null;
   private again = false;
+  /** Counts the saves of this form. It starts at the time: after a reload the browser may put the form's old token back. */
+  private number = Date.now();
   /** Set while the form is on its way: what it holds is no draft any more. */
   isSending = false;
 
@@ -138,6 +140,7 @@ export class Drafts {
     data.set("kind", kind);
     data.set("body", words);
     data.set("version", String(this.versions[kind] ?? 0));
+    data.set("number", String(++this.number));
     try {
       const answer = await fetch(this.form.dataset.draftUrl ?? "", { method: "POST", body: data, keepalive: last && words.length < 30_000 });
       if (answer.status !== 200 && answer.status !== 409) throw new Error(String(answer.status));

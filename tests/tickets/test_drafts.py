@@ -217,6 +217,19 @@ def test_a_save_that_overtook_its_own_form_is_no_other_window(ticket: Ticket, br
     assert not Draft.objects.exists()
 
 
+def test_an_older_save_that_comes_last_changes_nothing(ticket: Ticket, browser: Client) -> None:
+    address = f"/inbox/{ticket.pk}/draft/"
+    form = {"kind": "reply", "version": "0", "token": "office"}
+    browser.post(address, {**form, "body": "Dear Mette, I think", "number": "1700000000002"})
+    late = browser.post(address, {**form, "body": "Dear Mette", "number": "1700000000001"})
+    assert (late.status_code, late.json()) == (200, {"version": 1, "overtaken": ""})
+    assert Draft.objects.get().body == "Dear Mette, I think"
+    browser.post(address, {**form, "body": "Dear Mette, I am sure", "number": "1700000000003"})
+    other = {**form, "body": "At home", "token": "home", "number": "5"}
+    assert browser.post(address, {**other, "version": "2"}).status_code == 200
+    assert Draft.objects.get().body == "At home"
+
+
 def test_a_note_leaves_the_words_of_another_window(ticket: Ticket, browser: Client) -> None:
     browser.post(f"/inbox/{ticket.pk}/draft/", {"kind": "note", "body": "Ask Tom", "version": "0"})
     sent = {"kind": "note", "body": "All is well", "token": "t", "version_note": "0"}

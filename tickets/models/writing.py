@@ -57,6 +57,8 @@ class Draft(models.Model):
     overtaken = models.TextField(blank=True)
     # Names the form in which it was scheduled (sent twice it is scheduled once), or that has saved the draft last.
     token = models.CharField(max_length=64, blank=True)
+    # Grows with each save that a form sends: two may be on their way at once, and the older one may come last.
+    save_number = models.BigIntegerField(default=0)
     status_after = models.CharField(max_length=24, blank=True)
     send_at = models.DateTimeField(null=True)
     hold_if_customer_writes = models.BooleanField(default=True)

@@ -81,7 +81,7 @@ def _save(request: StaffRequest, ticket: Ticket, kind: str) -> HttpResponse:
     if token and _was_sent(ticket, token):
         # A save that was on its way while its form was sent.
         return JsonResponse({"version": 0, "sent": True})
-    version = post.get("version", "")
+    version, number = post.get("version", ""), post.get("number", "")
     saved = save_draft(
         ticket=ticket,
         kind=kind,
@@ -89,6 +89,7 @@ def _save(request: StaffRequest, ticket: Ticket, kind: str) -> HttpResponse:
         version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
         cc=split_addresses(post.getlist("cc")) if post.get("cc_edited") == "1" else None,
         token=token,
+        number=int(number) if number.isascii() and number.isdigit() and len(number) < 18 else 0,
         by=request.viewer,
     )
     parts = {"version": saved.draft.version, "overtaken": saved.draft.overtaken}

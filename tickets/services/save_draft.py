@@ -42,12 +42,14 @@ def save_draft(
     version: int | None = None,
     cc: Sequence[str] | None = None,
     token: str = "",
+    number: int = 0,
 ) -> SavedDraft:
     """Save the text (and Cc) of the viewer's draft of this kind.
 
     ``version`` is the version that the writer began from (0: none), None to save whatever was there. A save from another
     version wins, because it is newer, and what it replaces is kept aside, unless the same form has written it: ``token``
-    names the form. Raises ValidationError, PermissionDenied and Ticket.DoesNotExist.
+    names the form. ``number`` grows with each save of a form: one that arrives after a later one changes nothing.
+    Raises ValidationError, PermissionDenied and Ticket.DoesNotExist.
     """
     _require(by, kind)
     text = storable(body)[:MOST_CHARACTERS]
@@ -55,9 +57,11 @@ def save_draft(
         try:
             with transaction.atomic():
                 draft = locked_draft(ticket, kind, by)
+                if token and draft.token == token and number < draft.save_number:
+                    return SavedDraft(draft)
                 is_own = version in (None, draft.version) or (token != "" and draft.token == token)
                 overtaken = False if is_own else _keep_aside(draft, text)
-                draft.body, draft.token = text, token[:64]
+                draft.body, draft.token, draft.save_number = text, token[:64], number
                 draft.cc = None if cc is None else [one[:254] for one in cc][: MOST_CC + 1]
                 write_draft(draft)
                 return SavedDraft(draft, overtaken)
