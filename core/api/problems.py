@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import DataError
 from django.http import Http404
+from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -38,6 +40,9 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         error = exceptions.ValidationError(
             error.message_dict if hasattr(error, "error_dict") else {"non_field_errors": error.messages}
         )
+    elif isinstance(error, DataError) and "NUL" in str(error):
+        # In a query string; bodies are looked through by their parser.
+        error = exceptions.ParseError(_("Text must not hold null characters."))
     response = exception_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         return response
