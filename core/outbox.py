@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from core import nudge
@@ -33,7 +33,14 @@ RETRY_SECONDS = (5, 60, 300, 1800, 7200, 18000, 36000)
 
 
 class TemporaryFailure(Exception):
-    """The effect did not happen and may succeed later."""
+    """The effect did not happen and may succeed later.
+
+    With ``retry_at`` the sender keeps a schedule of its own, and says itself (PermanentFailure) when it gives up.
+    """
+
+    def __init__(self, reason: str = "", *, retry_at: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.retry_at = retry_at
 
 
 class PermanentFailure(Exception):
@@ -134,6 +141,18 @@ def cancel_outbound(*, outbound: Outbound, reason: str, untried: bool = False) -
             outbound.refresh_from_db()
             senders.get(outbound.kind).settled(outbound)
     return bool(cancelled)
+
+
+def postpone_outbound(*, rows: QuerySet[Outbound], until: datetime) -> int:
+    """Let those of ``rows`` that wait, and that no worker holds, wait until then at least; returns how many were due earlier.
+
+    For a receiver that is down: its other rows need not be tried one by one, and others' rows come to their turn.
+    """
+    now = timezone.now()
+    waiting = rows.filter(
+        Q(leased_until=None) | Q(leased_until__lt=now), state=Outbound.State.PENDING, not_before__lt=until
+    )
+    return waiting.update(not_before=until, updated_at=now)
 
 
 def retry_outbound(*, outbound: Outbound, by: Actor) -> bool:
@@ -241,14 +260,16 @@ def _retry_later(outbound: Outbound, sender: Sender, error: Exception) -> None:
     """Schedule the next attempt with back-off, or give up after the last one."""
     if not isinstance(error, TemporaryFailure):
         logger.warning("outbound %s failed", outbound.pk, exc_info=error)
-    if outbound.attempts >= len(RETRY_SECONDS):
-        _settle(outbound, sender, Outbound.State.FAILED, error=str(error))
-        return
-    pause = RETRY_SECONDS[max(outbound.attempts - 1, 0)]
+    retry_at = error.retry_at if isinstance(error, TemporaryFailure) else None
+    if retry_at is None:
+        if outbound.attempts >= len(RETRY_SECONDS):
+            _settle(outbound, sender, Outbound.State.FAILED, error=str(error))
+            return
+        retry_at = timezone.now() + timedelta(seconds=RETRY_SECONDS[max(outbound.attempts - 1, 0)])
     _advance(
         outbound,
         state=Outbound.State.PENDING,
-        not_before=timezone.now() + timedelta(seconds=pause),
+        not_before=retry_at,
         leased_until=None,
         last_error=str(error)[:2000],
     )

@@ -59,6 +59,7 @@ app.conf.beat_schedule = {
     "delete-expired-exports": _every("customers.delete_expired_exports", 3600, queue="batch"),
     "score-accounts": _every("health.score_due_accounts", 20, queue="batch"),
     "run-playbooks": _every("success.run_due_steps", 30, queue="batch"),
+    "forget-old-deliveries": _every("integrations.forget_old_deliveries", 3600, queue="batch"),
     "forget-old-logins": _every("people.forget_old_logins", 3600, queue="batch"),
 }
 

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "health",
     "success",
     "insights",
+    "integrations",
     "cs_ops",
 ]
 
@@ -340,6 +341,7 @@ SPECTACULAR_SETTINGS = {
         "MacroKindEnum": "tickets.models.Macro.Kind",
         "CustomFieldKindEnum": "tickets.models.CustomField.Kind",
         "RevenueKindEnum": "customers.models.RevenueMovement.Kind",
+        "TierEnum": "customers.models.Account.Tier",
     },
 }
 

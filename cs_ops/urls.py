@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("health.api.urls")),
     path("api/v1/", include("tickets.api.urls")),
     path("api/v1/", include("insights.api.urls")),
+    path("api/v1/", include("integrations.api.urls")),
     path("", start, name="start"),
     path("setup/", setup, name="setup"),
     path("settings/", include("tickets.pages.settings_urls")),
@@ -31,4 +32,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("health.pages.urls")),
     path("", include("success.pages.urls")),
     path("", include("insights.pages.urls")),
+    path("", include("integrations.pages.urls")),
 ]

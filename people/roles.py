@@ -52,7 +52,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | _WORK_TICKETS
         | _WORK_CUSTOMERS
         | _LEAD
-        | {"settings.manage", "tickets.configure", "ml.manage", "operations.manage", "customers.erase"}
+        | {
+            "settings.manage",
+            "tickets.configure",
+            "ml.manage",
+            "operations.manage",
+            "customers.erase",
+            "integrations.manage",
+        }
     ),
     Role.INTEGRATION: frozenset(),
 }
@@ -73,6 +80,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "people:read": frozenset({"people.view"}),
     "people:write": frozenset({"people.view", "people.schedule"}),
     "insights:read": frozenset({"insights.view", "insights.all_teams"}),
+    "webhooks:manage": frozenset({"integrations.manage"}),
 }
 
 SCOPE_LABELS = {
@@ -89,6 +97,7 @@ SCOPE_LABELS = {
     "insights:read": _(
         "Read figures of all teams; the tickets behind them and names of agents need their own scopes"
     ),
+    "webhooks:manage": _("Set up webhooks; what they may tell needs its own scopes"),
 }
 
 PERMISSION_LABELS = {
@@ -119,5 +128,6 @@ PERMISSION_LABELS = {
     "operations.view": _("See jobs, outbox, mail ledger and event log"),
     "operations.retry": _("Retry what failed"),
     "operations.manage": _("Give up failed work"),
+    "integrations.manage": _("Set up webhooks"),
     "settings.manage": _("Change settings, people and API keys"),
 }

@@ -2,6 +2,7 @@
 
 import base64
 
+from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 _SALT = "tickets.webhook"
@@ -10,6 +11,14 @@ _SALT = "tickets.webhook"
 def signing_key(token: str) -> bytes:
     """Return the 32 bytes that sign what is sent for a token."""
     return salted_hmac(_SALT, token, algorithm="sha256").digest()
+
+
+def former_signing_keys(token: str) -> list[bytes]:
+    """Return the keys that a token had under the installation's former secrets (``SECRET_KEY_FALLBACKS``), newest first."""
+    return [
+        salted_hmac(_SALT, token, secret=secret, algorithm="sha256").digest()
+        for secret in settings.SECRET_KEY_FALLBACKS
+    ]
 
 
 def signing_secret(token: str) -> str:

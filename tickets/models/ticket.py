@@ -71,11 +71,12 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
             return self.none()
         if viewer.can("tickets.all_teams"):
             return self
+        # Who is no person has no tickets: the id 0 belongs to nobody, None would be every unassigned one.
         return self.filter(
             Q(team=None)
             | Q(team__is_private=False)
             | Q(team_id__in=viewer.team_ids)
-            | Q(assignee_id=viewer.user_id)
+            | Q(assignee_id=viewer.user_id or 0)
         )
 
     def hidden_from(self, viewer: Viewer) -> "TicketQuerySet":
@@ -88,7 +89,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         if viewer.can("tickets.all_teams"):
             return self.none()
         return self.filter(team__is_private=True).exclude(
-            Q(team_id__in=viewer.team_ids) | Q(assignee_id=viewer.user_id)
+            Q(team_id__in=viewer.team_ids) | Q(assignee_id=viewer.user_id or 0)
         )
 
     def active(self) -> "TicketQuerySet":

@@ -1,0 +1,5 @@
+"""Tables of integrations."""
+
+from integrations.models.webhook import WebhookDelivery, WebhookEndpoint
+
+__all__ = ["WebhookDelivery", "WebhookEndpoint"]

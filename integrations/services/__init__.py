@@ -1,0 +1,1 @@
+"""The only writers of integrations, one file per use case."""

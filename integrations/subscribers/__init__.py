@@ -1,0 +1,1 @@
+"""What integrations do when others report."""
