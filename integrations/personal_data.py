@@ -7,11 +7,11 @@ from django.db.models import Q, QuerySet
 
 from customers.registry import PersonalData
 from integrations.models import WebhookDelivery
-from tickets.models import Ticket
+from tickets.models import Message, Ticket
 
 
 class WebhookData(PersonalData):
-    """Deliveries of events about the person or its tickets. What is sent is read at that time and stored nowhere."""
+    """Deliveries of events about the person, its tickets or what it wrote. What is sent is stored nowhere."""
 
     key = "webhooks"
     order = 500
@@ -34,5 +34,9 @@ class WebhookData(PersonalData):
 
 def _about(contact_ids: Collection[int]) -> QuerySet[WebhookDelivery]:
     tickets = Ticket.objects.filter(contact__in=contact_ids).values("pk")
-    about_person = Q(event__subject_kind="contact", event__subject_id__in=contact_ids)
-    return WebhookDelivery.objects.filter(Q(event__ticket_id__in=tickets) | about_person)
+    messages = Message.objects.filter(contact__in=contact_ids).values("pk")
+    return WebhookDelivery.objects.filter(
+        Q(event__ticket_id__in=tickets)
+        | Q(event__subject_kind="message", event__subject_id__in=messages)
+        | Q(event__subject_kind="contact", event__subject_id__in=contact_ids)
+    )

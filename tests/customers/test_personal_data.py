@@ -18,6 +18,7 @@ from customers.services.erase_contact import erase_contact
 from customers.services.export_contact import delete_expired_exports, request_export
 from customers.services.merge_contacts import merge_contacts
 from customers.services.save_contact import add_identity, update_contact
+from integrations.models import WebhookDelivery, WebhookEndpoint
 from people.models import User
 from people.viewer import Viewer, system_viewer
 from tickets.models import Attachment, Draft, Inbox, MailLedger, Message, Ticket
@@ -90,6 +91,16 @@ def case(inbox: Inbox, contact: Contact, agent: User) -> Ticket:
         received_at=timezone.now(),
         payload={"name": "Mette Aas"},
     )
+    endpoint = WebhookEndpoint.objects.create(name="Warehouse", url="https://hooks.example.com/")
+    for number, event in enumerate(Event.objects.filter(verb="tickets.message_received")):
+        is_of_person = Message.objects.filter(pk=event.subject_id, contact=contact).exists()
+        WebhookDelivery.objects.create(
+            endpoint=endpoint,
+            event=event,
+            event_type=event.verb,
+            message_id=f"evt_{number}",
+            excerpt="stored: zebras of Mette Aas" if is_of_person else "",
+        )
     ticket: Ticket = received.ticket
     return ticket
 
