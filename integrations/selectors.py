@@ -7,7 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core.events import event_type
-from integrations.catalogue import PERMISSION_OF, WEBHOOK_SCOPES
+from integrations.catalogue import PERMISSION_OF, TEST_TYPE, VERBS, WEBHOOK_SCOPES
 from integrations.models import WebhookDelivery, WebhookEndpoint
 from people.viewer import Viewer
 
@@ -20,17 +20,19 @@ def webhook_list(viewer: Viewer) -> QuerySet[WebhookEndpoint]:
 
 
 def delivery_list(
-    endpoint: WebhookEndpoint, *, state: str = "", event_type: str = ""
+    endpoint: WebhookEndpoint, *, state: str = "", type_name: str = ""
 ) -> QuerySet[WebhookDelivery]:
-    """Return the log of an endpoint, newest first; raises ValidationError for a state that there is not."""
+    """Return the log of an endpoint, newest first; raises ValidationError for a state or type that there is not."""
     rows = WebhookDelivery.objects.filter(endpoint=endpoint).select_related("outbound", "endpoint")
     if state:
         if state not in WebhookDelivery.State.values:
             known = ", ".join(WebhookDelivery.State.values)
             raise ValidationError({"state": _("Choose from: %s.") % known})
         rows = rows.filter(state=state)
-    if event_type:
-        rows = rows.filter(event_type=event_type)
+    if type_name:
+        if type_name not in VERBS | {TEST_TYPE}:
+            raise ValidationError({"type": _("No event is called “%s”.") % type_name})
+        rows = rows.filter(event_type=type_name)
     return rows.order_by("-pk")
 
 

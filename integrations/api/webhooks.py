@@ -274,7 +274,7 @@ class Deliveries(_ForWhoManages):
         """List the deliveries of the last 30 days, newest first."""
         query = request.query_params
         found = delivery_list(
-            _endpoint(request, pk), state=query.get("state", ""), event_type=query.get("type", "")
+            _endpoint(request, pk), state=query.get("state", ""), type_name=query.get("type", "")
         )
         pages = KeysetPagination()
         rows = pages.paginate_queryset(found, request, view=self)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from core.outbox import enqueue_outbound
 from integrations.events import WEBHOOK_REPLAYED
 from integrations.models import WebhookDelivery, WebhookEndpoint
+from integrations.services.forget_old_deliveries import KEPT
 from integrations.services.plan_deliveries import WEBHOOK_KIND
 from people.viewer import Viewer
 
@@ -43,6 +44,8 @@ def replay_failed(*, endpoint: WebhookEndpoint, since: datetime, by: Viewer) -> 
     _require_active(endpoint)
     if since > timezone.now():
         raise ValidationError({"since": _("This is in the future.")})
+    # Nothing older is in the log, and databases do not know every moment.
+    since = max(since, timezone.now() - KEPT)
     failed = WebhookDelivery.objects.filter(
         endpoint=endpoint, state__in=_OVER, created_at__gte=since, event__isnull=False
     )

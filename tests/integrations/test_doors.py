@@ -141,7 +141,9 @@ def test_rest_lists_filters_and_replays(
     assert len(rest.get(log).json()["results"]) == WebhookDelivery.objects.count()
     failed = rest.get(log, {"state": "failed"}).json()["results"]
     assert [one["status_code"] for one in failed] == [410]
-    assert rest.get(log, {"state": "nonsense"}).status_code == 400
+    assert len(rest.get(log, {"type": "tickets.message_received"}).json()["results"]) == 1
+    for query in ({"state": "nonsense"}, {"type": "people.logged_in"}, {"type": "a\x00b"}):
+        assert rest.get(log, query).status_code == 400
     since = (timezone.now() - timedelta(hours=1)).isoformat()
     # switched off by the 410
     assert rest.post(f"{LIST}{pk}/replay/", {"since": since}).status_code == 400
@@ -150,7 +152,9 @@ def test_rest_lists_filters_and_replays(
     assert one.status_code == 202
     assert one.json()["state"] == "pending"
     assert rest.post(f"{log}{failed[0]['id']}/replay/").status_code == 409
-    rest.post(f"{LIST}{pk}/replay/", {"since": since})
+    ancient = rest.post(f"{LIST}{pk}/replay/", {"since": "0001-01-01T00:00:00Z"})
+    assert ancient.json()["left"] == 0
+    assert ancient.json()["replayed"] > 0
     deliver()
     assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"delivered"}
     assert rest.post(f"{LIST}{pk}/replay/", {}).status_code == 400
