@@ -1,4 +1,4 @@
-"""The one door for requests to addresses that people typed in: webhooks, and whatever fetches an address later.
+"""The one door for connections to addresses that people typed in: webhooks by ``call``, other protocols by ``connect``.
 
 A request goes to a public address or nowhere. The name is resolved once, *every* address it has must be public (private,
 loopback, link-local, metadata, shared, multicast, tunnelled and reserved ranges are refused, whatever they are written as), and
@@ -9,7 +9,8 @@ no proxy and no cookie is used.
 No error names the address that a name leads to: whoever typed the name in may read the error, and must not learn from it how the
 network is numbered. The log has it.
 
-``settings.GUARDED_HTTP_ALLOW`` names hosts (``host`` or ``host:port``) of one's own network that may be called all the same.
+``settings.GUARDED_HTTP_ALLOW`` names hosts (``host`` or ``host:port``) of one's own network that may be called all the same. Who
+uses ``connect`` keeps such a list of its own.
 """
 
 import http.client
@@ -65,6 +66,10 @@ class RefusedAddress(Exception):
 
 class CallFailed(Exception):
     """The call was allowed and did not work out: no connection, no answer in time, or an answer that cannot be read."""
+
+
+class HostUnknown(CallFailed):
+    """The name leads nowhere."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,28 @@ def call(
             return _read(connection)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise CallFailed(f"{target.host}: {error or type(error).__name__}") from error
+
+
+def host_name(host: str) -> str:
+    """Return a host as it is looked up, in ASCII; an IP address in its one form. Raises RefusedAddress for what is none."""
+    return _ascii_host(host)
+
+
+def connect(
+    host: str, port: int, *, is_allowed: bool = False, total_seconds: float = TOTAL_SECONDS
+) -> socket.socket:
+    """Return an open connection to a public address of ``host``, for a protocol that the caller speaks.
+
+    ``is_allowed``: the operator has named this host, so that its address may be one of the own network. ``total_seconds`` is for
+    look-up and connection; the caller sets the timeouts of what follows. Raises RefusedAddress, HostUnknown and CallFailed.
+    """
+    clock = _Clock(time.monotonic() + total_seconds)
+    name = _ascii_host(host)
+    addresses = _checked_addresses(name, port, clock, is_allowed=is_allowed)
+    try:
+        return _connect(_Target("", name, port, "", addresses), clock)
+    except TimeoutError as error:
+        raise CallFailed(f"{name}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -239,15 +266,20 @@ def _is_plain(name: str) -> bool:
 
 def _resolve(url: str, clock: _Clock) -> _Target:
     scheme, host, port, path = _split(url)
+    addresses = _checked_addresses(host, port, clock, is_allowed=_is_allowed(host, port))
+    return _Target(scheme, host, port, path, addresses)
+
+
+def _checked_addresses(host: str, port: int, clock: _Clock, *, is_allowed: bool) -> tuple[str, ...]:
     addresses = _look_up(host, port, clock)
     if not addresses:
-        raise CallFailed(f"{host}: the name has no address")
-    if not _is_allowed(host, port):
+        raise HostUnknown(f"{host}: the name has no address")
+    if not is_allowed:
         for address in addresses:
             if not is_public(address):
                 logger.warning("refused to call %s, which leads to %s", host, address)
                 raise RefusedAddress(f"address not allowed: {host} leads to no public address")
-    return _Target(scheme, host, port, path, addresses)
+    return addresses
 
 
 def _look_up(host: str, port: int, clock: _Clock) -> tuple[str, ...]:
@@ -271,7 +303,7 @@ def _look_up(host: str, port: int, clock: _Clock) -> tuple[str, ...]:
     except (TimeoutError, queue.Empty) as error:
         raise CallFailed(f"{host}: the name was not resolved in time") from error
     if isinstance(found, Exception):
-        raise CallFailed(f"{host}: the name cannot be resolved") from found
+        raise HostUnknown(f"{host}: the name cannot be resolved") from found
     return tuple(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
 
 

@@ -39,6 +39,8 @@ app.conf.beat_schedule = {
     },
     "report-models": _every("ml.report_models", 20, queue="ml"),
     "poll-drop-folders": _every("tickets.poll_drop_folders", 5, queue="channels"),
+    "fetch-mailboxes": _every("tickets.fetch_mailboxes", 5, queue="channels"),
+    "check-mailboxes": _every("tickets.check_mailboxes", 300, queue="channels"),
     "process-mail-ledger": _every("tickets.process_waiting_mail", 30, queue="channels"),
     "scan-files": _every("tickets.scan_files", 5, queue="channels"),
     "sla-clock": _every("tickets.mark_sla_breaches", 30, queue="batch"),

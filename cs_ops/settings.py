@@ -246,6 +246,10 @@ CLAMD_TIMEOUT = env.float("CLAMD_TIMEOUT", default=30.0)
 # Hosts of one's own network that webhooks may call, "host" or "host:port"; every other must have a public address.
 GUARDED_HTTP_ALLOW = env.list("GUARDED_HTTP_ALLOW", default=[])
 
+# --- Mail in --------------------------------------------------------------------------------------------------------
+# IMAP servers of one's own network, "host" or "host:port"; every other must have a public address and port 143 or 993.
+GUARDED_IMAP_ALLOW = env.list("GUARDED_IMAP_ALLOW", default=[])
+
 EMAIL_URL = env.str("EMAIL_URL", default=f"filemail:///{VAR_DIR / 'outbox'}")
 vars().update(env.email_url_config(EMAIL_URL))
 if EMAIL_URL.startswith("filemail:"):

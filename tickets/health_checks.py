@@ -1,6 +1,7 @@
-"""Readiness checks of tickets: the malware scanner."""
+"""Readiness checks of tickets: the malware scanner, the mailboxes."""
 
 from core.readiness import Finding, HealthCheck
+from tickets.models import Mailbox
 from tickets.services.scan_files import counts_of_files, scanner_state
 
 
@@ -18,3 +19,20 @@ class FileScanner(HealthCheck):
         if state.reachable:
             return Finding(True, f"{state.name}; {waiting}")
         return Finding(True, f"does not answer: {state.error}; {waiting}")
+
+
+class Mailboxes(HealthCheck):
+    """The mailboxes can be read. Mail waits on its server for one that cannot; that keeps no traffic away."""
+
+    key = "mailboxes"
+
+    def look(self) -> Finding:
+        """Say how they were when they were last looked at. One query."""
+        rows = Mailbox.objects.filter(inbox__is_active=True).order_by("pk").values_list("state", "alarm")
+        if not rows:
+            return Finding(True, "none configured")
+        broken = sum(state not in _WELL or bool(alarm) for state, alarm in rows)
+        return Finding(True, f"{len(rows)} configured, {broken} need attention")
+
+
+_WELL = {Mailbox.State.OK, Mailbox.State.NEW, Mailbox.State.PAUSED}

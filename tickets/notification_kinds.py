@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from core.models import Notification
 from core.notifications import NotificationKind
 from people.models import User
+from tickets.channels.email.events import MAILBOX_ALARM
 from tickets.events import ANSWER_HELD
 from tickets.models import Ticket
 
@@ -23,6 +24,7 @@ RATING_KIND = "tickets.rating"
 HELD_KIND = "tickets.answer_held"
 FAILED_KIND = "tickets.answer_failed"
 WOKEN_KIND = "tickets.woken"
+MAILBOX_KIND = "tickets.mailbox_alarm"
 
 
 class TicketKind(NotificationKind):
@@ -158,3 +160,16 @@ class Woken(TicketKind):
     key = WOKEN_KIND
     label = _("A ticket that I put aside is back")
     order = 90
+
+
+class MailboxAlarm(NotificationKind):
+    """A mailbox cannot be read, has gone quiet, or mails of it are missing."""
+
+    key = MAILBOX_KIND
+    label = _("A mailbox cannot be read, is silent, or mails of it are missing")
+    group = _("Everything else")
+    order = 290
+    mail = True
+    always = True
+    permission = "settings.manage"
+    verbs = frozenset({MAILBOX_ALARM.verb})

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -29,14 +29,22 @@ def storage_key(sha256: str) -> str:
 
 def store_file(content: bytes) -> tuple[str, str]:
     """Keep ``content`` durably and return (SHA-256 in hex, storage key). Raises OSError when it cannot be kept."""
-    sha256 = hashlib.sha256(content).hexdigest()
-    key = storage_key(sha256)
-    if isinstance(_backend(), FileSystemStorage):
-        _write(Path(default_storage.path(key)), content)
-    elif not default_storage.exists(key):
-        default_storage.save(key, ContentFile(content))
-    note_contents({sha256: len(content)})
-    return sha256, key
+    return store_files([content])[0]
+
+
+def store_files(contents: Sequence[bytes]) -> list[tuple[str, str]]:
+    """Keep several contents, as ``store_file`` does each, with one query for all of them."""
+    places = []
+    for content in contents:
+        sha256 = hashlib.sha256(content).hexdigest()
+        key = storage_key(sha256)
+        if isinstance(_backend(), FileSystemStorage):
+            _write(Path(default_storage.path(key)), content)
+        elif not default_storage.exists(key):
+            default_storage.save(key, ContentFile(content))
+        places.append((sha256, key))
+    note_contents({sha256: len(content) for (sha256, _key), content in zip(places, contents, strict=True)})
+    return places
 
 
 def note_contents(sizes: Mapping[str, int]) -> None:

@@ -7,8 +7,11 @@ from django.utils import timezone
 
 from core.job_runner import start_job
 from people.viewer import system_viewer
+from tickets.channels.email.services.fetch_mailbox import fetch_due_mailboxes
 from tickets.channels.email.services.poll_drop_folder import poll_drop_folders
 from tickets.channels.email.services.process_mail import process_waiting_mail
+from tickets.channels.email.services.reconcile_mailbox import reconcile_due_mailboxes
+from tickets.channels.email.services.watch_mailboxes import watch_mailboxes
 from tickets.services.assign_waiting_tickets import assign_waiting_tickets
 from tickets.services.change_many import resume_bulk_acts
 from tickets.services.close_resolved_tickets import close_resolved_tickets
@@ -31,6 +34,21 @@ def poll_drop_folders_task() -> None:
     """Take mails out of the watched folders into the ledger and process them."""
     if poll_drop_folders():
         process_waiting_mail(until=timezone.now() + BUDGET)
+
+
+@shared_task(name="tickets.fetch_mailboxes")
+def fetch_mailboxes_task() -> None:
+    """Fetch mails from the mailboxes that are due into the ledger and process them."""
+    until = timezone.now() + BUDGET
+    if fetch_due_mailboxes():
+        process_waiting_mail(until=until)
+
+
+@shared_task(name="tickets.check_mailboxes")
+def check_mailboxes_task() -> None:
+    """Compare mailboxes with the ledger, and notice those that are silent or out of reach."""
+    watch_mailboxes()
+    reconcile_due_mailboxes(until=timezone.now() + BUDGET)
 
 
 @shared_task(name="tickets.scan_files")

@@ -9,6 +9,7 @@ from tickets.api import (
     exports,
     lists,
     macros,
+    mailboxes,
     properties,
     satisfaction,
     search,
@@ -40,6 +41,8 @@ _LISTS: list[tuple[str, type[APIView], str]] = [
 _CONFIGURATION: list[tuple[str, type[APIView], str]] = [
     ("ticket-statuses/", configuration.TicketStatuses, "ticket-statuses"),
     ("ticket-statuses/<slug:key>/", configuration.TicketStatusDetail, "ticket-status"),
+    ("mailboxes/", mailboxes.MailboxList, "mailboxes"),
+    ("mailboxes/<int:pk>/", mailboxes.MailboxDetail, "mailbox"),
     ("ticket-types/", configuration.TicketTypes, "ticket-types"),
     ("ticket-types/<int:pk>/", configuration.TicketTypeDetail, "ticket-type"),
     ("ticket-fields/", configuration.TicketFields, "ticket-fields"),

@@ -16,6 +16,7 @@ from tickets.models.lists import (
 )
 from tickets.models.macro import Macro
 from tickets.models.mail import MailLedger, MessageAlias
+from tickets.models.mailbox import Mailbox, MailboxMail
 from tickets.models.mention import Mention
 from tickets.models.message import Attachment, Message
 from tickets.models.sla import SLAPolicy, SLAPolicyVersion, SLAStep, SLATarget
@@ -45,6 +46,8 @@ __all__ = [
     "ListColumns",
     "Macro",
     "MailLedger",
+    "Mailbox",
+    "MailboxMail",
     "Mention",
     "Message",
     "MessageAlias",

@@ -13,6 +13,7 @@ from people.requests import StaffRequest, page
 from tickets.channels.email.services.poll_drop_folder import drop_folder
 from tickets.models import Category, Inbox, MailLedger
 from tickets.pages.settings_forms import CategoryForm, InboxForm
+from tickets.pages.settings_mailboxes import mailbox_items
 from tickets.services.save_category import save_category
 from tickets.services.save_inbox import save_inbox
 
@@ -76,11 +77,14 @@ def inbox_form(request: StaffRequest, inbox_id: int | None = None) -> HttpRespon
             return done(request, _("Inbox saved."), reverse("settings-inbox", args=[saved.pk]))
     frame = FormPage(
         heading=inbox.name if inbox else _("New inbox"),
-        lead=_("An e-mail channel. Put mails into the drop folder, or let a mail server or fetchmail do it."),
+        lead=_(
+            "An e-mail channel. Connect a mailbox to it, or let a mail server put mails into the drop folder."
+        ),
         back_url=reverse("settings-inboxes"),
         facts=facts,
     )
-    return form_page(request, form, frame)
+    items = mailbox_items(request, inbox) if inbox else []
+    return form_page(request, form, frame, "tickets/settings/inbox.html", inbox=inbox, items=items)
 
 
 @page("settings.manage")

@@ -1,9 +1,10 @@
-"""Forms of inboxes and categories. They parse; the services decide."""
+"""Forms of inboxes, mailboxes and categories. They parse; the services decide."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from people.models import Skill, Team
+from tickets.models import Mailbox
 
 
 class InboxForm(forms.Form):
@@ -31,6 +32,30 @@ class InboxForm(forms.Form):
     )
     is_active = forms.BooleanField(
         label=_("Active: new messages are taken from it"), required=False, initial=True
+    )
+
+
+class MailboxForm(forms.Form):
+    """A mailbox. The password is never shown again, not even to who has just typed it."""
+
+    host = forms.CharField(label=_("Server"), max_length=253, help_text=_("Such as imap.example.com"))
+    port = forms.IntegerField(label=_("Port"), min_value=1, max_value=65535)
+    security = forms.ChoiceField(label=_("Encryption"), choices=Mailbox.Security.choices)
+    username = forms.CharField(
+        label=_("User name"), max_length=254, widget=forms.TextInput({"autocomplete": "off"})
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=1000,
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+        help_text=_("Stored encrypted. Where the provider has passwords for single apps, use one of those."),
+    )
+    folder = forms.CharField(label=_("Folder"), max_length=200)
+    take_existing = forms.BooleanField(
+        label=_("Take in the mails that are there already"),
+        required=False,
+        help_text=_("Else only what comes from now on."),
     )
 
 

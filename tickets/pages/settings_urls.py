@@ -9,6 +9,7 @@ from tickets.pages import (
     settings_attachments,
     settings_escalations,
     settings_macros,
+    settings_mailboxes,
     settings_properties,
     settings_satisfaction,
     settings_sla,
@@ -18,6 +19,21 @@ urlpatterns: list[URLPattern] = [
     path("inboxes/", settings.inboxes, name="settings-inboxes"),
     path("inboxes/new/", settings.inbox_form, name="settings-inbox-new"),
     path("inboxes/<int:inbox_id>/", settings.inbox_form, name="settings-inbox"),
+    path(
+        "inboxes/<int:inbox_id>/mailboxes/new/", settings_mailboxes.mailbox_new, name="settings-mailbox-new"
+    ),
+    path("mailboxes/<int:mailbox_id>/", settings_mailboxes.mailbox_form, name="settings-mailbox"),
+    path(
+        "mailboxes/<int:mailbox_id>/fetch/", settings_mailboxes.mailbox_fetch, name="settings-mailbox-fetch"
+    ),
+    path(
+        "mailboxes/<int:mailbox_id>/pause/", settings_mailboxes.mailbox_pause, name="settings-mailbox-pause"
+    ),
+    path(
+        "mailboxes/<int:mailbox_id>/remove/",
+        settings_mailboxes.mailbox_remove,
+        name="settings-mailbox-remove",
+    ),
     path("attachments/", settings_attachments.attachments, name="settings-attachments"),
     path("categories/", settings.categories, name="settings-categories"),
     path("categories/new/", settings.category_form, name="settings-category-new"),

@@ -1,4 +1,4 @@
-"""Reads of the mail ledger for people: what came in, where it ended, and the raw text of a mail."""
+"""Reads of the mail ledger and the mailboxes for people: what came in, where it ended, the raw text of a mail."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from django.db.models import Count, QuerySet
 
 from people.viewer import Viewer
 from tickets.channels.email.services.retry_mail import RETRYABLE
-from tickets.models import MailLedger
+from tickets.models import Mailbox, MailLedger
 from tickets.stored_files import read_file
 
 MAX_RAW_CHARS = 200_000
@@ -18,6 +18,11 @@ def mails(viewer: Viewer, *, state: str = "", inbox_id: int | None = None) -> Qu
     if state:
         found = found.filter(state=state)
     return found.filter(inbox_id=inbox_id) if inbox_id is not None else found
+
+
+def mailboxes(viewer: Viewer) -> QuerySet[Mailbox]:
+    """The mailboxes that a viewer may look at, with their inboxes."""
+    return Mailbox.objects.visible_to(viewer).select_related("inbox").order_by("inbox__name", "pk")
 
 
 def mail_counts(viewer: Viewer) -> Mapping[str, int]:
