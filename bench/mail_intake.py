@@ -86,8 +86,6 @@ def _database(server: str) -> Iterator[str]:
 def _measure(stack: ExitStack, count: int) -> dict[str, Any]:
     import django
 
-    import cs_ops.celery  # noqa: F401 - nudges to workers go to the broker, as they do in a worker
-
     django.setup()
     from django.core.management import call_command
     from django.db import connection

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from core.job_runner import start_job
 from people.viewer import system_viewer
-from tickets.channels.email.services.fetch_mailbox import fetch_due_mailboxes
+from tickets.channels.email.services.fetch_mailbox import VISIT_SECONDS, fetch_due_mailboxes
 from tickets.channels.email.services.poll_drop_folder import poll_drop_folders
 from tickets.channels.email.services.process_mail import process_waiting_mail
 from tickets.channels.email.services.reconcile_mailbox import reconcile_due_mailboxes
@@ -48,7 +48,8 @@ def fetch_mailboxes_task() -> None:
 def check_mailboxes_task() -> None:
     """Compare mailboxes with the ledger, and notice those that are silent or out of reach."""
     watch_mailboxes()
-    reconcile_due_mailboxes(until=timezone.now() + BUDGET)
+    # A comparison that has begun may last as long as a visit.
+    reconcile_due_mailboxes(until=timezone.now() + BUDGET - timedelta(seconds=VISIT_SECONDS))
 
 
 @shared_task(name="tickets.scan_files")
