@@ -8,6 +8,7 @@ it is and gives the text no form: no link, no emphasis, no mention (``tickets.ri
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,13 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from people.models import User
 from people.viewer import Viewer
 from tickets.models import Ticket
-from tickets.rich_text import is_in_code, literal, without_escapes
+from tickets.rich_text import code_of, literal, without_escapes
 
 VARIABLE = re.compile(r"\{\{[ \t]*([A-Za-z0-9_.:-]{1,60})[ \t]*(?:\|([^{}\n]{0,200}))?\}\}")
 # With the "@" before it, which a name would turn into a mention of whoever is called so.
 _PLACE = re.compile(rf"(@?){VARIABLE.pattern}")
-# Stands for one variable while the text around it is read.
-_MARKER = "variable0in0question"
+# Stand for the variables while the text around them is read.
+_MARKER = "variable{}in0question"
+_MARKED = re.compile(r"variable(\d{1,6})in0question")
 # The person's own Markdown.
 _OWN_WORDS = frozenset({"agent.signature"})
 # Values come from customers: no line of theirs may pass for one of ours, nothing in them may be invisible.
@@ -91,26 +93,41 @@ def render(text: str, values: Mapping[str, str]) -> Rendered:
     a name cannot smuggle one in, and forms nothing, except the person's own signature."""
     unfilled: dict[str, None] = {}
 
-    def replaced(match: re.Match[str]) -> str:
-        at, name, default = match.group(1), match.group(2), match.group(3)
-        value = values.get(name)
-        if value:
-            return _placed(text, match, at, value if name in _OWN_WORDS else literal(value), value)
-        if default is not None and name in values:
-            return at + default.strip()
-        unfilled[name] = None
-        return match.group(0)
+    def filled(place: Callable[[int, str, str], str]) -> str:
+        numbers = count()
 
-    return Rendered(_PLACE.sub(replaced, text), tuple(unfilled))
+        def replaced(match: re.Match[str]) -> str:
+            number, at, name, default = next(numbers), match.group(1), match.group(2), match.group(3)
+            value = values.get(name)
+            if value and name in _OWN_WORDS:
+                return ("\\@" if at else "") + value
+            if value:
+                return place(number, at, value)
+            if default is not None and name in values:
+                return at + default.strip()
+            unfilled[name] = None
+            return match.group(0)
+
+        return _PLACE.sub(replaced, text)
+
+    in_code = _in_code(filled(lambda number, _at, _value: _MARKER.format(number)))
+    shown = filled(lambda number, at, value: _placed(at, value, number in in_code))
+    return Rendered(shown, tuple(unfilled))
 
 
-def _placed(text: str, match: re.Match[str], at: str, shown: str, value: str) -> str:
-    """A value in its place: an "@" before it names nobody, and in code, where nothing has a form, it stands as it is."""
-    if shown != value and not set("`@") & {at, *value} and ("`" in text or "~~~" in text):
-        around = f"{text[: match.start()]}{_MARKER}{text[match.end() :]}"
-        if is_in_code(around, _MARKER):
-            return at + value
-    return ("\\@" if at else "") + shown
+def _in_code(marked: str) -> set[int]:
+    """The numbers of the markers that stand in code; the text is read once, and not at all when it has none."""
+    if "`" not in marked and "~~~" not in marked:
+        return set()
+    return {int(number) for number in _MARKED.findall(code_of(marked))}
+
+
+def _placed(at: str, value: str, in_code: bool) -> str:
+    """A value in its place: an "@" before it names nobody, and in code, where nothing has a form, it stands as it is, unless it
+    could end the code."""
+    if in_code and not set("`~@") & {at, *value}:
+        return value
+    return ("\\@" if at else "") + literal(value)
 
 
 def unknown_variables(text: str) -> list[str]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 PREVIEW_LENGTH = 160
+# So much of a text is read for one line of it.
+PREVIEW_READS = 2_000
 MODEL_TEXT_LENGTH = 8_000
 
 
@@ -35,4 +37,4 @@ def new_text(text: str, folds: Iterable[Sequence[object]]) -> str:
 
 def preview(text: str, folds: Iterable[Sequence[object]] = ()) -> str:
     """The line of a ticket list: the start of what is new, at most 160 characters."""
-    return one_line(new_text(text, folds)[:2_000], PREVIEW_LENGTH)
+    return one_line(new_text(text, folds)[:PREVIEW_READS], PREVIEW_LENGTH)

@@ -32,7 +32,8 @@ _MAIL_STYLES = {
     "ol": "margin:0 0 10px;padding-left:22px",
 }
 _LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\s]{1,2000}\)")
-_MARKS = re.compile(r"\*\*(?=\S)|(?<=\S)\*\*|`+|^\s*(?:[-*>]|\d{1,3}\.)\s+", re.M)
+# The spaces before and behind the mark of a list or quote end with the line: thousands of empty lines are read once.
+_MARKS = re.compile(r"\*\*(?=\S)|(?<=\S)\*\*|`+|^[^\S\n]*(?:[-*>]|\d{1,3}\.)(?:[^\S\n]+|(?=\n))", re.M)
 _CODE = re.compile(r"((?<!\\)```.*?```|(?<!\\)`[^`\n]*`)", re.S)
 _ESCAPE = re.compile(rf"\\([{re.escape(string.punctuation)}])")
 # Stand for marks without a meaning while the others are taken out: noncharacters, which no text has.
@@ -73,15 +74,14 @@ def without_escapes(text: str) -> str:
     )
 
 
-def is_in_code(text: str, words: str) -> bool:
-    """Whether ``words``, which stand once in the text and hold no mark, are within code."""
-    within = (
-        token
+def code_of(text: str) -> str:
+    """What of the text is within code, piece by piece; the text is read once."""
+    return "\n".join(
+        token.content
         for block in _MARKDOWN.parse(_linked(text))
         for token in (block, *(block.children or ()))
         if token.type in {"fence", "code_block", "code_inline"}
     )
-    return any(words in token.content for token in within)
 
 
 def safe_html(html: str) -> SafeString:

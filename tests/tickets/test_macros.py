@@ -111,6 +111,44 @@ def test_a_value_in_code_stands_as_it_is_unless_it_would_leave_it() -> None:
     assert "<strong>" not in as_html(render("`{{contact.name}}`", values).text)
 
 
+def test_no_value_ends_a_block_of_code() -> None:
+    for value in ("~~~", "~~~~", "```"):
+        for fence in ("~~~", "```"):
+            shown = as_html(
+                render(f"{fence}\n{{{{contact.name}}}}\n*a*\n{fence}", {"contact.name": value}).text
+            )
+            assert "<em>" not in shown
+            assert shown.count("<pre>") == 1
+
+
+def test_a_text_is_read_once_however_many_variables_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tickets import macro_variables
+
+    read: list[str] = []
+
+    def code_of(text: str) -> str:
+        read.append(text)
+        return whole(text)
+
+    whole = macro_variables.code_of
+    monkeypatch.setattr("tickets.macro_variables.code_of", code_of)
+    places = 12
+    text = "`{{ticket.subject}}` {{ticket.subject}}\n" * places
+    shown = render(text, {"ticket.subject": "a*b*c"}).text
+    assert len(read) == 1
+    assert shown == "`a*b*c` a\\*b\\*c\n" * places
+
+
+def test_a_preview_of_marks_reads_each_line_once() -> None:
+    assert (
+        without_marks("> Hi\n>\n> there\n - one\n1. two\n\n  * three\n-")
+        == "Hi\n\nthere\none\ntwo\n\nthree\n-"
+    )
+    # Read over and over from every line, these would take hours.
+    empty = "\n" * 1_000_000
+    assert without_marks(empty) == empty
+
+
 def test_defaults_stand_in_and_the_unknown_stays_visible() -> None:
     values = {"contact.first_name": "", "account.name": "Halden"}
     rendered = render(

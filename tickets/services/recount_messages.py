@@ -10,7 +10,7 @@ from core.models import Event
 from tickets.episodes import OVER, TAKEN_BACK
 from tickets.events import STATUS_CHANGED
 from tickets.families import family_of
-from tickets.message_text import preview
+from tickets.message_text import PREVIEW_READS, preview
 from tickets.models import Message, Status, Ticket, TicketMerge
 from tickets.rich_text import without_marks
 
@@ -34,7 +34,7 @@ def recount_messages(ticket: Ticket) -> None:
     last = said.order_by("-created_at", "-pk").first()
     if last is not None:
         ours = last.kind == Message.Kind.OUTBOUND
-        words = without_marks(last.body_text) if ours else last.body_text
+        words = without_marks(last.body_text[:PREVIEW_READS]) if ours else last.body_text
         ticket.last_message_at = last.created_at
         ticket.last_message_preview = preview(words, last.quote_offsets)
         ticket.last_message_inbound = not ours

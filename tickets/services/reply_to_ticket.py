@@ -13,7 +13,7 @@ from people.viewer import Viewer
 from tickets.answer_cc import with_cc
 from tickets.answer_effects import changes_between, snapshot
 from tickets.events import ASSIGNED, REPLIED
-from tickets.message_text import preview, storable
+from tickets.message_text import PREVIEW_READS, preview, storable
 from tickets.models import AnswerUndo, Draft, Message, Status, Ticket
 from tickets.recipients import recipients_of_answer
 from tickets.rich_text import as_html, without_marks
@@ -162,7 +162,7 @@ def _note_answer(ticket: Ticket, text: str, now: datetime) -> None:
     """Bring the list columns and the stamp of the first answer up to date."""
     ticket.outbound_count += 1
     ticket.last_message_at = now
-    ticket.last_message_preview = preview(without_marks(text))
+    ticket.last_message_preview = preview(without_marks(text[:PREVIEW_READS]))
     ticket.last_message_inbound = False
     ticket.unread = False
     note_answer(ticket, now)

@@ -26,7 +26,7 @@ from tickets import events as verbs
 from tickets import notification_kinds as kinds
 from tickets.channels.email.events import ANSWER_FAILED, MESSAGE_BOUNCED
 from tickets.mentions import sees
-from tickets.message_text import one_line
+from tickets.message_text import PREVIEW_READS, one_line
 from tickets.models import Follower, Message, Ticket
 from tickets.rich_text import without_marks
 
@@ -276,7 +276,7 @@ def _said(message: Message, who: object) -> dict[str, str]:
     """Who wrote, and how it begins; percent signs are doubled, because the ticket is put in later."""
     return {
         "who": _plain(str(who or _("Somebody"))),
-        "text": _plain(one_line(without_marks(message.body_text[:2_000]), LONGEST_LINE)),
+        "text": _plain(one_line(without_marks(message.body_text[:PREVIEW_READS]), LONGEST_LINE)),
     }
 
 
