@@ -381,6 +381,31 @@ def test_a_worker_that_died_leaves_the_file_to_the_next(clamd: ClamdServer) -> N
     assert row.scan == "clean"
 
 
+@pytest.mark.parametrize(("database", "most"), [("sqlite", 1), ("postgresql", 2)])
+def test_a_slow_scanner_leaves_workers_to_other_work(
+    clamd: ClamdServer, monkeypatch: pytest.MonkeyPatch, database: str, most: int
+) -> None:
+    monkeypatch.setattr(connection, "vendor", database)
+    held = [stored(f"held {number}".encode()) for number in range(most)]
+    free = stored(b"free")
+    lease = {"leased_until": timezone.now() + timedelta(seconds=30), "lease_token": "elsewhere"}
+    StoredFile.objects.filter(pk__in=[one.pk for one in held]).update(**lease)
+    scan_files_task()
+    assert clamd.looked == []
+    StoredFile.objects.filter(pk=held[0].pk).update(leased_until=None)
+    scan_files_task()
+    free.refresh_from_db()
+    assert free.scan == "clean"
+    assert clamd.looked == [b"free", b"held 0"]
+
+
+def test_a_look_that_broke_off_comes_after_all_others(clamd: ClamdServer) -> None:
+    stored(b"old")
+    StoredFile.objects.filter(pk=stored(b"poison").pk).update(attempts=3)
+    scan_files_task()
+    assert clamd.looked == [b"old", b"poison"]
+
+
 def test_what_is_deleted_is_forgotten(clamd: ClamdServer) -> None:
     _sha256, key = store_file(b"figures")
     delete_file(key)

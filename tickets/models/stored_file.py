@@ -38,8 +38,13 @@ class StoredFile(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # The newest first: an answer waits for its file, an old file for nobody.
-            models.Index(fields=["-id"], condition=Q(scan_after__isnull=False), name="stored_file_due"),
+            # The newest first, an answer waits for its file and an old file for nobody; those whose look broke off last.
+            models.Index(
+                fields=["attempts", "-id"], condition=Q(scan_after__isnull=False), name="stored_file_next"
+            ),
+            models.Index(
+                fields=["leased_until"], condition=Q(leased_until__isnull=False), name="stored_file_leased"
+            ),
             models.Index(fields=["scan", "-scanned_at"], name="stored_file_scan"),
         ]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -34,6 +34,10 @@ BEAT = "file-scanner"
 RESCAN_KIND = "tickets.rescan_files"
 LEASE = timedelta(seconds=90)
 ASK_EVERY = timedelta(seconds=60)
+# Looks at a time, over all workers, so that a slow scanner leaves processes to mails and events. With SQLite there are two
+# processes for everything.
+MOST_AT_ONCE = 2
+MOST_AT_ONCE_EMBEDDED = 1
 # Pauses after looks that were broken off; after the last one the file counts as one that could not be scanned.
 PAUSES = (10, 30, 60, 300, 900, 1800, 3600)
 KINDS = ("attachment", "mail", "draft")
@@ -74,7 +78,8 @@ def counts_of_files() -> dict[str, int]:
 
 
 def scan_waiting_files(*, until: datetime) -> int:
-    """Look at the files that are due, the newest first, until none is left or the time is over; returns how many."""
+    """Look at the files that are due, the newest first and those whose look broke off last, until none is left, others look at
+    as many as may be looked at together, or the time is over; returns how many."""
     scanner = active_scanner()
     if scanner is None or not _answers(scanner):
         return 0
@@ -134,10 +139,13 @@ def note_unknown(kind: str, after: int, limit: int = 1000) -> tuple[int, int | N
 
 
 def _claim() -> StoredFile | None:
-    """Lease the newest due file that nobody holds."""
+    """Lease the due file that nobody holds: the newest of those that broke off least often. None while enough are held."""
     now = timezone.now()
+    most = MOST_AT_ONCE_EMBEDDED if connection.vendor == "sqlite" else MOST_AT_ONCE
+    if StoredFile.objects.filter(leased_until__gte=now).count() >= most:
+        return None
     free = Q(leased_until=None) | Q(leased_until__lt=now)
-    due = StoredFile.objects.filter(free, scan_after__lte=now).order_by("-pk")
+    due = StoredFile.objects.filter(free, scan_after__lte=now).order_by("attempts", "-pk")
     for file in due[:5]:
         token = secrets.token_hex(16)
         if StoredFile.objects.filter(free, pk=file.pk, scan_after=file.scan_after).update(
