@@ -16,7 +16,7 @@ _KNOWN = ("pk", "name", "title", "role", "timezone", "language", "is_verified", 
 
 
 class ContactData(PersonalData):
-    """The contact itself; erased last."""
+    """The contact itself; erased after all that is found by its addresses."""
 
     key = "contact"
     order = 1000

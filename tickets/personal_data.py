@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 
+from core.api.idempotency import forget_answers
 from core.job_runner import start_job
 from core.models import Event, Notification, Outbound
 from core.search.documents import forget
@@ -122,8 +124,6 @@ class TicketData(PersonalData):
         forget(MESSAGE, message_ids)
         forget(TICKET, own)
         index_many(sorted({*own, *(ticket_id for _pk, ticket_id in messages)}))
-        # Lists that were taken out may name the person; whoever needs one exports again.
-        counts["exports"] = discard_all_exports(by=system_viewer("task"))
         if keys:
             start_job(
                 kind=FILES_JOB,
@@ -132,6 +132,18 @@ class TicketData(PersonalData):
                 params={"keys": sorted(keys)},
             )
         return counts
+
+
+class TicketExportData(PersonalData):
+    """Lists that were taken out and may name the person; after the contact, so that no new one still finds the name."""
+
+    key = "ticket_exports"
+    order = 1100
+
+    def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
+        """Delete every file, also of other customers' tickets; whoever needs one exports again."""
+        answers = forget_answers(method="POST", path=reverse("api-exports"))
+        return {"exports": discard_all_exports(by=system_viewer("task")), "answers": answers}
 
 
 def _said(contact_ids: Collection[int]) -> QuerySet[Message]:

@@ -160,6 +160,16 @@ def _claim(request: Request, key: str) -> IdempotencyRecord | Response:
     return again
 
 
+def forget_answers(*, method: str, path: str) -> int:
+    """Forget what was answered to this request, whoever sent it, because of what is in the answers; returns how many.
+
+    A repetition with the same key does the work again.
+    """
+    answered = IdempotencyRecord.objects.filter(status__isnull=False, scope__endswith=f" {method} {path}")
+    deleted, _by_model = answered.delete()
+    return deleted
+
+
 def forget_old_answers() -> int:
     """Delete answers older than 48 hours; returns how many."""
     deleted, _by_model = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT).delete()

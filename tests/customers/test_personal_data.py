@@ -5,10 +5,12 @@ import json
 import zipfile
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.storage import default_storage
+from django.urls import reverse
 from django.utils import timezone
 
 from core.job_runner import run_jobs
@@ -21,7 +23,7 @@ from customers.services.save_contact import add_identity, update_contact
 from integrations.models import WebhookDelivery, WebhookEndpoint
 from people.models import User
 from people.viewer import Viewer, system_viewer
-from tickets.models import Attachment, Draft, Inbox, MailLedger, Message, Ticket
+from tickets.models import Attachment, Draft, Inbox, MailLedger, Message, Ticket, TicketExport
 from tickets.search import search_tickets
 from tickets.services.add_note import add_note
 from tickets.services.receive_message import IncomingFile, IncomingMessage, Received, receive_message
@@ -136,14 +138,23 @@ def test_an_export_holds_everything_and_only_its_requester_gets_it(
     assert not default_storage.exists(export.storage_key)
 
 
-def test_erasing_leaves_numbers_and_nothing_else(case: Ticket, contact: Contact, admin: User) -> None:
+def test_erasing_leaves_numbers_and_nothing_else(
+    case: Ticket, contact: Contact, admin: User, api: Any, login: Any
+) -> None:
     before = Ticket.objects.values_list("status_id", "inbound_count", "outbound_count", "created_at").get(
         pk=case.pk
     )
     attachment = Attachment.objects.get()
     mail = MailLedger.objects.get()
     request_export(contact=contact, by=admin.as_viewer())
+    where = '{"field": "subject", "is": "contains", "value": "zebra"}'
+    wanted = {"filters": {"where": where}}
+    asked = api("tickets:read").post("/api/v1/exports/", wanted, format="json", HTTP_IDEMPOTENCY_KEY="z-1")
+    assert asked.status_code == 202
+    address = f"{reverse('inbox-export', args=['csv'])}?{urlencode({'view': 'open', 'where': where})}"
+    assert login(admin).post(address).status_code == 200
     run_jobs("batch")
+    TicketExport.objects.update(name="list-about-zebras")  # as from the label of a view
     assert search_tickets(admin.as_viewer(), "zebras").tickets
     digests = dict(Event.objects.values_list("pk", "detail_digest"))
     erase_contact(contact=contact, confirmation="mette  aas", by=admin.as_viewer(), reason="asked by letter")
@@ -168,6 +179,7 @@ def test_erasing_leaves_numbers_and_nothing_else(case: Ticket, contact: Contact,
     certificate = ContactErasure.objects.get()
     assert certificate.finished_at is not None
     assert certificate.counts["tickets"]["messages"] == 4
+    assert certificate.counts["ticket_exports"] == {"exports": 1, "answers": 1}
     assert certificate.counts["contact"]["addresses"] == 1
     now = dict(Event.objects.filter(pk__in=digests).values_list("pk", "detail_digest"))
     assert now == digests

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.storage import default_storage
@@ -21,6 +22,7 @@ from rest_framework.test import APIClient
 from core.job_runner import run_jobs
 from core.models import Event, Job
 from customers.models import Contact
+from customers.personal_data import ContactData
 from customers.services.erase_contact import erase_contact
 from people.models import ApiKey, Team, User
 from people.roles import PERMISSIONS
@@ -73,6 +75,19 @@ def test_csv_has_the_columns_of_the_table_and_is_harmless(
     assert rows[0] == [str(tickets[0].number), f"'{NASTY[0]}", "-5.0", "eu, vip", "'+North"]
     event = Event.objects.filter(verb="tickets.exported").select_related("detail").get()
     assert (event.detail.data["count"], event.detail.data["format"]) == (len(NASTY), "csv")
+
+
+@pytest.mark.django_db
+def test_what_was_looked_for_is_not_written_down(
+    login: Login, agent: User, contact: Contact, ticket: Ticket
+) -> None:
+    where = '{"field": "subject", "is": "contains", "value": "Mette"}'
+    wanted = {"view": "open", "contact": str(contact.pk), "where": where}
+    address = reverse("inbox-export", args=["csv"]) + "?" + urlencode(wanted)
+    assert login(agent).post(address).status_code == 200
+    detail = Event.objects.select_related("detail").get(verb="tickets.exported").detail.data
+    assert detail["filters"] == ["contact", "where"]
+    assert "Mette" not in str(detail)
 
 
 @pytest.mark.django_db
@@ -304,6 +319,23 @@ def test_the_job_sees_what_the_asker_may_see_now(
 
 
 @pytest.mark.django_db
+def test_rights_that_came_while_it_was_written_close_the_file_when_they_go(
+    login: Login, agent: User, write: Write, private_team: Team, by_job: None
+) -> None:
+    secret, _plain = several(write, 2)
+    Ticket.objects.filter(pk=secret.pk).update(team=private_team)
+    browser = login(agent)
+    browser.post(reverse("inbox-export", args=["csv"]) + "?view=open")
+    membership = private_team.memberships.create(user=agent)
+    run_jobs("batch")
+    export = TicketExport.objects.get()
+    address = reverse("ticket-export-file", args=[export.reference])
+    assert len(rows_of(browser.get(address))) == 3
+    membership.delete()
+    assert browser.get(address).status_code == 403
+
+
+@pytest.mark.django_db
 def test_a_key_that_was_revoked_gets_nothing(
     api: Callable[..., APIClient], write: Write, by_job: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,11 +491,71 @@ def test_files_go_when_a_person_is_erased(
 
 
 @pytest.mark.django_db
+def test_an_export_made_while_a_person_is_erased_goes_too(
+    login: Login,
+    agent: User,
+    admin: User,
+    contact: Contact,
+    ticket: Ticket,
+    by_job: None,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    whole = ContactData.erase
+
+    def erase(part: ContactData, contact_ids: Any) -> Any:
+        # every part before the contact's is done: its name is still there
+        login(agent).post(reverse("inbox-export", args=["csv"]) + f"?view=open&contact={contact.pk}")
+        write_slice(export=TicketExport.objects.get(), after=0, parts=[])
+        return whole(part, contact_ids)
+
+    monkeypatch.setattr(ContactData, "erase", erase)
+    erase_contact(contact=contact, confirmation=str(contact), reason="", by=admin.as_viewer())
+    with django_capture_on_commit_callbacks(execute=True):
+        run_jobs("batch")
+    export = TicketExport.objects.get()
+    assert (export.state, export.storage_key, export.filters) == ("cancelled", "", {})
+    assert stored_names() == []
+
+
+@pytest.mark.django_db
 def test_only_so_many_are_made_at_a_time(api: Callable[..., APIClient], write: Write) -> None:
     write("a")
     rest = api("tickets:read")
     answers = [rest.post(EXPORTS, {}, format="json").status_code for _time in range(6)]
     assert answers == [202] * 5 + [400]
+
+
+@pytest.mark.django_db
+def test_only_so_many_are_kept_for_one_asker(
+    api: Callable[..., APIClient], login: Login, agent: User, write: Write, by_job: None
+) -> None:
+    write("a")
+    rest = api("tickets:read")
+    for _time in range(10):
+        assert rest.post(EXPORTS, {}, format="json").status_code == 202
+        run_jobs("batch")
+    refused = rest.post(EXPORTS, {}, format="json")
+    assert (refused.status_code, "delete one" in refused.content.decode()) == (400, True)
+    # those of others do not count
+    browser = login(agent)
+    browser.post(reverse("inbox-export", args=["csv"]) + "?view=open")
+    assert TicketExport.objects.exclude(actor_kind="api_key").count() == 1
+    assert rest.delete(rest.get(EXPORTS).data["results"][0]["url"]).status_code == 204
+    assert rest.post(EXPORTS, {}, format="json").status_code == 202
+
+
+@pytest.mark.django_db
+def test_one_that_failed_can_be_deleted(login: Login, agent: User, write: Write, by_job: None) -> None:
+    write("a")
+    browser = login(agent)
+    browser.post(reverse("inbox-export", args=["csv"]) + "?view=open")
+    Job.objects.update(state="failed")
+    export = TicketExport.objects.get()
+    discard = reverse("ticket-export-discard", args=[export.reference])
+    assert discard in browser.get(reverse("ticket-exports")).content.decode()
+    browser.post(discard)
+    assert not TicketExport.objects.filter(expires_at__gt=timezone.now()).exists()
 
 
 @pytest.mark.django_db

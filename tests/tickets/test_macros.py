@@ -22,7 +22,7 @@ from tickets.custom_fields import values_of
 from tickets.macro_variables import VARIABLES, render, unknown_variables
 from tickets.mentions import find_mentions
 from tickets.models import CustomField, Draft, Macro, Message, Ticket, TicketType
-from tickets.rich_text import as_html, without_marks
+from tickets.rich_text import as_html, code_of, without_marks
 from tickets.services.apply_macro import apply_macro, preview_macro
 from tickets.services.change_priority import change_priority
 from tickets.services.change_tags import change_tags
@@ -122,16 +122,13 @@ def test_no_value_ends_a_block_of_code() -> None:
 
 
 def test_a_text_is_read_once_however_many_variables_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tickets import macro_variables
-
     read: list[str] = []
 
-    def code_of(text: str) -> str:
+    def noted(text: str) -> str:
         read.append(text)
-        return whole(text)
+        return code_of(text)
 
-    whole = macro_variables.code_of
-    monkeypatch.setattr("tickets.macro_variables.code_of", code_of)
+    monkeypatch.setattr("tickets.macro_variables.code_of", noted)
     places = 12
     text = "`{{ticket.subject}}` {{ticket.subject}}\n" * places
     shown = render(text, {"ticket.subject": "a*b*c"}).text

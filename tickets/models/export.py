@@ -29,7 +29,8 @@ class TicketExport(models.Model):
     """A list of tickets as a file: what was asked (``condition`` of the view at that time, ``filters``, ``columns``), by whom.
 
     A job writes it. The file can be fetched until ``expires_at`` by who has asked and still has every right of
-    ``rights`` (``{"permissions": [...], "teams": [...]}`` of that moment). ``storage_key`` is empty until then and afterwards.
+    ``rights`` (``{"permissions": [...], "teams": [...]}``: all that the asker had when it was asked for and when its parts
+    were written). ``storage_key`` is empty until then and afterwards.
     """
 
     class Format(models.TextChoices):

@@ -8,7 +8,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -41,11 +41,14 @@ JOB_KIND = "tickets.export"
 AT_ONCE = 500
 # The file is put together in one slice of a job; an Excel file takes seven times as long for it.
 MOST = {"csv": 500_000, "xlsx": 50_000}
+# For each person or key: being made at a time, and kept until they expire or are deleted.
 MOST_OPEN = 5
+MOST_KEPT = 10
 KEPT = timedelta(hours=24)
 # A file that is never finished leaves its parts for so long, an export its row.
 _FORGOTTEN = timedelta(days=3)
 _ROW_KEPT = timedelta(days=30)
+_NAMELESS = "tickets"
 _SLICE_SECONDS = 15.0
 _SLICE_CHUNKS = 40
 
@@ -105,18 +108,14 @@ def _request(
 ) -> TicketExport:
     if by.actor_id is None:
         raise PermissionDenied(_("Only a person or an API key can take tickets out."))
-    own = TicketExport.objects.visible_to(by)
-    if own.filter(job__state__in=OPEN).count() >= MOST_OPEN:
-        raise ValidationError(
-            _("%d exports of yours are still being made: wait until one is ready.") % MOST_OPEN
-        )
     now = timezone.now()
+    _refuse_too_many(by, now)
     export = TicketExport.objects.create(
         actor_kind=by.actor_kind,
         actor_id=by.actor_id,
         rights=_rights_of(by),
         view=view.key,
-        name=slugify(str(view.label))[:100] or "tickets",
+        name=slugify(str(view.label))[:100] or _NAMELESS,
         condition=dict(view.condition),
         filters=dict(filters),
         columns=[column.key for column in columns],
@@ -138,6 +137,21 @@ def _request(
     return export
 
 
+def _refuse_too_many(by: Viewer, now: datetime) -> None:
+    """Raise ValidationError when the asker has enough exports; requests of one asker are counted one after the other."""
+    askers = ApiKey.objects if by.actor_kind == "api_key" else User.objects
+    askers.select_for_update(no_key=True).filter(pk=by.actor_id).values_list("pk").first()
+    own = TicketExport.objects.visible_to(by)
+    if own.filter(job__state__in=OPEN).count() >= MOST_OPEN:
+        raise ValidationError(
+            _("%d exports of yours are still being made: wait until one is ready.") % MOST_OPEN
+        )
+    if own.filter(expires_at__gt=now).count() >= MOST_KEPT:
+        raise ValidationError(
+            _("%d exports of yours are kept: delete one, or wait until one expires.") % MOST_KEPT
+        )
+
+
 def _rights_of(viewer: Viewer) -> dict[str, list[Any]]:
     return {"permissions": sorted(viewer.permissions), "teams": sorted(viewer.team_ids)}
 
@@ -151,7 +165,8 @@ def _record(
         subject_id=int(saved) if view.startswith("saved-") and saved.isdecimal() else 0,
         detail={
             "view": view,
-            "filters": dict(filters),
+            # Their values may be names of people, and events stay.
+            "filters": sorted(filters),
             "columns": list(columns),
             "format": form,
             "count": count,
@@ -172,6 +187,7 @@ def write_slice(
     """
     asker = asker_of(export)
     columns = _columns_of(export, asker)
+    _add_rights(export, asker)
     found = export_chunks(_tickets_of(export, asker), columns, after=after)
     last, rows, more = after, 0, True
 
@@ -191,6 +207,17 @@ def write_slice(
 
     key = store_part(export.folder, pages())
     return last, [*parts, key], rows, not more
+
+
+@transaction.atomic
+def _add_rights(export: TicketExport, asker: Viewer) -> None:
+    """Note, before a part is written, the rights that it is written with: the file is closed to who has lost any of them."""
+    row = TicketExport.objects.select_for_update().get(pk=export.pk)
+    rights = {
+        kind: sorted({*row.rights.get(kind, ()), *present}) for kind, present in _rights_of(asker).items()
+    }
+    if rights != row.rights:
+        TicketExport.objects.filter(pk=export.pk).update(rights=rights)
 
 
 def _tickets_of(export: TicketExport, asker: Viewer) -> QuerySet[Ticket]:
@@ -283,11 +310,11 @@ def discard_export(*, export: TicketExport, by: Viewer) -> None:
 def discard_all_exports(*, by: Actor) -> int:
     """Delete every file and stop what is being made, because of what may be in them; returns how many.
 
-    What was looked for goes, too: it may be the name of a person.
+    What was looked for goes, too, and what the list was called: it may be the name of a person.
     """
     exports = list(TicketExport.objects.filter(expires_at__gt=timezone.now()).select_related("job"))
     _end(exports, by)
-    TicketExport.objects.update(condition={}, filters={})
+    TicketExport.objects.update(condition={}, filters={}, name=_NAMELESS)
     return len(exports)
 
 
