@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from core.kept_rows import KeptRows
 from core.models import Setting
 from tickets.attachment_policy import attachment_policy
-from tickets.models import Attachment, StoredFile
+from tickets.models import Attachment, MailLedger, StoredFile
 from tickets.registry import active_scanner
 from tickets.stored_files import note_stored
 
@@ -85,6 +85,15 @@ def release(*sha256s: str) -> None:
     if held:
         note_stored([sha256 for sha256, verdict in held.items() if verdict.scan == Scan.NOT_SCANNED])
         raise FileHeld(_("This file is held back: %s") % next(iter(held.values())).hold())
+
+
+def release_mail(mail: MailLedger) -> None:
+    """Let the raw mail out of the storage, with the files that came in it: raises FileHeld when it or one of them is held back.
+    Two queries."""
+    files = (
+        Attachment.objects.filter(message=mail.message_id) if mail.message_id else Attachment.objects.none()
+    )
+    release(mail.sha256, *files.values_list("sha256", flat=True))
 
 
 def refuse_infected(entries: Iterable[Mapping[str, Any]]) -> None:

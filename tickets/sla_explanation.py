@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.calendars import CalendarError, OpeningHours
-from tickets.conditions import in_words
+from people.viewer import Viewer
+from tickets.conditions import Condition, in_words, is_permitted
 from tickets.models import Message, SLAPolicy, SLAPolicyVersion, SLAStepRun, Status, Ticket
 from tickets.sla import PROMISES, Interval, Promise, PromiseName, Turn, Waiting, run_clock, whose_turn
 from tickets.sla_terms import nearest, policy_of, promise_of, status_changes_of
@@ -75,6 +76,8 @@ class StepExplained:
 class Explanation:
     """Everything behind the deadlines of one ticket. Without a policy only ``policy`` (None) and ``condition`` say so.
 
+    ``condition`` is empty for who may not read what it asks about, revenue for example.
+
     ``terms`` is the version of the policy that the deadlines were computed under, None when its terms were not kept;
     ``overtaken`` says that the policy has a newer version by now, whose terms do not hold for this ticket, or not yet.
     """
@@ -95,8 +98,8 @@ class Explanation:
     problem: str
 
 
-def explain_sla(ticket: Ticket, *, now: datetime | None = None) -> Explanation:
-    """Explain the deadlines of a loaded ticket (``status``, ``sla_policy``): at most seven queries."""
+def explain_sla(ticket: Ticket, *, by: Viewer, now: datetime | None = None) -> Explanation:
+    """Explain the deadlines of a loaded ticket (``status``, ``sla_policy``) to a viewer: at most seven queries."""
     moment = now or timezone.now()
     policy = policy_of(ticket)
     terms = version_of(ticket)
@@ -105,14 +108,14 @@ def explain_sla(ticket: Ticket, *, now: datetime | None = None) -> Explanation:
     if terms is not None and overtaken:
         promise = promise_under(terms.terms, ticket.priority)
     if policy is None or promise is None:
-        return _nothing(ticket, policy, terms)
+        return _nothing(ticket, policy, terms, by)
     changes = status_changes_of([ticket.pk])[ticket.pk]
     waiting = whose_turn(_turns(ticket), changes)
     try:
         clock = run_clock(opened_at=ticket.created_at, changes=changes, promise=promise, waiting=waiting)
     except CalendarError:
         return _nothing(
-            ticket, policy, terms, _("The calendar does not hold the promised time within ten years.")
+            ticket, policy, terms, by, _("The calendar does not hold the promised time within ten years.")
         )
     stretches = _stretches(clock.intervals, promise.hours, moment)
     used = sum(one.business_seconds for one in stretches)
@@ -131,7 +134,7 @@ def explain_sla(ticket: Ticket, *, now: datetime | None = None) -> Explanation:
         policy=policy,
         terms=terms,
         overtaken=overtaken,
-        condition=in_words(policy.condition if terms is None else terms.terms["condition"]),
+        condition=_condition(policy.condition if terms is None else terms.terms["condition"], by),
         calendar=calendar[0] or _("around the clock"),
         timezone=calendar[1],
         holidays=_holidays(promise.hours, ticket.created_at, max(filter(None, [*dues.values(), moment]))),
@@ -172,8 +175,13 @@ def _calendar(policy: SLAPolicy | None, terms: SLAPolicyVersion | None) -> tuple
     return policy.calendar.name, policy.calendar.timezone
 
 
+def _condition(condition: Condition, by: Viewer) -> str:
+    """In words; empty when it asks about what the viewer may not read, since it holds for the ticket."""
+    return in_words(condition) if is_permitted(condition, by) else ""
+
+
 def _nothing(
-    ticket: Ticket, policy: SLAPolicy | None, terms: SLAPolicyVersion | None, problem: str = ""
+    ticket: Ticket, policy: SLAPolicy | None, terms: SLAPolicyVersion | None, by: Viewer, problem: str = ""
 ) -> Explanation:
     if not problem and policy is not None:
         problem = _("The policy promises nothing for the priority “%s”.") % ticket.get_priority_display()
@@ -181,7 +189,7 @@ def _nothing(
         policy=policy,
         terms=terms,
         overtaken=terms is not None and policy is not None and terms.version != policy.version,
-        condition="" if policy is None else in_words(policy.condition),
+        condition="" if policy is None else _condition(policy.condition, by),
         calendar=_calendar(policy, terms)[0],
         timezone="",
         holidays=(),

@@ -11,7 +11,7 @@ from customers.models import Account
 from people.models import ApiKey, User
 from tickets.list_columns import all_columns
 from tickets.macro_lists import macros_for
-from tickets.models import Macro, SavedView, Ticket, TicketExport
+from tickets.models import CustomField, Macro, SavedView, SLAPolicy, Ticket, TicketExport
 from tickets.selectors import visible_tickets
 
 RICH = {"field": "arr", "is": "at_least", "value": 100_000}
@@ -158,3 +158,37 @@ def test_nothing_is_kept_that_asks(key: APIClient, api: Callable[..., APIClient]
     field = {"key": "rich", "label": "Rich", "kind": "bool", "condition": RICH}
     setting_up = api("tickets:read", "tickets:configure")
     assert "arr" in json.dumps(errors(setting_up.post("/api/v1/ticket-fields/", field))["condition"])
+
+
+def test_a_deadline_is_explained_without_what_may_not_be_read(
+    ticket: Ticket, agent: User, login: Callable[[User], Any], key: APIClient, knowing: APIClient
+) -> None:
+    policy = SLAPolicy.objects.create(name="Standard", condition=RICH)
+    Ticket.objects.filter(pk=ticket.pk).update(sla_policy=policy)
+    path = f"/api/v1/tickets/{ticket.pk}/sla/"
+    assert "at least 100000" in knowing.get(path).json()["condition"]
+    assert key.get(path).json()["condition"] == ""
+    assert "Holds because" in login(agent).get(f"/inbox/{ticket.pk}/sla/").content.decode()
+    policy.condition = HARMLESS
+    policy.save()
+    assert key.get(path).json()["condition"] == knowing.get(path).json()["condition"] != ""
+
+
+def test_taking_a_value_of_a_field_tells_nothing(
+    ticket: Ticket, account: Account, key: APIClient, knowing: APIClient
+) -> None:
+    Ticket.objects.filter(pk=ticket.pk).update(account=account)
+    poor = {"field": "arr", "is": "at_most", "value": 1}
+    for name, condition in (("rich", RICH), ("poor", poor), ("all", HARMLESS)):
+        CustomField.objects.create(key=name, label="Field", kind="text", condition=condition)
+    path = f"/api/v1/tickets/{ticket.pk}/"
+
+    def refused(rest: APIClient, name: str) -> Any:
+        answer = rest.patch(path, {"fields": {name: "x"}}, format="json")
+        return answer.json()["errors"][f"field:{name}"] if answer.status_code == 400 else answer.status_code
+
+    assert refused(key, "rich") == refused(key, "poor")
+    assert "may not read" in str(refused(key, "rich"))
+    assert refused(key, "all") == 200
+    assert refused(knowing, "rich") == 200
+    assert "does not have this field" in str(refused(knowing, "poor"))

@@ -14,7 +14,7 @@ from people.roles import Role
 from people.viewer import Viewer
 from tests.conftest import make_user
 from tickets.api.views import read_body
-from tickets.models import CustomField, FieldValue, SavedView, Status, Tag, Ticket, TicketType
+from tickets.models import CustomField, FieldValue, SavedView, Status, Tag, Ticket, TicketExport, TicketType
 from tickets.services.change_tags import change_tags
 from tickets.services.set_field_values import set_field_values
 
@@ -193,7 +193,8 @@ def test_types_are_put_in_order(rest: APIClient, db: None) -> None:
     assert [one["name"] for one in rest.get(TYPES).data["results"]] == ["C", "A", "B"]
 
 
-def test_a_type_that_something_needs_stays(rest: APIClient, ticket: Ticket) -> None:
+def test_a_type_that_something_needs_stays(api: Callable[..., APIClient], ticket: Ticket) -> None:
+    rest = api("tickets:configure", "tickets:read")
     row = TicketType.objects.create(name="Incident")
     address = f"{TYPES}{row.pk}/"
     Ticket.objects.filter(pk=ticket.pk).update(type=row)
@@ -296,7 +297,8 @@ def test_what_is_fixed_on_a_field_is_named(rest: APIClient, db: None) -> None:
     assert (same.status_code, same.data["label"]) == (200, "New")
 
 
-def test_a_field_that_a_rule_asks_about_stays(rest: APIClient, db: None) -> None:
+def test_a_field_that_a_rule_asks_about_stays(api: Callable[..., APIClient], db: None) -> None:
+    rest = api("tickets:configure", "tickets:read")
     field = CustomField.objects.create(key="cause", label="Cause", kind="text")
     SavedView.objects.create(
         name="Cables",
@@ -406,7 +408,8 @@ def test_a_tag_is_deleted_with_its_places(rest: APIClient, ticket: Ticket, viewe
     assert verbs().count("tickets.tag_deleted") == 2
 
 
-def test_a_tag_that_a_rule_asks_about_stays(rest: APIClient, db: None) -> None:
+def test_a_tag_that_a_rule_asks_about_stays(api: Callable[..., APIClient], db: None) -> None:
+    rest = api("tickets:configure", "tickets:read")
     tag = Tag.objects.create(name="vip")
     SavedView.objects.create(
         name="Important", scope="everyone", condition={"field": "tags", "is": "any", "value": ["vip"]}
@@ -414,6 +417,36 @@ def test_a_tag_that_a_rule_asks_about_stays(rest: APIClient, db: None) -> None:
     answer = rest.delete(f"{TAGS}{tag.pk}/")
     assert (answer.status_code, "Important" in answer.json()["detail"]) == (409, True)
     assert Tag.objects.get().is_active
+
+
+def test_a_view_of_somebody_else_is_not_named(
+    rest: APIClient, api: Callable[..., APIClient], agent: User
+) -> None:
+    tag = Tag.objects.create(name="vip")
+    view = SavedView.objects.create(
+        name="Mette is difficult",
+        scope="personal",
+        owner=agent,
+        condition={"field": "tags", "is": "any", "value": ["vip"]},
+    )
+    for key in (rest, api("tickets:configure", "tickets:read")):
+        answer = key.delete(f"{TAGS}{tag.pk}/")
+        assert answer.status_code == 409
+        assert f"“#{view.pk}” (saved view)" in answer.json()["detail"]
+        assert "Mette" not in answer.content.decode()
+
+
+def test_the_copy_of_a_view_in_an_export_holds_up_nothing(
+    rest: APIClient, login: Callable[[User], Client], agent: User
+) -> None:
+    tag = Tag.objects.create(name="vip")
+    condition = {"field": "tags", "is": "any", "value": ["vip"]}
+    view = SavedView.objects.create(name="Important", scope="everyone", condition=condition)
+    wanted = {"view": f"saved-{view.pk}"}
+    assert login(agent).post("/api/v1/exports/", wanted, "application/json").status_code == 202
+    assert TicketExport.objects.get().condition == condition
+    view.delete()
+    assert rest.delete(f"{TAGS}{tag.pk}/").status_code == 204
 
 
 # --- the same on the pages --------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from people.models import User
 from people.viewer import Viewer
 from tests.tickets.clamd_server import EICAR, SIGNATURE, VERSION, ClamdServer
 from tickets.attachment_policy import attachment_policy
-from tickets.models import Attachment, Draft, Message, StoredFile, Ticket
+from tickets.models import Attachment, Draft, Inbox, MailLedger, Message, StoredFile, Ticket
 from tickets.personal_data import TicketData
 from tickets.registry import ScanInterrupted, ScannerUnavailable, ScanRefused
 from tickets.scanners.clamd import PIECE_BYTES, Address, Clamd, address_of
@@ -226,6 +226,30 @@ def test_malware_is_handed_to_nobody_and_everybody_is_told(
     assert "again.pdf" in page
     assert SIGNATURE in page
     assert VERSION in page
+
+
+def test_a_blocked_file_does_not_leave_within_its_mail(
+    clamd: ClamdServer, write: Write, browser: Client, login: Any, admin: User, inbox: Inbox
+) -> None:
+    file = received(write, b"%PDF figures")
+    # In the mail the file is written in Base64: the scanner finds nothing in that.
+    sha256, key = store_file(b"Subject: Report\r\n\r\nJVBERiBmaWd1cmVz")
+    mail = MailLedger.objects.create(
+        inbox=inbox, sha256=sha256, storage_key=key, size=40, received_at=timezone.now(), state="ticket",
+        ticket=file.message.ticket, message=file.message,
+    )  # fmt: skip
+    place = [file.message.ticket_id, file.message_id]
+    doors = [
+        (browser, reverse("inbox-eml", args=place)),
+        (browser, reverse("inbox-headers", args=place)),
+        (login(admin), reverse("ledger-mail-raw", args=[mail.pk])),
+    ]
+    scan_files_task()
+    assert [who.get(door).status_code for who, door in doors] == [200, 200, 200]
+    StoredFile.objects.filter(sha256=file.sha256).update(scan="infected", signature=SIGNATURE)
+    for who, door in doors:
+        refused = who.get(door)
+        assert (refused.status_code, SIGNATURE in refused.content.decode()) == (403, True)
 
 
 def test_malware_stays_held_when_the_scanner_is_taken_away(

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -88,7 +89,9 @@ class TicketSlaExplained(serializers.Serializer[Any]):
     policy = SlaPolicyOut(allow_null=True)
     terms = SlaTermsOut(allow_null=True)
     overtaken = serializers.BooleanField()
-    condition = serializers.CharField(allow_blank=True)
+    condition = serializers.CharField(
+        allow_blank=True, help_text=_("Empty when it asks about what the key may not read.")
+    )
     calendar = serializers.CharField(allow_blank=True)
     timezone = serializers.CharField(allow_blank=True)
     holidays = serializers.SerializerMethodField()
@@ -153,7 +156,8 @@ class TicketSlaReason(APIView):
     @extend_schema(operation_id="ticket_sla_read", responses={200: TicketSlaExplained, 404: NOT_FOUND})
     def get(self, request: Request, pk: int) -> Response:
         """Read the policy, every promise, and every stretch with what it counted."""
-        return Response(TicketSlaExplained(explain_sla(ticket_of(viewer_of(request), pk))).data)
+        viewer = viewer_of(request)
+        return Response(TicketSlaExplained(explain_sla(ticket_of(viewer, pk), by=viewer)).data)
 
 
 class TicketEscalations(APIView):

@@ -11,7 +11,7 @@ from core.pages.querystring import with_query
 from people.requests import StaffRequest, is_partial, page
 from tickets.channels.email.selectors import can_retry, mail_counts, mails, raw_text
 from tickets.channels.email.services.retry_mail import retry_mail
-from tickets.file_scans import release
+from tickets.file_scans import release_mail
 from tickets.models import Inbox, MailLedger
 from tickets.stored_files import read_file
 
@@ -91,7 +91,7 @@ def ledger_mail(request: StaffRequest, mail_id: int) -> HttpResponse:
 def ledger_mail_raw(request: StaffRequest, mail_id: int) -> HttpResponse:
     """Download the mail as it arrived; as a file of an opaque type, so that no browser ever shows it as a page."""
     mail = get_object_or_404(mails(request.viewer), pk=mail_id)
-    release(mail.sha256)
+    release_mail(mail)
     try:
         raw = read_file(mail.storage_key)
     except FileNotFoundError as error:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from people.requests import StaffRequest, page
 from tickets.conversation import EventItem, MessageItem, conversation
-from tickets.file_scans import release
+from tickets.file_scans import release, release_mail
 from tickets.models import MailLedger, Message
 from tickets.outbound.email_answer import mail_of
 from tickets.pages.conversations import message_parts
@@ -76,7 +76,7 @@ def _raw(message: Message) -> bytes:
         mail = MailLedger.objects.filter(message=message).order_by("pk").first()
         if mail is None:
             raise Http404(_("This message did not come as a mail."))
-        release(mail.sha256)
+        release_mail(mail)
         try:
             return read_file(mail.storage_key)
         except (FileNotFoundError, ValueError):

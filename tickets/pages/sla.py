@@ -16,7 +16,7 @@ def sla_reason(request: StaffRequest, ticket_id: int) -> HttpResponse:
     found = visible_ticket(request, ticket_id)
     context = {
         "ticket": found,
-        "why": explain_sla(found),
+        "why": explain_sla(found, by=request.viewer),
         "can_manage": request.viewer.can("settings.manage"),
     }
     return render(request, "tickets/_sla_reason.html", context)

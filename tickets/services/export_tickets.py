@@ -140,7 +140,7 @@ def _request(
 def _refuse_too_many(by: Viewer, now: datetime) -> None:
     """Raise ValidationError when the asker has enough exports; requests of one asker are counted one after the other."""
     askers = ApiKey.objects if by.actor_kind == "api_key" else User.objects
-    askers.select_for_update(no_key=True).filter(pk=by.actor_id).values_list("pk").first()
+    askers.select_for_update(no_key=True).filter(pk=by.actor_id or 0).values_list("pk").first()
     own = TicketExport.objects.visible_to(by)
     if own.filter(job__state__in=OPEN).count() >= MOST_OPEN:
         raise ValidationError(

@@ -131,6 +131,6 @@ def delete_custom_field(*, field: CustomField, by: Viewer) -> None:
     row = CustomField.objects.select_for_update().get(pk=field.pk)
     if FieldValue.objects.filter(field=row).exists():
         raise ValidationError(_("Tickets have values of this field. Take it out of use instead."))
-    refuse_while_asked_for(f"field:{row.key}")
+    refuse_while_asked_for(f"field:{row.key}", by=by)
     FIELD_SAVED.record(by=by, subject_id=row.pk, detail={"key": row.key, "deleted": True})
     row.delete()

@@ -101,6 +101,6 @@ def delete_status(*, status: Status, by: Viewer) -> None:
         raise ValidationError(_("This status is built in: rename it instead."))
     if Ticket.objects.filter(status=row).exists():
         raise ValidationError(_("Tickets have this status. Take it out of use instead."))
-    refuse_while_asked_for("status", row.pk)
+    refuse_while_asked_for("status", row.pk, by=by)
     STATUS_DELETED.record(by=by, subject_id=0, detail={"key": row.pk, "name": row.name})
     row.delete()

@@ -82,7 +82,7 @@ def delete_tag(*, tag: Tag, by: Viewer) -> bool:
     by.require("tickets.configure")
     row = Tag.objects.select_for_update().get(pk=tag.pk)
     _refuse_while_going(row)
-    refuse_while_asked_for("tags", row.name)
+    refuse_while_asked_for("tags", row.name, by=by)
     TAG_DELETED.record(by=by, subject_id=row.pk, detail={"name": row.name})
     Tag.objects.filter(pk=row.pk).update(is_active=False)
     if not TicketTag.objects.filter(tag=row).exists():

@@ -70,6 +70,6 @@ def delete_ticket_type(*, type: TicketType, by: Viewer) -> None:
     own = CustomField.objects.filter(types=row).first()
     if own is not None:
         raise ValidationError(_("The field “%s” is for tickets of this type: change that first.") % own)
-    refuse_while_asked_for("type", str(row.pk))
+    refuse_while_asked_for("type", str(row.pk), by=by)
     TYPE_DELETED.record(by=by, subject_id=row.pk, detail={"name": row.name})
     row.delete()

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from people.viewer import Viewer
+from tickets.conditions import is_permitted
 from tickets.custom_fields import (
     Value,
     active_fields,
@@ -29,7 +30,7 @@ def set_field_values(*, ticket: Ticket, values: Mapping[str, Any], by: Viewer) -
     """Set the fields with these keys; an empty value clears one. All of it or nothing.
 
     Raises ValidationError by ``field:<key>`` for an unknown field, a value that it cannot hold, something that the person
-    may not see, and a field that this ticket does not have.
+    may not see, a field that this ticket does not have, and one whose condition asks about what the person may not read.
     """
     by.require("tickets.edit")
     locked = lock_ticket(ticket.pk, by)
@@ -37,6 +38,7 @@ def set_field_values(*, ticket: Ticket, values: Mapping[str, Any], by: Viewer) -
     before = values_of(locked)
     after = _parsed(values, fields, before, by)
     changed = {key: value for key, value in after.items() if value != before.get(key)}
+    _refuse_unreadable(changed, fields, by)
     if not changed:
         return locked
     for key, value in changed.items():
@@ -71,6 +73,18 @@ def _parsed(
     if refused:
         raise ValidationError(refused)
     return parsed
+
+
+def _refuse_unreadable(changed: Mapping[str, Value], fields: Mapping[str, CustomField], by: Viewer) -> None:
+    """Whether a ticket takes the value would tell whether the condition holds: refused either way."""
+    sentence = _("%s: which tickets have this field depends on what you may not read about customers.")
+    unreadable = [
+        key
+        for key, value in changed.items()
+        if value is not None and not is_permitted(fields[key].condition, by)
+    ]
+    if unreadable:
+        raise ValidationError({f"field:{key}": [sentence % fields[key].label] for key in unreadable})
 
 
 def _refuse_hidden(ticket: Ticket, changed: Mapping[str, Value], fields: Mapping[str, CustomField]) -> None:
