@@ -10,6 +10,7 @@ from threading import Barrier, BrokenBarrierError, get_ident
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from core.models import Event
@@ -19,10 +20,13 @@ from people.models import Team, User
 from people.viewer import Viewer, system_viewer
 from tests.conftest import make_user
 from tests.tickets.conftest import suggestion
-from tickets.models import Category, Message, Ticket
+from tickets.list_columns import columns_by_key
+from tickets.list_views import view_of
+from tickets.models import Category, Message, Ticket, TicketExport
 from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_automatically, assign_ticket
 from tickets.services.change_status import change_status
+from tickets.services.export_tickets import request_export
 from tickets.services.receive_message import IncomingMessage, receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
 from tickets.services.undo_answer import undo_answer
@@ -70,6 +74,27 @@ def test_form_sent_twice_at_once_is_one_answer() -> None:
     answers = at_once([lambda: reply_to_ticket(ticket=ticket, body="Hi", by=viewer, token="form")] * 3)
     assert len({answer.pk for answer in answers}) == 1
     assert Message.objects.filter(kind="outbound").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_exports_asked_for_at_once_are_counted_one_after_the_other() -> None:
+    viewer = make_user("agent", "Priya Raman").as_viewer()
+    receive_message(incoming=incoming(0), by=system_viewer("mail"))
+
+    def ask() -> bool:
+        try:
+            request_export(
+                view=view_of(viewer, "open"),
+                filters={},
+                columns=columns_by_key(["number"]),
+                form="csv",
+                by=viewer,
+            )
+        except ValidationError:
+            return False
+        return True
+
+    assert sum(at_once([ask] * 8)) == TicketExport.objects.count() == 5
 
 
 @pytest.mark.django_db(transaction=True)
