@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tickets", "0011_draft_save_number"),
+        ("tickets", "0012_mailboxes"),
     ]
 
     operations = [
