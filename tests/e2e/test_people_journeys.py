@@ -146,7 +146,7 @@ def test_a_person_is_deactivated_after_being_asked(enter: Enter, admin: User, ag
 def test_an_api_key_is_made_and_revoked(enter: Enter, admin: User) -> None:
     page = enter(admin, "/settings/api-keys/")
     page.get_by_role("link", name="Create a key").click()
-    page.get_by_label("Name").fill("CRM")
+    page.get_by_label("Name", exact=True).fill("CRM")
     page.get_by_label("Read customers and their health").check()
     page.get_by_role("button", name="Create key").click()
     expect(page.locator("#secret")).to_contain_text("cso_")
