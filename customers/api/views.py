@@ -7,6 +7,7 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -278,6 +279,8 @@ class UsageBatch(APIView):
     """Product usage in batches."""
 
     required_permissions: ClassVar = {"POST": "usage.write"}
+    # An item that cannot be stored is refused by itself.
+    parser_classes = (JSONParser,)
 
     @extend_schema(
         operation_id="usage_batch",

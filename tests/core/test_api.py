@@ -54,8 +54,8 @@ def test_a_cursor_of_somebody_elses_making_is_refused(api: Callable[..., APIClie
 
 def test_null_characters_are_refused_wherever_they_stand(api: Callable[..., APIClient]) -> None:
     client = api(*SCOPES)
-    for body in ({"name": "a\0"}, {"where": {"all": ["\0"]}}, {"\0": 1}):
-        answer = client.post("/api/v1/views/", body)
+    for text in ('{"name": "a\\u0000"}', '{"where": {"all": ["\\ud800"]}}', '{"\\u0000": 1}'):
+        answer = client.post("/api/v1/views/", text, content_type="application/json")
         assert answer.status_code == 400
         assert "null characters" in answer.data["detail"]
     assert client.get("/api/v1/tickets/", {"tag": "a\0b"}).status_code < 500
