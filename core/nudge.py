@@ -56,7 +56,7 @@ class _Publisher:
         for call in calls:
             try:
                 call()
-            except Exception:
+            except Exception:  # whatever it is, the thread must live on; beat's next tick finds the work
                 logger.exception("a nudge could not be published")
 
     def _run(self) -> None:
