@@ -20,6 +20,8 @@ _SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _HIDDEN = ("script", "style", "title", "template", "noscript")
 _END_OF_HIDDEN = {name: re.compile(f"</{name}", re.IGNORECASE) for name in _HIDDEN}
+# Editors indent by a blockquote without a bar; nobody is quoted there.
+_INDENT = re.compile(r"""style\s*=\s*["'][^"'>]{0,300}border(?:-left)?:\s*(?:none|0)""", re.IGNORECASE)
 _VOID = frozenset((
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
     "track", "wbr"
@@ -68,6 +70,8 @@ def read_html(html: str) -> HtmlShape:
         match = _TAG_NAME.match(html, opening.end() - 1)
         name = match[0].lower() if match else ""
         position = _after_tag(html, opening.end(), last_quote)
+        if name == "blockquote":
+            writer.quote(closing, quoted=not _INDENT.search(html, opening.end(), position))
         if closing:
             if open_tags.get(name):
                 open_tags[name] -= 1
@@ -125,6 +129,8 @@ class _TextWriter:
         self._lines: list[str] = []
         self._current: list[str] = []
         self._size = 0
+        self._quotes: list[bool] = []
+        self._open_quotes = 0
         self._quote = 0
         self._preformatted = 0
 
@@ -145,11 +151,19 @@ class _TextWriter:
         if text:
             self._current.append(text)
 
+    def quote(self, closing: bool, *, quoted: bool) -> None:
+        """A blockquote begins or ends; what follows is ``quoted`` from the next ``tag`` on."""
+        if not closing:
+            self._quotes.append(quoted)
+            self._open_quotes += quoted
+        elif self._quotes:
+            self._open_quotes -= self._quotes.pop()
+
     def tag(self, name: str, closing: bool) -> None:
         if name in _PARAGRAPH:
             self._break()
             if name == "blockquote":
-                self._quote = min(20, max(0, self._quote + (-1 if closing else 1)))
+                self._quote = min(20, self._open_quotes)
             self._break(force=not self._lines or self._lines[-1].strip("> ") != "")
         elif name in _LINE:
             self._break(force=name == "br")

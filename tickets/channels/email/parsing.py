@@ -27,6 +27,7 @@ from tickets.channels.email.html_text import read_html
 from tickets.channels.email.limits import MailRefused
 from tickets.channels.email.mime_structure import MimePart, split_mail
 from tickets.channels.email.quotes import Fold, fold_quotes
+from tickets.channels.email.reply_words import is_forward_subject
 
 # Kept as written for the classification; nothing else reads them.
 _SIGNAL_HEADERS = (
@@ -162,6 +163,7 @@ def parse_mail(raw: bytes) -> ParsedMail:
     body = _Body()
     _collect(buffer, root, body, defects)
     text, html = _assemble(body.blocks, defects)
+    subject = one_line(decode_words(root.header("subject")), limits.MAX_SUBJECT_CHARS)
     senders, sender_defects = parse_addresses(root.header_values("from"))
     sender = senders[0] if len(senders) == 1 and not sender_defects else None
     if sender is None:
@@ -187,10 +189,10 @@ def parse_mail(raw: bytes) -> ParsedMail:
         cc=cc,
         reply_to=reply_to,
         delivered_to=delivered_to,
-        subject=one_line(decode_words(root.header("subject")), limits.MAX_SUBJECT_CHARS),
+        subject=subject,
         sent_at=sent_at.isoformat() if sent_at else "",
         text=text,
-        folds=tuple(fold_quotes(text)),
+        folds=tuple(fold_quotes(text, forwarded=is_forward_subject(subject))),
         html=html,
         attachments=tuple(body.attachments),
         content_type=root.content_type,
