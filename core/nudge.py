@@ -98,6 +98,11 @@ def job_after_commit(queue: str) -> None:
     _once_after_commit(f"jobs:{queue}", partial(send, "core.run_jobs", queue=queue, only_queue=queue))
 
 
+def task_after_commit(task: str, *, queue: str) -> None:
+    """Nudge a task of an app, one that looks at its rows, once the transaction commits."""
+    _once_after_commit(task, partial(send, task, queue=queue))
+
+
 class _Nudge:
     """A named on-commit callback, so that one transaction holds each name once."""
 

@@ -169,6 +169,12 @@ def retry_outbound(*, outbound: Outbound, by: Actor) -> bool:
     return bool(again)
 
 
+def fail_sent(*, idempotency_key: str, reason: str) -> bool:
+    """Note that what a provider had accepted has failed after all, so that a person may have it sent again."""
+    sent = Outbound.objects.filter(idempotency_key=idempotency_key, state=Outbound.State.SENT)
+    return bool(sent.update(state=Outbound.State.FAILED, last_error=reason[:2000], updated_at=timezone.now()))
+
+
 def send_due(*, budget_seconds: float = 40.0) -> int:
     """Send every due row until none is left or the budget is over; returns the number of rows handled."""
     deadline = time.monotonic() + budget_seconds

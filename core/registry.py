@@ -40,13 +40,15 @@ _registries: list["Registry"] = []  # type: ignore[type-arg]
 class Registry(Generic[P]):
     """The parts of one extension point by key, in the order of their keys.
 
-    ``base`` is the class a part must derive from; ``location`` the module or folder name searched in every app.
+    ``base`` is the class a part must derive from; ``location`` the module or folder name searched in every app. A folder of
+    a part's own holds it in its ``__init__``, or in the module ``entry`` when the registry names one.
     Parts are instantiated once per process and must keep no state about a request.
     """
 
-    def __init__(self, base: type[P], location: str) -> None:
+    def __init__(self, base: type[P], location: str, *, entry: str = "") -> None:
         self.base = base
         self.location = location
+        self.entry = entry
         self._parts: dict[str, P] = {}
         _registries.append(self)
 
@@ -101,7 +103,7 @@ class Registry(Generic[P]):
     def discover(self) -> None:
         """Import the location in every installed app and register the concrete parts defined there."""
         for config in apps.get_app_configs():
-            for module in _modules(f"{config.name}.{self.location}"):
+            for module in _modules(f"{config.name}.{self.location}", self.entry):
                 for cls in vars(module).values():
                     if (
                         inspect.isclass(cls)
@@ -114,15 +116,18 @@ class Registry(Generic[P]):
                         self.add(cls)
 
 
-def _modules(name: str) -> Iterator[ModuleType]:
-    """Yield the module called ``name`` and, when it is a package, the modules and packages right below it."""
+def _modules(name: str, entry: str) -> Iterator[ModuleType]:
+    """Yield the module called ``name`` and, when it is a package, the modules and packages right below it; of packages the
+    module ``entry``, when it is given."""
     parent = name.rpartition(".")[0]
     if find_spec(parent) is None or find_spec(name) is None:
         return
     module = importlib.import_module(name)
     yield module
     for info in sorted(pkgutil.iter_modules(getattr(module, "__path__", [])), key=lambda info: info.name):
-        yield importlib.import_module(f"{name}.{info.name}")
+        inner = f"{name}.{info.name}.{entry}" if entry and info.ispkg else f"{name}.{info.name}"
+        if inner.count(".") == name.count(".") + 1 or find_spec(inner) is not None:
+            yield importlib.import_module(inner)
 
 
 def discover_all() -> None:

@@ -13,6 +13,7 @@ from insights.registry import Kpi, Ratings, Share, kpis_in_order
 from insights.sources import NONE
 from people.models import Team, User
 from tickets.models import Category, Inbox, Tag, Ticket
+from tickets.registry import channel_parts
 
 MOST_ROWS = 200
 _NAMED: Mapping[str, type[Model]] = {"team": Team, "agent": User, "category": Category, "tag": Tag}
@@ -100,14 +101,7 @@ def names_of(dimension: str, values: Sequence[Any]) -> dict[str, str]:
 
 def channel_name(channel: str) -> str:
     """Return the name of a channel."""
-    known = {
-        "email": _("E-mail"),
-        "chat": _("Chat"),
-        "phone": _("Phone"),
-        "web": _("Web form"),
-        "api": _("API"),
-    }
-    return known.get(channel, channel)
+    return channel_parts(channel)[1]
 
 
 def choices_of(dimension: str, scope: Scope) -> list[tuple[str, str]]:

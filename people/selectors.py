@@ -19,6 +19,12 @@ def people_list(viewer: Viewer) -> QuerySet[User]:
     return User.objects.prefetch_related("memberships__team").order_by("-is_active", "name", "pk")
 
 
+def people_who_may(permission: str) -> list[int]:
+    """Return the ids of the active people whose role holds a permission. One query."""
+    roles = [role for role, may in PERMISSIONS.items() if permission in may]
+    return list(User.objects.filter(role__in=roles, is_active=True).values_list("pk", flat=True))
+
+
 def is_invited(user: User) -> bool:
     """Whether the person has been invited and has not chosen a password yet."""
     return user.password.startswith(UNUSABLE_PASSWORD_PREFIX)

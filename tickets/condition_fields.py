@@ -26,6 +26,7 @@ from tickets.condition_kinds import (
     TextField,
 )
 from tickets.models import Category, CustomField, Follower, Inbox, Mention, Status, Ticket, TicketType
+from tickets.registry import channel_parts
 
 
 def _rows(model: Any, **filters: Any) -> RowOptions:
@@ -43,7 +44,7 @@ def _channels() -> list[tuple[str, str]]:
     known = {"email", "phone", "chat", "web", "api"} | set(
         Inbox.objects.order_by().values_list("channel", flat=True).distinct()
     )
-    return [(key, key) for key in sorted(known)]
+    return sorted((key, channel_parts(key)[1]) for key in known)
 
 
 def _languages() -> list[tuple[str, str]]:

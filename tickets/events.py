@@ -77,6 +77,22 @@ ATTACHMENT_RELEASED = EventType(
     "tickets.attachment_released", subject="ticket", sentence=_("released an attachment")
 )
 INBOX_SAVED = EventType("tickets.inbox_saved", subject="inbox", sentence=_("saved an inbox"))
+CHANNEL_STATE_CHANGED = EventType(
+    "tickets.channel_state_changed", subject="inbox", sentence=_("found a channel changed"), feed=False
+)
+CHANNEL_ALARM = EventType(
+    "tickets.channel_alarm", subject="inbox", sentence=_("raised an alarm about a channel"), feed=False
+)
+PAYLOAD_RETRIED = EventType(
+    "tickets.payload_retried", subject="payload", sentence=_("had a payload read again"), feed=False
+)
+MESSAGE_DELIVERED = EventType(
+    "tickets.message_delivered", subject="message", sentence=_("told of the answer"), feed=False
+)
+MESSAGE_EDITED = EventType("tickets.message_edited", subject="message", sentence=_("changed a message"))
+MESSAGE_TAKEN_BACK = EventType(
+    "tickets.message_taken_back", subject="message", sentence=_("took a message back")
+)
 CATEGORY_SAVED = EventType("tickets.category_saved", subject="category", sentence=_("saved a category"))
 SLA_POLICY_SAVED = EventType(
     "tickets.sla_policy_saved", subject="sla_policy", sentence=_("saved an SLA policy")

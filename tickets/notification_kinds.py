@@ -8,7 +8,7 @@ from core.models import Notification
 from core.notifications import NotificationKind
 from people.models import User
 from tickets.channels.email.events import MAILBOX_ALARM
-from tickets.events import ANSWER_HELD
+from tickets.events import ANSWER_HELD, CHANNEL_ALARM
 from tickets.models import Ticket
 
 ASSIGNED_KIND = "tickets.assigned_to_me"
@@ -25,6 +25,7 @@ HELD_KIND = "tickets.answer_held"
 FAILED_KIND = "tickets.answer_failed"
 WOKEN_KIND = "tickets.woken"
 MAILBOX_KIND = "tickets.mailbox_alarm"
+CHANNEL_KIND = "tickets.channel_alarm"
 
 
 class TicketKind(NotificationKind):
@@ -173,3 +174,16 @@ class MailboxAlarm(NotificationKind):
     always = True
     permission = "settings.manage"
     verbs = frozenset({MAILBOX_ALARM.verb})
+
+
+class ChannelAlarm(NotificationKind):
+    """A channel needs somebody."""
+
+    key = CHANNEL_KIND
+    label = _("A channel cannot be reached, refuses our credentials or is silent")
+    group = _("Everything else")
+    order = 291
+    mail = True
+    always = True
+    permission = "settings.manage"
+    verbs = frozenset({CHANNEL_ALARM.verb})

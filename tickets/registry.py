@@ -1,4 +1,4 @@
-"""The extension points of tickets: panels, acts of macros, scanners of files."""
+"""The extension points of tickets: channels, panels, acts of macros, scanners of files."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -9,7 +9,28 @@ from django.utils.functional import Promise
 
 from core.registry import Part, Registry
 from people.viewer import Viewer
+from tickets.channel import Channel
 from tickets.models import Ticket
+
+channels: Registry[Channel] = Registry(Channel, "channels", entry="adapter")
+
+
+def channel_parts(key: str) -> tuple[str, str]:
+    """Return the icon and the name of a channel; what no part describes (a key that an API client chose) shows its key."""
+    if key in channels:
+        channel = channels.get(key)
+        return channel.icon, str(channel.label)
+    return "message-circle", key
+
+
+def channels_in_order() -> list[Channel]:
+    """Return every channel in the order of menus."""
+    return sorted(channels, key=lambda channel: (channel.order, channel.key))
+
+
+def connectable_channels() -> list[Channel]:
+    """Return the channels that an inbox can be made of."""
+    return [channel for channel in channels_in_order() if channel.settings is not None]
 
 
 class TicketPanel(Part):

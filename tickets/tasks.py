@@ -24,7 +24,9 @@ from tickets.services.mark_sla_breaches import mark_sla_breaches
 from tickets.services.note_presence import forget_old_presence
 from tickets.services.scan_files import scan_waiting_files
 from tickets.services.snooze_ticket import wake_due_tickets
+from tickets.services.take_payload import take_payloads
 from tickets.services.take_sla_steps import take_sla_steps
+from tickets.services.watch_channels import watch_channels
 
 BUDGET = timedelta(seconds=45)
 
@@ -42,6 +44,18 @@ def fetch_mailboxes_task() -> None:
     until = timezone.now() + BUDGET
     if fetch_due_mailboxes():
         process_waiting_mail(until=until)
+
+
+@shared_task(name="tickets.take_payloads")
+def take_payloads_task() -> None:
+    """Take in what providers have sent."""
+    take_payloads(until=timezone.now() + BUDGET)
+
+
+@shared_task(name="tickets.watch_channels")
+def watch_channels_task() -> None:
+    """Notice channels that are silent or out of reach."""
+    watch_channels()
 
 
 @shared_task(name="tickets.check_mailboxes")

@@ -74,9 +74,7 @@ def set_up_installation(
     with _fields_named("inbox_"):
         save_inbox(
             name=inbox_name,
-            address=inbox_address,
-            from_name=team_name,
-            signature="",
+            settings={"address": inbox_address, "from_name": team_name},
             default_team=team,
             by=viewer,
         )

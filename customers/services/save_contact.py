@@ -11,10 +11,12 @@ from django.utils.translation import gettext as _
 
 from customers.domains import company_domain, normalise_address
 from customers.events import CONTACT_CHANGED, CONTACT_CREATED, IDENTITY_ADDED
+from customers.identities import Identity
 from customers.models import Account, Contact, ContactIdentity
 from people.viewer import Viewer
 
 _ANY_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s]+@[^@\s]+")
+LONGEST_IDENTITY = 254
 EDITABLE = ("account_id", "name", "title", "role", "timezone", "language", "left_at")
 # Written by the product and nullable; their absence is no mistake of the one who fills the form in.
 _NOT_TYPED = ("merged_into", "left_at", "last_seen_at", "erased_at")
@@ -69,30 +71,31 @@ def add_identity(*, contact: Contact, kind: str, value: str, by: Viewer) -> Cont
     return identity
 
 
-def identify_contact(*, email: str, by: Viewer, name: str = "", verified: bool = True) -> Contact:
-    """Return the contact behind a mail address, created in the account of its domain when nobody has the address.
+def identify_contact(*, identity: Identity, by: Viewer, name: str = "", verified: bool = True) -> Contact:
+    """Return the contact whom a channel knows by ``identity``, created when nobody is; a mail address decides the account.
 
     Anyone who may open a ticket may do this, and so may the customer itself (``by.kind`` "contact"). A missing name is
-    filled in. The address is taken as a channel saw it: mail also comes from hosts without a dot. Raises ValidationError
+    filled in. A mail address is taken as a channel saw it: mail also comes from hosts without a dot. Raises ValidationError
     for what is no address at all, and IntegrityError when somebody else adds it at the same moment.
     """
     if not (by.can("tickets.create") or by.can("customers.edit") or by.kind == "contact"):
         raise PermissionDenied(_("You may not add contacts."))
-    address = normalise_address(email)
-    contact = _who_has(address)
+    contact = _who_has(identity)
     if contact is not None:
         if name and not contact.name:
             Contact.objects.filter(pk=contact.pk, name="").update(name=name[:160])
             contact.name = name[:160]
         return contact
-    if not _ANY_ADDRESS.fullmatch(address):
+    if identity.kind == "email" and not _ANY_ADDRESS.fullmatch(identity.value):
         raise ValidationError({"email": _("This is no e-mail address.")})
-    return _new_contact(address, name, verified, by)
+    if not 0 < len(identity.value) <= LONGEST_IDENTITY:
+        raise ValidationError({identity.kind: _("This is no address of a person.")})
+    return _new_contact(identity, name, verified, by)
 
 
-def _who_has(address: str) -> Contact | None:
-    """Return the contact of a mail address with account and identities, which are wanted next: one query."""
-    known = ContactIdentity.objects.filter(kind="email", value=address).values("contact")
+def _who_has(identity: Identity) -> Contact | None:
+    """Return the contact of an identity with account and identities, which are wanted next: one query."""
+    known = ContactIdentity.objects.filter(kind=identity.kind, value=identity.value).values("contact")
     identities = ContactIdentity.objects.filter(contact__in=known).select_related("contact__account")
     if not identities:
         return None
@@ -102,11 +105,13 @@ def _who_has(address: str) -> Contact | None:
 
 
 @transaction.atomic
-def _new_contact(address: str, name: str, verified: bool, by: Viewer) -> Contact:
-    domain = company_domain(address)
+def _new_contact(identity: Identity, name: str, verified: bool, by: Viewer) -> Contact:
+    domain = company_domain(identity.value) if identity.kind == "email" else ""
     account = Account.objects.filter(domain=domain).order_by("pk").first() if domain else None
-    contact = Contact.objects.create(account=account, name=name[:160], is_verified=verified)
-    ContactIdentity.objects.create(contact=contact, kind="email", value=address)
+    # Whoever has neither a name nor a mail address is called by the number or handle.
+    known_as = name or ("" if identity.kind == "email" else identity.words)
+    contact = Contact.objects.create(account=account, name=known_as[:160], is_verified=verified)
+    ContactIdentity.objects.create(contact=contact, kind=identity.kind, value=identity.value)
     _record_created(contact, by)
     return contact
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from core.models import Event
+from customers.identities import Identity
 from customers.models import Account, ConsentEvent, Contact, ContactIdentity, RevenueMovement
 from customers.selectors import consent_of
 from customers.services.end_accounts import end_accounts
@@ -138,14 +139,14 @@ def test_merges_can_be_taken_back_in_any_order(account: Account, contact: Contac
 
 
 def test_identify_contact_finds_or_makes(account: Account, contact: Contact, viewer: Viewer) -> None:
-    assert identify_contact(email=" METTE@halden.example", by=viewer) == contact
-    new = identify_contact(email="kai@halden.example", name="Kai", by=viewer)
+    assert identify_contact(identity=Identity.email(" METTE@halden.example"), by=viewer) == contact
+    new = identify_contact(identity=Identity.email("kai@halden.example"), name="Kai", by=viewer)
     assert (new.account_id, new.name) == (account.pk, "Kai")
-    assert identify_contact(email="kai@gmail.com", by=viewer).account_id is None
+    assert identify_contact(identity=Identity.email("kai@gmail.com"), by=viewer).account_id is None
     with pytest.raises(ValidationError):
-        identify_contact(email="nonsense", by=viewer)
+        identify_contact(identity=Identity.email("nonsense"), by=viewer)
     with pytest.raises(PermissionDenied):
-        identify_contact(email="kai@halden.example", by=Viewer(kind="api_key"))
+        identify_contact(identity=Identity.email("kai@halden.example"), by=Viewer(kind="api_key"))
 
 
 def test_consent_is_a_ledger(contact: Contact, csm: User, viewer: Viewer) -> None:

@@ -18,8 +18,9 @@ from customers.models import Account, Contact, ContactMerge, RevenueMovement, Su
 from customers.timeline import account_timeline
 from people.models import Team, User
 from people.viewer import system_viewer
+from tickets.incoming import IncomingMessage
 from tickets.models import Ticket
-from tickets.services.receive_message import IncomingMessage, receive_message
+from tickets.services.receive_message import receive_message
 
 Login = Callable[[User], Client]
 
@@ -374,7 +375,7 @@ def test_timeline_hides_tickets_of_private_teams(
     received = receive_message(
         incoming=IncomingMessage(
             channel="web",
-            sender_address="mette@halden.example",
+            sender="mette@halden.example",
             text="A secret.",
             subject="Confidential matter",
         ),

@@ -23,10 +23,11 @@ from customers.services.save_contact import add_identity, update_contact
 from integrations.models import WebhookDelivery, WebhookEndpoint
 from people.models import User
 from people.viewer import Viewer, system_viewer
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import Attachment, Draft, Inbox, MailLedger, Message, Ticket, TicketExport
 from tickets.search import search_tickets
 from tickets.services.add_note import add_note
-from tickets.services.receive_message import IncomingFile, IncomingMessage, Received, receive_message
+from tickets.services.receive_message import Received, receive_message
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.save_draft import add_draft_file
 from tickets.stored_files import read_file, store_file
@@ -43,7 +44,7 @@ def write(
     **more: Any,
 ) -> Received:
     """A customer's message."""
-    incoming = IncomingMessage(channel="email", sender_address=sender, text=text, subject=subject, **more)
+    incoming = IncomingMessage(channel="email", sender=sender, text=text, subject=subject, **more)
     return receive_message(incoming=incoming, by=system_viewer("mail"), inbox=inbox, ticket=ticket)
 
 

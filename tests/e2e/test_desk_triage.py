@@ -9,8 +9,9 @@ from customers.models import Contact
 from people.models import User
 from people.viewer import system_viewer
 from tests.e2e.looks import accessibility_problems, overflows
+from tickets.incoming import IncomingMessage
 from tickets.models import Inbox, Ticket
-from tickets.services.receive_message import IncomingMessage, receive_message
+from tickets.services.receive_message import receive_message
 
 Enter = Callable[[User, str], Page]
 Pump = Callable[[], int]
@@ -19,7 +20,7 @@ Pump = Callable[[], int]
 def arrive(contact: Contact, subject: str) -> Ticket:
     """Let the customer write."""
     incoming = IncomingMessage(
-        channel="email", sender_address=contact.email, subject=subject, text=f"{subject}, please."
+        channel="email", sender=contact.email, subject=subject, text=f"{subject}, please."
     )
     found = receive_message(incoming=incoming, by=system_viewer("mail")).ticket
     sequence_events()

@@ -13,8 +13,9 @@ from people.models import User
 from people.viewer import system_viewer
 from tests.e2e.looks import assert_looks_right
 from tests.tickets.clamd_server import EICAR, SIGNATURE, ClamdServer
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import Inbox, StoredFile
-from tickets.services.receive_message import IncomingFile, IncomingMessage, receive_message
+from tickets.services.receive_message import receive_message
 from tickets.services.save_sla_policy import TargetSpec, save_sla_policy
 from tickets.tasks import scan_files_task
 
@@ -37,7 +38,7 @@ def scanned(site: str, settings: Any, contact: Contact, inbox: Inbox) -> int:
     }
     files = [IncomingFile(name, content, "application/pdf") for name, content in names.items()]
     incoming = IncomingMessage(
-        channel="email", sender_address=contact.email, subject="Invoices", text="Please look.", files=files
+        channel="email", sender=contact.email, subject="Invoices", text="Please look.", files=files
     )
     ticket = receive_message(incoming=incoming, by=system_viewer("mail"), inbox=inbox).ticket
     with ClamdServer(limit=5000) as server:

@@ -16,10 +16,11 @@ from people.models import User
 from people.viewer import system_viewer
 from tests.e2e.looks import assert_looks_right
 from tests.tickets.conftest import FakeMinds
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import Category, Inbox, Ticket
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_status import change_status
-from tickets.services.receive_message import IncomingFile, IncomingMessage, receive_message
+from tickets.services.receive_message import receive_message
 
 Enter = Callable[[User, str], Page]
 Pump = Callable[[], int]
@@ -45,7 +46,7 @@ def billing(agent: User, inbox: Inbox) -> Category:
 
 def arrive(contact: Contact, subject: str, text: str = "Hello", ticket: Ticket | None = None) -> Ticket:
     """Let the customer write; live pages hear of it."""
-    incoming = IncomingMessage(channel="email", sender_address=contact.email, subject=subject, text=text)
+    incoming = IncomingMessage(channel="email", sender=contact.email, subject=subject, text=text)
     found = receive_message(incoming=incoming, by=system_viewer("mail"), ticket=ticket).ticket
     sequence_events()
     return found
@@ -172,7 +173,7 @@ def test_triage_by_keyboard(
 def test_html_of_a_customer_stays_in_its_frame(enter: Enter, agent: User, contact: Contact) -> None:
     incoming = IncomingMessage(
         channel="email",
-        sender_address=contact.email,
+        sender=contact.email,
         subject="Newsletter",
         text="Hello you",
         html="<p>Hello <b>you</b></p><script>parent.document.title='taken'</script>",

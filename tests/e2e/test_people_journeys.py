@@ -197,7 +197,7 @@ def furnished(admin: User, agent: User, team: Team, inbox: Inbox) -> User:
 
 SETTINGS = {
     "access": "people/ people/new/ teams/ teams/new/ roles/ api-keys/ api-keys/new/ calendars/new/",
-    "support": "inboxes/ inboxes/new/ categories/ sla/ sla/new/",
+    "support": "inboxes/ inboxes/new/ inboxes/new/email/ categories/ sla/ sla/new/",
     "operations": "jobs/ outbox/ events/ events/dead-letters/ mail/",
 }
 

@@ -12,9 +12,10 @@ from people.models import User
 from people.viewer import system_viewer
 from tests.e2e.looks import accessibility_problems, assert_looks_right, overflows
 from tickets.custom_fields import values_of
+from tickets.incoming import IncomingMessage
 from tickets.models import CustomField, Inbox, Ticket, TicketType
 from tickets.services.change_tags import change_tags
-from tickets.services.receive_message import IncomingMessage, receive_message
+from tickets.services.receive_message import receive_message
 
 Enter = Callable[[User, str], Page]
 
@@ -22,7 +23,7 @@ Enter = Callable[[User, str], Page]
 def arrive(contact: Contact) -> Ticket:
     """Let the customer write."""
     incoming = IncomingMessage(
-        channel="email", sender_address=contact.email, subject="The export hangs", text="It hangs."
+        channel="email", sender=contact.email, subject="The export hangs", text="It hangs."
     )
     found = receive_message(incoming=incoming, by=system_viewer("mail")).ticket
     sequence_events()

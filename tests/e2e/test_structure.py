@@ -9,15 +9,16 @@ from customers.models import Contact
 from people.models import User
 from people.viewer import system_viewer
 from tests.e2e.looks import accessibility_problems, assert_looks_right
+from tickets.incoming import IncomingMessage
 from tickets.models import Follower, Inbox, Ticket, TicketLink
-from tickets.services.receive_message import IncomingMessage, receive_message
+from tickets.services.receive_message import receive_message
 
 Enter = Callable[[User, str], Page]
 
 
 def arrive(contact: Contact, subject: str, text: str = "Hello", ticket: Ticket | None = None) -> Ticket:
     """Let the customer write; live pages hear of it."""
-    incoming = IncomingMessage(channel="email", sender_address=contact.email, subject=subject, text=text)
+    incoming = IncomingMessage(channel="email", sender=contact.email, subject=subject, text=text)
     found = receive_message(incoming=incoming, by=system_viewer("mail"), ticket=ticket).ticket
     sequence_events()
     return found
@@ -115,8 +116,8 @@ def test_splitting_following_and_linking(enter: Enter, agent: User, contact: Con
 def test_merging_strangers_asks_first_and_takes_the_word_by_keyboard(
     enter: Enter, agent: User, inbox: Inbox
 ) -> None:
-    ann = IncomingMessage(channel="email", sender_address="ann@one.example", subject="Parcel", text="Where?")
-    ben = IncomingMessage(channel="email", sender_address="ben@two.example", subject="A parcel", text="When?")
+    ann = IncomingMessage(channel="email", sender="ann@one.example", subject="Parcel", text="Where?")
+    ben = IncomingMessage(channel="email", sender="ben@two.example", subject="A parcel", text="When?")
     first = receive_message(incoming=ann, by=system_viewer("mail")).ticket
     second = receive_message(incoming=ben, by=system_viewer("mail")).ticket
     sequence_events()

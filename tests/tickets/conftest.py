@@ -10,9 +10,10 @@ from ml.classifiers import Reason, TextPrediction
 from ml.sentiment.scorer import Sentiment
 from people.models import Team, User
 from people.viewer import system_viewer
+from tickets.incoming import IncomingMessage
 from tickets.models import Category, Inbox, Ticket
 from tickets.routing import RoutingSuggestion
-from tickets.services.receive_message import IncomingMessage, Received, receive_message
+from tickets.services.receive_message import Received, receive_message
 
 SHARES = {
     "negative": {"negative": 0.8, "neutral": 0.15, "positive": 0.05},
@@ -85,7 +86,7 @@ def write(inbox: Inbox, contact: Contact) -> Callable[..., Received]:
         ticket = fields.pop("ticket", None)
         incoming = IncomingMessage(
             channel=fields.pop("channel", "email"),
-            sender_address=fields.pop("sender", "mette@halden.example"),
+            sender=fields.pop("sender", "mette@halden.example"),
             text=text,
             subject=fields.pop("subject", "A question"),
             **fields,

@@ -20,6 +20,7 @@ from people.models import Team, User
 from people.viewer import Viewer, system_viewer
 from tests.conftest import make_user
 from tests.tickets.conftest import suggestion
+from tickets.incoming import IncomingMessage
 from tickets.list_columns import columns_by_key
 from tickets.list_views import view_of
 from tickets.models import Category, Message, Ticket, TicketExport
@@ -27,7 +28,7 @@ from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_automatically, assign_ticket
 from tickets.services.change_status import change_status
 from tickets.services.export_tickets import request_export
-from tickets.services.receive_message import IncomingMessage, receive_message
+from tickets.services.receive_message import receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
 from tickets.services.undo_answer import undo_answer
 from tickets.subscribers.routing import Routing
@@ -51,7 +52,7 @@ def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
 def incoming(number: int) -> IncomingMessage:
     """A message of a person nobody knows yet; three senders share each id."""
     return IncomingMessage(
-        channel="chat", sender_address="new@acme.example", text="Hello", external_id=f"id-{number // 3}"
+        channel="chat", sender="new@acme.example", text="Hello", external_id=f"id-{number // 3}"
     )
 
 
@@ -165,9 +166,7 @@ def test_two_workers_route_tickets_of_the_same_teams_without_waiting_for_each_ot
     batches = []
     for order in orders:
         for word in order:
-            incoming = IncomingMessage(
-                channel="chat", sender_address=f"{word}@acme.example", text=word, subject=word
-            )
+            incoming = IncomingMessage(channel="chat", sender=f"{word}@acme.example", text=word, subject=word)
             receive_message(incoming=incoming, by=system_viewer("mail"))
         events = Event.objects.filter(verb="tickets.created").select_related("detail").order_by("-pk")[:2]
         batches.append(sorted(events, key=lambda event: event.pk))
@@ -190,7 +189,7 @@ def test_two_workers_score_messages_of_the_same_tickets_without_waiting_for_each
     batches = []
     for order in (tickets, tickets[::-1]):
         for ticket in order:
-            words = IncomingMessage(channel="chat", sender_address="new@acme.example", text="terrible")
+            words = IncomingMessage(channel="chat", sender="new@acme.example", text="terrible")
             receive_message(incoming=words, by=by, ticket=ticket)
         found = Event.objects.filter(verb="tickets.message_received").select_related("detail")
         batches.append(sorted(found.order_by("-pk")[:2], key=lambda event: event.pk))

@@ -27,11 +27,12 @@ from people.models import User
 from people.viewer import Viewer
 from tests.tickets.clamd_server import EICAR, SIGNATURE, VERSION, ClamdServer
 from tickets.attachment_policy import attachment_policy
+from tickets.incoming import IncomingFile
 from tickets.models import Attachment, Draft, Inbox, MailLedger, Message, StoredFile, Ticket
 from tickets.personal_data import TicketData
 from tickets.registry import ScanInterrupted, ScannerUnavailable, ScanRefused
 from tickets.scanners.clamd import PIECE_BYTES, Address, Clamd, address_of
-from tickets.services.receive_message import IncomingFile, Received
+from tickets.services.receive_message import Received
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.save_draft import add_draft_file
 from tickets.services.schedule_answer import schedule_answer

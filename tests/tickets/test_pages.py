@@ -20,13 +20,14 @@ from customers.models import Contact
 from ml.models import Feedback, Prediction
 from people.models import Team, User
 from people.viewer import system_viewer
+from tickets.incoming import IncomingFile
 from tickets.models import Attachment, Category, Message, Ticket
 from tickets.pages.message_html import TooComplex, safe_document
 from tickets.selectors import ticket_list
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_status import change_status
 from tickets.services.count_views import recount_everything
-from tickets.services.receive_message import IncomingFile, Received
+from tickets.services.receive_message import Received
 
 Write = Callable[..., Received]
 Login = Callable[[User], Client]

@@ -11,10 +11,11 @@ from core.models import Event
 from customers.models import Account, Contact
 from people.models import Team
 from people.viewer import Viewer, system_viewer
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import Inbox, Message, Ticket
 from tickets.services.change_status import change_status
 from tickets.services.close_resolved_tickets import close_resolved_tickets
-from tickets.services.receive_message import IncomingFile, IncomingMessage, Received, receive_message
+from tickets.services.receive_message import Received, receive_message
 
 Write = Callable[..., Received]
 
@@ -114,7 +115,7 @@ def test_private_inbox_keeps_its_tickets_from_the_first_moment(
     private_team: Team, contact: Contact, viewer: Viewer
 ) -> None:
     inbox = Inbox.objects.create(name="Legal", address="legal@desk.example", default_team=private_team)
-    incoming = IncomingMessage(channel="email", sender_address="mette@halden.example", text="Contract")
+    incoming = IncomingMessage(channel="email", sender="mette@halden.example", text="Contract")
     ticket = receive_message(incoming=incoming, by=system_viewer("mail"), inbox=inbox).ticket
     assert ticket.team == private_team
     assert not Ticket.objects.visible_to(viewer).exists()
@@ -141,7 +142,7 @@ def test_whoever_may_not_create_tickets_is_refused(analyst: object, inbox: Inbox
     from people.models import User
 
     assert isinstance(analyst, User)
-    incoming = IncomingMessage(channel="api", sender_address="a@b.example", text="x")
+    incoming = IncomingMessage(channel="api", sender="a@b.example", text="x")
     with pytest.raises(PermissionDenied):
         receive_message(incoming=incoming, by=analyst.as_viewer(), inbox=inbox)
     assert not Ticket.objects.exists()

@@ -20,6 +20,7 @@ from customers.services.erase_contact import erase_contact
 from customers.services.save_contact import update_contact
 from people.models import Team, User
 from people.viewer import Viewer, system_viewer
+from tickets.incoming import IncomingFile
 from tickets.models import Inbox, Ticket
 from tickets.search import SearchPage, read_query, search_tickets
 from tickets.search_operators import OPERATORS
@@ -28,7 +29,7 @@ from tickets.services.add_note import add_note
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_status import change_status
 from tickets.services.change_tags import change_tags
-from tickets.services.receive_message import IncomingFile, Received
+from tickets.services.receive_message import Received
 from tickets.services.reply_to_ticket import reply_to_ticket
 
 Write = Callable[..., Received]

@@ -33,7 +33,7 @@ def test_an_inbox_is_made_and_changed(browser: Client, team: Team) -> None:
         "signature": "Bye",
         "is_active": "on",
     }
-    browser.post("/settings/inboxes/new/", {**data, "default_team": team.pk})
+    browser.post("/settings/inboxes/new/email/", {**data, "default_team": team.pk})
     inbox = Inbox.objects.get()
     assert (inbox.address, inbox.default_team, inbox.channel) == ("help@desk.example", team, "email")
     page = browser.get(f"/settings/inboxes/{inbox.pk}/").content.decode()
@@ -45,7 +45,8 @@ def test_an_inbox_is_made_and_changed(browser: Client, team: Team) -> None:
 
 def test_two_inboxes_cannot_send_from_one_address(browser: Client, inbox: Inbox) -> None:
     response = browser.post(
-        "/settings/inboxes/new/", {"name": "Second", "address": inbox.address.upper(), "is_active": "on"}
+        "/settings/inboxes/new/email/",
+        {"name": "Second", "address": inbox.address.upper(), "is_active": "on"},
     )
     assert response.status_code == 422
     assert "Another inbox uses this address." in response.content.decode()

@@ -24,6 +24,7 @@ from tests.conftest import make_user
 from tickets.channels.email.thread_evidence import takes_part
 from tickets.conversation import EventItem, MessageItem, conversation
 from tickets.families import family_of, merge_target
+from tickets.incoming import IncomingFile
 from tickets.linked_tickets import candidates
 from tickets.models import Draft, Inbox, MailLedger, Message, MessageAlias, Ticket, TicketLink
 from tickets.pages.urls import urlpatterns
@@ -36,7 +37,7 @@ from tickets.services.follow_ticket import follow_ticket, unfollow_ticket
 from tickets.services.link_tickets import link_tickets, unlink_tickets
 from tickets.services.merge_tickets import merge_tickets, unmerge_ticket
 from tickets.services.move_message import move_message, split_ticket
-from tickets.services.receive_message import IncomingFile, Received
+from tickets.services.receive_message import Received
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.schedule_answer import schedule_answer
 from tickets.services.undo_answer import undo_answer

@@ -18,6 +18,7 @@ from core.api.shapes import fields_of, shown, taken
 from people.api.permissions import viewer_of
 from people.viewer import Viewer
 from tickets.api import serializers
+from tickets.incoming import IncomingMessage
 from tickets.models import Message, Ticket
 from tickets.selectors import (
     filter_tickets,
@@ -35,7 +36,7 @@ from tickets.services.change_priority import change_priority
 from tickets.services.change_status import change_status
 from tickets.services.correct_routing import confirm_routing, correct_routing
 from tickets.services.open_ticket import KNOWN, open_ticket
-from tickets.services.receive_message import IncomingMessage, Received, receive_message
+from tickets.services.receive_message import Received, receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
 from tickets.services.set_properties import set_properties
 
@@ -284,7 +285,7 @@ def _add_message(pk: int, wanted: dict[str, Any], viewer: Viewer) -> tuple[Messa
         raise ValidationError({"body": [_("Write something.")]})
     incoming = IncomingMessage(
         channel=wanted.get("channel") or ticket.channel,
-        sender_address=contact["email"],
+        sender=contact["email"],
         sender_name=contact["name"],
         subject=wanted["subject"],
         text=wanted["body"],

@@ -1,6 +1,13 @@
 """Tables of tickets."""
 
 from tickets.models.assignment import TeamQueue
+from tickets.models.channel import (
+    ChannelHealth,
+    ChannelPayload,
+    ChannelThread,
+    ChannelTraffic,
+    ProviderMessage,
+)
 from tickets.models.episode import Episode, SatisfactionSurvey
 from tickets.models.escalation import Escalation, EscalationRule, SLAStepRun
 from tickets.models.export import TicketExport
@@ -33,6 +40,10 @@ __all__ = [
     "BulkItem",
     "CarbonCopy",
     "Category",
+    "ChannelHealth",
+    "ChannelPayload",
+    "ChannelThread",
+    "ChannelTraffic",
     "ChecklistItem",
     "CountedTicket",
     "CustomField",
@@ -52,6 +63,7 @@ __all__ = [
     "Message",
     "MessageAlias",
     "Presence",
+    "ProviderMessage",
     "SLAPolicy",
     "SLAPolicyVersion",
     "SLAStep",

@@ -1,5 +1,6 @@
 """Inboxes (channels configured) and categories (what tickets are about)."""
 
+import secrets
 from typing import ClassVar
 
 from django.db import models
@@ -8,8 +9,16 @@ from django.utils.translation import gettext_lazy as _
 from people.models import Skill, Team
 
 
+def new_hook_key() -> str:
+    """Return what makes the address that a provider calls unguessable."""
+    return secrets.token_urlsafe(24)
+
+
 class Inbox(models.Model):
-    """A channel configured: where messages come in and under which address answers leave."""
+    """A channel configured: where messages come in and under which address answers leave.
+
+    ``config`` holds what the channel's own form asks for; ``sealed_secrets`` its secrets, as one sealed JSON object.
+    """
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     channel = models.CharField(_("channel"), max_length=32, default="email")
@@ -20,6 +29,8 @@ class Inbox(models.Model):
         Team, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("default team")
     )
     config = models.JSONField(default=dict, blank=True)
+    sealed_secrets = models.TextField(blank=True, editable=False)
+    hook_key = models.CharField(max_length=40, unique=True, null=True, default=new_hook_key, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

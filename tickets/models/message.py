@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Contact
+from tickets.models.inbox import Inbox
 from tickets.models.stored_file import StoredFile
 from tickets.models.ticket import Ticket
 
@@ -28,6 +29,8 @@ class Message(models.Model):
         NONE = "", _("Not sent")
         QUEUED = "queued", _("Queued")
         SENT = "sent", _("Sent")
+        DELIVERED = "delivered", _("Delivered")
+        READ = "read", _("Read")
         FAILED = "failed", _("Failed")
         UNCERTAIN = "uncertain", _("Uncertain")
         BOUNCED = "bounced", _("Bounced")
@@ -35,6 +38,8 @@ class Message(models.Model):
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="messages", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     channel = models.CharField(max_length=32)
+    # Through which inbox it came or leaves: a ticket may go on in another one.
+    inbox = models.ForeignKey(Inbox, models.SET_NULL, null=True, related_name="+", db_index=False)
     contact = models.ForeignKey(Contact, models.PROTECT, null=True, related_name="+")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     subject = models.CharField(max_length=300, blank=True)
@@ -42,6 +47,8 @@ class Message(models.Model):
     body_html = models.TextField(blank=True)
     quote_offsets = models.JSONField(default=list)
     recipients = models.JSONField(default=dict)
+    # {"name", "language", "values"} of an answer in words that the provider has approved.
+    template = models.JSONField(null=True)
     external_id = models.CharField(max_length=255, blank=True)
     is_automatic = models.BooleanField(default=False)
     delivery = models.CharField(max_length=10, choices=Delivery.choices, default=Delivery.NONE, blank=True)

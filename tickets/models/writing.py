@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from people.models import ApiKey
+from tickets.models.inbox import Inbox
 from tickets.models.message import Message
 from tickets.models.ticket import Ticket
 
@@ -52,6 +53,8 @@ class Draft(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
     body = models.TextField(blank=True)
     cc = models.JSONField(null=True)
+    # Through which inbox the answer leaves; None: where the customer wrote last.
+    inbox = models.ForeignKey(Inbox, models.SET_NULL, null=True, related_name="+", db_index=False)
     files = models.JSONField(default=list)
     version = models.PositiveIntegerField(default=1)
     overtaken = models.TextField(blank=True)

@@ -14,17 +14,16 @@ from django.utils.translation import gettext_noop
 from core.models import Outbound
 from core.outbox import PermanentFailure, Postponed, Sender, TemporaryFailure, Withheld
 from people.models import User
-from people.viewer import system_viewer
 from tickets.channels.email.backends import FileOutboxBackend
-from tickets.channels.email.events import ANSWER_FAILED, ANSWER_SENT
 from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.outgoing import OutgoingFile, OutgoingMail, build_mail, reply_subject
 from tickets.channels.email.thread_tokens import make_message_id, reply_address
 from tickets.families import family_of
 from tickets.file_scans import verdict_of
-from tickets.models import AnswerUndo, Inbox, Message, MessageAlias, StoredFile, Ticket
+from tickets.models import Inbox, Message, MessageAlias, StoredFile, Ticket
 from tickets.registry import active_scanner
 from tickets.rich_text import as_mail_html, without_escapes
+from tickets.services.settle_answer import settle_answer
 from tickets.stored_files import note_contents, read_file
 
 # How long an answer waits before it looks again whether its files were scanned.
@@ -47,7 +46,7 @@ class EmailAnswerSender(Sender):
         )
         if message is None:
             raise Withheld("the answer does not exist any more")
-        _wait_for_scanner(message)
+        wait_for_scanner(message)
         try:
             return mail_of(message)
         except (ValueError, FileNotFoundError) as error:
@@ -81,32 +80,10 @@ class EmailAnswerSender(Sender):
 
     def settled(self, outbound: Outbound) -> None:
         """Write the outcome on the message and tell those who look at it."""
-        message = Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket").first()
-        if message is None or message.delivery == Message.Delivery.BOUNCED:
-            return
-        if outbound.state == Outbound.State.CANCELLED:
-            return
-        AnswerUndo.objects.filter(message=message).delete()
-        message.delivery = {
-            Outbound.State.SENT: Message.Delivery.SENT,
-            Outbound.State.FAILED: Message.Delivery.FAILED,
-            Outbound.State.UNCERTAIN: Message.Delivery.UNCERTAIN,
-        }.get(Outbound.State(outbound.state), Message.Delivery.NONE)
-        message.delivery_detail = outbound.last_error[:300]
-        sent = outbound.state == Outbound.State.SENT
-        message.delivered_at = timezone.now() if sent else None
-        message.leaves_at = None
-        message.save(update_fields=["delivery", "delivery_detail", "delivered_at", "leaves_at"])
-        (ANSWER_SENT if sent else ANSWER_FAILED).record(
-            by=system_viewer("outbox"),
-            subject_id=message.pk,
-            ticket_id=message.ticket_id,
-            account_id=message.ticket.account_id,
-            detail={"state": outbound.state, "reason": message.delivery_detail},
-        )
+        settle_answer(outbound)
 
 
-def _wait_for_scanner(message: Message) -> None:
+def wait_for_scanner(message: Message) -> None:
     """Raise Postponed while a file of the answer was not scanned yet, PermanentFailure for one that may not leave."""
     files = list(message.attachments.with_verdict())
     held = [(one.name, verdict_of(one)) for one in files if verdict_of(one).scan != StoredFile.Scan.CLEAN]

@@ -20,6 +20,7 @@ from people.viewer import Viewer
 from tickets.answer_cc import is_outsider, split_addresses, with_cc
 from tickets.attachment_policy import attachment_policy
 from tickets.drafts import own_draft, waiting_answers
+from tickets.incoming import IncomingFile
 from tickets.models import Draft, Ticket
 from tickets.outbound.email_answer import signature_of
 from tickets.pages.lists import ListState
@@ -30,7 +31,6 @@ from tickets.rich_text import as_html
 from tickets.send_later import send_times
 from tickets.services.add_note import add_note
 from tickets.services.answer_and_snooze import answer_and_snooze
-from tickets.services.receive_message import IncomingFile
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.schedule_answer import schedule_answer
 from tickets.services.take_draft import WrittenIn

@@ -17,8 +17,9 @@ from tickets.conversation import EventItem, Item, MessageItem, read_conversation
 from tickets.file_scans import verdict_of
 from tickets.models import Attachment, Category, Draft, Message, Status, Ticket
 from tickets.pages.composing import waiting_parts
-from tickets.pages.lists import ListState, channel_parts
+from tickets.pages.lists import ListState
 from tickets.pages.message_html import PICTURE_TYPES
+from tickets.registry import channel_parts
 from tickets.rich_text import safe_html
 from tickets.status_rows import statuses
 from tickets.ticket_facts import RoutingFacts, routing_of, sla_of
@@ -30,6 +31,8 @@ _TONES = {
     Message.Delivery.BOUNCED: "bad",
     Message.Delivery.UNCERTAIN: "warn",
 }
+# What only some providers tell.
+_TOLD = frozenset({Message.Delivery.DELIVERED, Message.Delivery.READ})
 TREND = 3
 SHORT_TEXT = 240
 LONG_TEXT = 1_600
@@ -223,7 +226,9 @@ def message_parts(
         # the frame runs no script that could measure it
         "frame_size": "s" if len(item.text) < SHORT_TEXT else "l" if len(item.text) > LONG_TEXT else "",
         "state_text": item.delivery_label
-        if failed or (item.delivery == Message.Delivery.QUEUED and item.leaves_at is None)
+        if failed
+        or item.delivery in _TOLD
+        or (item.delivery == Message.Delivery.QUEUED and item.leaves_at is None)
         else "",
         "state_tone": _TONES.get(Message.Delivery(item.delivery), ""),
         "state_detail": item.delivery_detail,

@@ -23,7 +23,6 @@ from tickets.pages.lists import (
     FILTER_LABELS,
     TABLE,
     ListState,
-    channel_parts,
     current_view,
     list_state,
     refused_filters,
@@ -32,6 +31,7 @@ from tickets.pages.lists import (
     view_groups,
 )
 from tickets.pages.tables import table_page, table_rows_of
+from tickets.registry import channel_parts
 from tickets.selectors import (
     FILTERS,
     SORTS,

@@ -20,19 +20,11 @@ from tickets.list_rows import TicketRow
 from tickets.list_views import DEFAULT_VIEW, ListView, view_of, views_of
 from tickets.models import Status, Ticket
 from tickets.pages.condition_form import sent_condition
+from tickets.registry import channel_parts
 from tickets.selectors import FILTERS, SORTS, WHERE, InboxView, counted_views
 
 # Views in which every row has the same assignee, or none.
 _ONE_ASSIGNEE = frozenset({"mine", "unassigned"})
-_CHANNELS = {
-    "email": ("mail", gettext_lazy("E-mail")),
-    "chat": ("message-circle", gettext_lazy("Chat")),
-    "phone": ("phone", gettext_lazy("Phone")),
-    "web": ("world", gettext_lazy("Web form")),
-    "whatsapp": ("brand-whatsapp", gettext_lazy("WhatsApp")),
-    "api": ("bolt", gettext_lazy("API")),
-    "note": ("lock", gettext_lazy("Private note")),
-}
 FILTER_LABELS = {
     "status": gettext_lazy("Status"),
     "priority": gettext_lazy("Priority"),
@@ -145,12 +137,6 @@ def _home_of(ticket: Ticket, viewer: Viewer) -> str:
     if ticket.routing_state == Ticket.Routing.TRIAGE:
         return "triage"
     return "unassigned" if ticket.assignee_id is None else "open"
-
-
-def channel_parts(channel: str) -> tuple[str, str]:
-    """The icon and the name of a channel."""
-    icon, label = _CHANNELS.get(channel, ("message-circle", channel))
-    return icon, str(label)
 
 
 def row_parts(

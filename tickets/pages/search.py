@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from core.pages.guard import page
 from people.viewer import Viewer
 from tickets.models import Status
-from tickets.pages.lists import channel_parts
+from tickets.registry import channel_parts
 from tickets.search import SORTS, FoundTicket, SearchPage, search_tickets
 from tickets.selectors import CursorError
 

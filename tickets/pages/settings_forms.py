@@ -8,21 +8,9 @@ from tickets.models import Mailbox
 
 
 class InboxForm(forms.Form):
-    """An inbox."""
+    """What every inbox has; the channel's own form adds its settings."""
 
-    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("Also the name of its drop folder."))
-    address = forms.EmailField(
-        label=_("Address"), required=False, help_text=_("Answers are sent from this address.")
-    )
-    from_name = forms.CharField(
-        label=_("Sender name"),
-        max_length=80,
-        required=False,
-        help_text=_("What customers see beside the address."),
-    )
-    signature = forms.CharField(
-        label=_("Signature"), required=False, max_length=4000, widget=forms.Textarea({"rows": 4})
-    )
+    name = forms.CharField(label=_("Name"), max_length=80)
     default_team = forms.ModelChoiceField(
         label=_("Default team"),
         queryset=Team.objects.filter(is_active=True),

@@ -8,6 +8,7 @@ from tickets.pages import (
     settings,
     settings_attachments,
     settings_escalations,
+    settings_inboxes,
     settings_macros,
     settings_mailboxes,
     settings_properties,
@@ -16,9 +17,17 @@ from tickets.pages import (
 )
 
 urlpatterns: list[URLPattern] = [
-    path("inboxes/", settings.inboxes, name="settings-inboxes"),
-    path("inboxes/new/", settings.inbox_form, name="settings-inbox-new"),
-    path("inboxes/<int:inbox_id>/", settings.inbox_form, name="settings-inbox"),
+    path("inboxes/", settings_inboxes.inboxes, name="settings-inboxes"),
+    path("inboxes/new/", settings_inboxes.channel_choice, name="settings-inbox-new"),
+    path("inboxes/new/<slug:channel>/", settings_inboxes.inbox_new, name="settings-inbox-connect"),
+    path("inboxes/<int:inbox_id>/", settings_inboxes.inbox_form, name="settings-inbox"),
+    path("inboxes/<int:inbox_id>/calls/", settings_inboxes.payloads, name="settings-payloads"),
+    path("inboxes/<int:inbox_id>/calls/<int:payload_id>/", settings_inboxes.payload, name="settings-payload"),
+    path(
+        "inboxes/<int:inbox_id>/calls/<int:payload_id>/retry/",
+        settings_inboxes.payload_retry,
+        name="settings-payload-retry",
+    ),
     path(
         "inboxes/<int:inbox_id>/mailboxes/new/", settings_mailboxes.mailbox_new, name="settings-mailbox-new"
     ),

@@ -9,7 +9,8 @@ from people.viewer import Viewer
 from tickets.list_columns import DEFAULT_COLUMNS, Column, columns_by_key, load_columns, tags_of
 from tickets.list_views import ListView
 from tickets.models import ListColumns, Ticket
-from tickets.pages.lists import ListState, channel_parts, where_it_went
+from tickets.pages.lists import ListState, where_it_went
+from tickets.registry import channel_parts
 from tickets.selectors import ticket_page, visible_tickets
 from tickets.ticket_facts import sla_of
 

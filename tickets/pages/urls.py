@@ -9,6 +9,7 @@ from tickets.pages import (
     exports,
     feedback,
     files,
+    hooks,
     inbox,
     macros,
     new_ticket,
@@ -23,6 +24,7 @@ from tickets.pages import (
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("hooks/<str:key>/", hooks.channel_hook, name="channel-hook"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/views/", inbox.views, name="inbox-views"),
     path("inbox/rows/", inbox.rows, name="inbox-rows"),

@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 from people.models import User
 from people.viewer import Viewer
 from tickets.events import NOTE_ADDED
+from tickets.incoming import IncomingFile
 from tickets.mentions import Mentioned, find_mentions, people_who_see, with_chips
 from tickets.message_text import storable
 from tickets.models import Draft, Mention, Message, Ticket
 from tickets.rich_text import as_html
-from tickets.services.receive_message import IncomingFile, add_files
+from tickets.services.receive_message import add_files
 from tickets.services.take_draft import WrittenIn, take_draft
 from tickets.ticket_rows import lock_ticket, save_ticket
 

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.events import EventType
+from customers.identities import Identity
 from customers.models import Contact
 from customers.services.save_contact import identify_contact
 from people.viewer import Viewer
@@ -30,7 +31,10 @@ def add_cc(
         if without_tag(email.strip().lower()) in own_addresses():
             raise ValidationError({"email": _("This is an address of our own.")})
         contact = identify_contact(
-            email=storable(email), name=one_line(storable(name), 160), by=by, verified=False
+            identity=Identity.email(storable(email)),
+            name=one_line(storable(name), 160),
+            by=by,
+            verified=False,
         )
     if not contact.email:
         raise ValidationError({"email": _("%s has no e-mail address.") % contact})

@@ -4,8 +4,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from people.viewer import Viewer
+from tickets.incoming import IncomingMessage
 from tickets.models import Inbox
-from tickets.services.receive_message import IncomingMessage, Received, receive_message
+from tickets.services.receive_message import Received, receive_message
 
 
 def create_ticket(
@@ -30,7 +31,7 @@ def create_ticket(
         raise ValidationError(missing)
     incoming = IncomingMessage(
         channel=channel,
-        sender_address=contact_email,
+        sender=contact_email,
         sender_name=contact_name,
         subject=subject,
         text=body,

@@ -1,6 +1,6 @@
 """The one door for what customers write, whatever the channel: joins a ticket or opens one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -12,11 +12,13 @@ from core.actors import Actor
 from core.events import EventType, record_together
 from core.kept_rows import KeptRows
 from core.models import Setting
+from customers.identities import Identity
 from customers.models import Contact
 from customers.services.save_contact import identify_contact
 from people.models import Team
 from people.viewer import Viewer, contact_viewer
 from tickets.events import MESSAGE_RECEIVED, TICKET_CREATED
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.message_text import one_line, preview, storable
 from tickets.models import Attachment, Inbox, Message, MessageAlias, Status, Ticket
 from tickets.search_index import index_new_message, index_new_ticket, index_ticket
@@ -31,43 +33,6 @@ REOPEN_DAYS = 7
 NO_SUBJECT = "(no subject)"
 
 Outcome = Literal["created", "appended", "follow_up", "duplicate"]
-
-
-@dataclass(frozen=True)
-class IncomingFile:
-    """A file of a message. ``name`` is for display only and never becomes part of a path."""
-
-    name: str
-    content: bytes
-    content_type: str = "application/octet-stream"
-    content_id: str = ""
-    is_inline: bool = False
-
-
-@dataclass(frozen=True)
-class IncomingMessage:
-    """What a channel hands over.
-
-    ``external_id`` is the channel's own id of the message: the same id never becomes two messages. ``folds`` are the
-    (start, end, kind) stretches of ``text`` that repeat older text. ``recipients`` is ``{"to": [...], "cc": [...]}``
-    of ``{"name", "address"}``. ``is_automatic`` says that no person wrote it. ``sender_verified`` is False when the
-    channel cannot tell that the sender takes part in the given ticket. ``aliases`` are ids by which answers may refer to it.
-    """
-
-    channel: str
-    sender_address: str
-    text: str
-    sender_name: str = ""
-    subject: str = ""
-    html: str = ""
-    folds: Sequence[Sequence[Any]] = ()
-    recipients: Mapping[str, Any] | None = None
-    files: Sequence[IncomingFile] = ()
-    external_id: str = ""
-    aliases: Sequence[str] = ()
-    occurred_at: datetime | None = None
-    is_automatic: bool = False
-    sender_verified: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,7 +81,7 @@ def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket:
     now = incoming.occurred_at or timezone.now()
     joined = None if ticket is None else lock_where_it_goes_on(ticket.pk)
     contact = identify_contact(
-        email=storable(incoming.sender_address),
+        identity=_identity(incoming.sender),
         name=one_line(storable(incoming.sender_name), 160),
         by=by,
         verified=incoming.sender_verified or joined is None,
@@ -128,7 +93,7 @@ def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket:
         outcome = "created" if joined is None else "follow_up"
         joined = _open_ticket(incoming, contact, inbox, now, follows=joined)
         told.append((TICKET_CREATED, _opening(joined)))
-    message = _add_message(joined, incoming, contact, external_id, now, opens=outcome != "appended")
+    message = _add_message(joined, incoming, contact, external_id, now, inbox, opens=outcome != "appended")
     arrival = {
         "subject_id": message.pk,
         "ticket_id": joined.pk,
@@ -144,6 +109,13 @@ def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket:
         if joined.account_id != known_account:
             index_ticket(joined.pk)
     return Received(message, outcome)
+
+
+def _identity(sender: Identity | str) -> Identity:
+    """Whom the channel knows the writer as, in a form that can be stored."""
+    if isinstance(sender, str):
+        return Identity.email(storable(sender))
+    return Identity(sender.kind, storable(sender.value))
 
 
 def known_message(channel: str, external_id: str) -> Message | None:
@@ -277,6 +249,7 @@ def _add_message(
     contact: Contact,
     external_id: str,
     now: datetime,
+    inbox: Inbox | None,
     *,
     opens: bool,
 ) -> Message:
@@ -284,6 +257,7 @@ def _add_message(
         ticket=ticket,
         kind=Message.Kind.INBOUND,
         channel=incoming.channel,
+        inbox=inbox or ticket.inbox,
         contact=contact,
         subject=one_line(storable(incoming.subject), 300),
         body_text=storable(incoming.text),

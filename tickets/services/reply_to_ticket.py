@@ -1,7 +1,8 @@
 """Answer the customer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -13,13 +14,15 @@ from people.viewer import Viewer
 from tickets.answer_cc import with_cc
 from tickets.answer_effects import changes_between, snapshot
 from tickets.events import ASSIGNED, REPLIED
+from tickets.incoming import IncomingFile
 from tickets.message_text import PREVIEW_READS, preview, storable
 from tickets.models import AnswerUndo, Draft, Message, Status, Ticket
 from tickets.recipients import recipients_of_answer
+from tickets.reply_routes import ReplyRoute, reply_route
 from tickets.rich_text import as_html, without_marks
 from tickets.services.apply_sla import next_due, note_answer
 from tickets.services.change_status import move_to
-from tickets.services.receive_message import IncomingFile, add_files
+from tickets.services.receive_message import add_files
 from tickets.services.take_draft import WrittenIn, take_draft
 from tickets.status_rows import status_of
 from tickets.ticket_rows import lock_ticket, save_ticket
@@ -50,6 +53,8 @@ def reply_to_ticket(
     cc: Sequence[str] | None = None,
     undo_seconds: int = 0,
     draft: Draft | WrittenIn | None = None,
+    via: int | None = None,
+    template: Mapping[str, Any] | None = None,
 ) -> Message:
     """Write an answer and hand it to the outbox, once.
 
@@ -59,7 +64,9 @@ def reply_to_ticket(
     Who answers an unassigned ticket takes it. ``body`` is the text as typed (``tickets.rich_text`` says what of it has a
     form). ``cc`` replaces the computed Cc. For ``undo_seconds`` the answer stays in the outbox, so that
     ``undo_answer`` can take it back. ``draft`` is what the answer was written in: its files go along, and it is gone
-    afterwards. Raises ValidationError naming the field.
+    afterwards. ``via`` is the inbox through which it leaves (None: where the customer wrote last, if answers leave there,
+    else by e-mail); ``template`` ({"name", "language", "values"}) are words that a provider has approved for the time when one
+    may not answer freely. Raises ValidationError naming the field.
     """
     by.require("tickets.reply")
     now = timezone.now()
@@ -73,19 +80,26 @@ def reply_to_ticket(
         raise ValidationError({"body": _("Write something.")})
     after = _status_after(locked, status)
     _refuse_when_overtaken(locked, seen_message_id, by)
-    recipients = with_cc(recipients_of_answer(locked), cc)
-    if not recipients.to:
+    route = check_route(locked, via)
+    by_mail = route is None or route.channel.key == "email"
+    recipients = with_cc(recipients_of_answer(locked), cc) if by_mail else None
+    if recipients is not None and not recipients.to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
+    if route is not None and not by_mail:
+        _refuse_what_cannot_leave(route, text, files, is_template=template is not None)
+    inbox_id = locked.inbox_id if route is None or by_mail else route.inbox_id
     before = snapshot(locked) if leaves_at is not None else {}
     message = Message.objects.create(
         ticket=locked,
         kind=Message.Kind.OUTBOUND,
-        channel="email",
+        channel="email" if route is None else route.channel.key,
+        inbox_id=inbox_id,
+        template=None if template is None else dict(template),
         author_id=by.user_id,
         subject=locked.subject,
         body_text=text,
         body_html=as_html(text),
-        recipients=recipients.as_json(),
+        recipients={} if recipients is None else recipients.as_json(),
         external_id=_form_id(locked, token),
         delivery=Message.Delivery.QUEUED,
         leaves_at=leaves_at,
@@ -113,9 +127,9 @@ def reply_to_ticket(
     locked.next_due_at = next_due(locked)
     save_ticket(locked, now=now)
     enqueue_outbound(
-        kind=SENDER_KIND,
+        kind=SENDER_KIND if route is None else route.channel.sender_kind,
         idempotency_key=f"message:{message.pk}",
-        payload={"message": message.pk},
+        payload={"message": message.pk} if by_mail else {"message": message.pk, "inbox": inbox_id},
         ticket_id=locked.pk,
         account_id=locked.account_id,
         not_before=leaves_at,
@@ -124,6 +138,33 @@ def reply_to_ticket(
     if leaves_at is not None:
         AnswerUndo.objects.create(message=message, changed=changes_between(before, snapshot(locked)))
     return message
+
+
+def check_route(ticket: Ticket, via: int | None) -> ReplyRoute | None:
+    """Return the way in which an answer would leave, None for e-mail to whoever wrote; raises ValidationError for one that
+    does not lead to the customer."""
+    route = reply_route(ticket, via)
+    if route is None and via is not None and via != ticket.inbox_id:
+        raise ValidationError({"via": _("The customer cannot be answered through this inbox.")})
+    return route
+
+
+def _refuse_what_cannot_leave(
+    route: ReplyRoute, text: str, files: Sequence[IncomingFile], *, is_template: bool
+) -> None:
+    """Raise ValidationError for what the channel does not carry, before anything is written."""
+    able = route.channel.capabilities
+    if route.is_closed and not is_template:
+        raise ValidationError({"body": _("The time to answer freely is over: choose a template or e-mail.")})
+    if able.longest_text is not None and len(without_marks(text)) > able.longest_text:
+        raise ValidationError(
+            {"body": _("Too long for this channel: %d characters at most.") % able.longest_text}
+        )
+    if files and not able.files:
+        raise ValidationError({"files": _("This channel takes no files.")})
+    for file in files:
+        if able.largest_file is not None and len(file.content) > able.largest_file:
+            raise ValidationError({"files": _("%s is too large for this channel.") % file.name})
 
 
 def newest_message(ticket: Ticket) -> Message | None:

@@ -25,7 +25,7 @@ from tickets.message_text import storable
 from tickets.models import Draft, Message, Status, Ticket
 from tickets.recipients import recipients_of_answer
 from tickets.responsible import assignee_or_team, leads
-from tickets.services.reply_to_ticket import STATUSES_AFTER, newest_message, reply_to_ticket
+from tickets.services.reply_to_ticket import STATUSES_AFTER, check_route, newest_message, reply_to_ticket
 from tickets.services.save_draft import locked_draft, put_back
 from tickets.services.take_draft import WrittenIn, files_taken
 from tickets.ticket_rows import lock_both, lock_ticket
@@ -48,12 +48,13 @@ def schedule_answer(
     seen_message_id: int | None = None,
     token: str = "",
     draft: Draft | WrittenIn | None = None,
+    via: int | None = None,
 ) -> Draft:
     """Let an answer leave at ``send_at``; ``status`` is the ticket's status afterwards, as for ``reply_to_ticket``.
 
     ``seen_message_id`` is the newest message that the writer has seen (None: the newest there is): what the customer wrote
     after it holds the answer.
-    ``draft`` is what it was written in, as for ``reply_to_ticket``. ``token`` names the form: sent twice it is scheduled once.
+    ``draft`` and ``via`` are as for ``reply_to_ticket``. ``token`` names the form: sent twice it is scheduled once.
     Raises ValidationError naming the field.
     """
     by.require("tickets.reply")
@@ -64,7 +65,9 @@ def schedule_answer(
     text = storable(body).strip()
     now = timezone.now()
     _check(locked, text, send_at, status, now)
-    if not with_cc(recipients_of_answer(locked), cc).to:
+    route = check_route(locked, via)
+    by_mail = route is None or route.channel.key == "email"
+    if by_mail and not with_cc(recipients_of_answer(locked), cc).to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
     newest = newest_message(locked)
     waiting = Draft.objects.create(
@@ -75,6 +78,7 @@ def schedule_answer(
         state=Draft.State.SCHEDULED,
         body=text,
         cc=None if cc is None else list(cc),
+        inbox_id=via,
         files=files_taken(draft, text),
         token=token,
         status_after=status,
@@ -110,6 +114,7 @@ def send_scheduled_now(*, answer: Draft, by: Viewer, undo_seconds: int = 0) -> M
         cc=waiting.cc,
         undo_seconds=undo_seconds,
         draft=waiting,
+        via=waiting.inbox_id,
     )
 
 
@@ -162,6 +167,7 @@ def release_scheduled(*, draft_id: int, version: int) -> Message | None:
                 token=token_of(waiting),
                 cc=waiting.cc,
                 draft=waiting,
+                via=waiting.inbox_id,
             )
     except ValidationError as error:
         detail = " ".join(error.messages)

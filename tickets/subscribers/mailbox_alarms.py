@@ -9,8 +9,7 @@ from core.actors import SYSTEM
 from core.models import Event
 from core.services.notify_user import Notice, notify_people
 from core.subscription import Subscriber
-from people.models import User
-from people.roles import PERMISSIONS
+from people.selectors import people_who_may
 from tickets.channels.email.events import MAILBOX_ALARM
 from tickets.models import Mailbox
 from tickets.notification_kinds import MAILBOX_KIND
@@ -27,8 +26,7 @@ class MailboxAlarms(Subscriber):
     def apply(self, events: Sequence[Event], prepared: None) -> None:
         """Tell what is still so; a mailbox that is gone or well again is told of no more."""
         boxes = Mailbox.objects.select_related("inbox").in_bulk({event.subject_id for event in events})
-        roles = [role for role, may in PERMISSIONS.items() if "settings.manage" in may]
-        people = list(User.objects.filter(role__in=roles, is_active=True).values_list("pk", flat=True))
+        people = people_who_may("settings.manage")
         notices = [
             _notice(event, boxes[event.subject_id], user_id)
             for event in events

@@ -31,9 +31,10 @@ from tickets.channels.email.thread_evidence import (
     find_thread,
     sent_message,
 )
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.message_text import one_line
 from tickets.models import Inbox, MailLedger, Message
-from tickets.services.receive_message import IncomingFile, IncomingMessage, receive_message
+from tickets.services.receive_message import receive_message
 from tickets.stored_files import read_file, store_file
 
 logger = logging.getLogger(__name__)
@@ -255,7 +256,7 @@ def _incoming(
     )
     return IncomingMessage(
         channel="email",
-        sender_address=sender.address,
+        sender=sender.address,
         sender_name=sender.name,
         text=mail.text,
         subject=mail.subject,

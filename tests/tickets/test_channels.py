@@ -1,0 +1,323 @@
+"""Channels through their doors: the address that providers call, the settings page, the outbox, the alarms."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from core.models import Event, Notification, Outbound
+from core.outbox import TemporaryFailure, send_due
+from core.registry import Registry
+from customers.models import ContactIdentity
+from people.models import User
+from tests.tickets.channels import Pigeon, moment, refusal
+from tickets.connections import hook_url, secrets_of
+from tickets.models import (
+    ChannelHealth,
+    ChannelPayload,
+    ChannelTraffic,
+    Inbox,
+    Message,
+    Ticket,
+)
+from tickets.registry import channels
+from tickets.services.reply_to_ticket import reply_to_ticket
+from tickets.services.retry_delivery import retry_delivery
+from tickets.services.save_inbox import save_inbox
+from tickets.services.take_payload import take_payloads
+from tickets.services.watch_channels import watch_channels
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pigeon() -> Iterator[Pigeon]:
+    """The channel, for this test only."""
+    registry: Registry[Any] = channels
+    with registry.temporarily(Pigeon) as part:
+        yield part
+
+
+@pytest.fixture
+def loft(pigeon: Pigeon, admin: User) -> Inbox:
+    """An inbox of it."""
+    return save_inbox(
+        name="Loft", channel="pigeon", default_team=None, settings={"loft": "East", "ring": "gold"},
+        by=admin.as_viewer(),
+    )  # fmt: skip
+
+
+def call(loft: Inbox, *news: dict[str, Any], ring: str = "gold") -> int:
+    """The provider calls; returns the status."""
+    path = hook_url(loft).partition("://")[2].partition("/")[2]
+    answer = Client().post(
+        f"/{path}", json.dumps(news), content_type="application/json", headers={"X-Ring": ring}
+    )
+    return answer.status_code
+
+
+def message(
+    perch: str = "p1", number: int = 1, text: str = "Help", at: float = 0, **more: Any
+) -> dict[str, Any]:
+    """News of a message."""
+    return {"what": "message", "perch": perch, "id": f"m{perch}{number}", "text": text, "at": at} | more
+
+
+@pytest.fixture
+def noon() -> Iterator[None]:
+    """The day of the tests."""
+    with time_machine.travel(moment(30), tick=True):
+        yield
+
+
+def answer(ticket: Ticket, by: User, body: str = "We look into it.", **more: Any) -> Message:
+    """An agent answers, and the outbox is worked."""
+    written = reply_to_ticket(ticket=ticket, body=body, by=by.as_viewer(), **more)
+    send_due()
+    written.refresh_from_db()
+    return written
+
+
+def test_a_message_becomes_a_ticket_and_the_next_one_joins_it(loft: Inbox) -> None:
+    assert call(loft, message(name="Rosa", text="The door is stuck.\nAgain.", files=["photo"])) == 200
+    assert Ticket.objects.count() == 0  # acknowledged before it is read
+    assert call(loft, message(number=2, text="Hello?", at=1)) == 200
+    assert take_payloads() == 2
+    ticket = Ticket.objects.get()
+    assert (ticket.subject, ticket.channel, ticket.inbox, str(ticket.contact)) == (
+        "The door is stuck.", "pigeon", loft, "Rosa",
+    )  # fmt: skip
+    first, second = ticket.messages.order_by("pk")
+    assert (first.attachments.get().name, second.body_text, second.inbox) == ("photo.txt", "Hello?", loft)
+    assert ContactIdentity.objects.get(contact=ticket.contact).value == "pigeon:p1"
+    assert [one.state for one in ChannelPayload.objects.all()] == ["processed", "processed"]
+
+
+def test_a_stranger_is_refused_and_counted(loft: Inbox) -> None:
+    assert call(loft, message(), ring="brass") == 403
+    assert ChannelPayload.objects.count() == 0
+    assert ChannelHealth.objects.get(inbox=loft).refused_calls == 1
+    assert Client().post("/hooks/nobody/", "[]", content_type="application/json").status_code == 404
+
+
+def test_too_much_is_refused(loft: Inbox) -> None:
+    assert call(loft, message(text="x" * 1_000_001)) == 413
+
+
+def test_the_same_call_is_one_payload(loft: Inbox) -> None:
+    for _again in range(3):
+        assert call(loft, message()) == 200
+    take_payloads()
+    assert (ChannelPayload.objects.count(), Message.objects.count()) == (1, 1)
+
+
+def test_what_cannot_be_read_is_shown_and_read_again(
+    loft: Inbox, admin: User, login: Callable[[User], Client]
+) -> None:
+    path = hook_url(loft).partition("://")[2].partition("/")[2]
+    Client().post(f"/{path}", "{", content_type="application/json", headers={"X-Ring": "gold"})
+    take_payloads()
+    row = ChannelPayload.objects.get()
+    assert (row.state, "no JSON" in row.error) == ("failed", True)
+    browser = login(admin)
+    assert "no JSON" in browser.get(f"/settings/inboxes/{loft.pk}/calls/").content.decode()
+    ChannelPayload.objects.update(body=json.dumps([message()]).encode())
+    browser.post(f"/settings/inboxes/{loft.pk}/calls/{row.pk}/retry/")
+    take_payloads()
+    assert Ticket.objects.count() == 1
+    assert Event.objects.filter(verb="tickets.payload_retried").count() == 1
+
+
+def test_a_file_that_is_gone_is_named_and_one_that_comes_later_is_waited_for(loft: Inbox) -> None:
+    call(loft, message(files=["gone"]))
+    call(loft, message(number=2, perch="p2", files=["later"]))
+    assert take_payloads() == 2
+    assert "it was eaten" in Message.objects.get().body_text
+    waiting = ChannelPayload.objects.get(state="received")
+    assert (waiting.attempts, waiting.error) == (1, "not yet")
+    assert waiting.next_try_at is not None
+    assert waiting.next_try_at > timezone.now()
+
+
+def test_an_answer_leaves_by_the_way_the_customer_wrote(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None
+) -> None:
+    call(loft, message())
+    take_payloads()
+    written = answer(Ticket.objects.get(), agent)
+    assert (written.channel, written.inbox, written.delivery) == ("pigeon", loft, "sent")
+    [flown] = pigeon.sent
+    assert (flown.thread_key, flown.text, flown.key) == ("p1", "We look into it.", f"message:{written.pk}")
+    call(loft, {"what": "delivery", "id": "flight-1", "state": "read", "at": 41})
+    call(loft, {"what": "delivery", "id": "flight-1", "state": "delivered", "at": 40})
+    take_payloads()
+    written.refresh_from_db()
+    assert written.delivery == "read"
+
+
+def test_news_of_an_answer_may_come_before_its_own_acceptance(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None
+) -> None:
+    call(loft, message())
+    call(loft, {"what": "delivery", "id": "flight-1", "state": "delivered", "at": 40})
+    take_payloads()
+    assert answer(Ticket.objects.get(), agent).delivery == "delivered"
+
+
+def test_what_the_provider_could_not_deliver_can_be_sent_again(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None
+) -> None:
+    call(loft, message())
+    take_payloads()
+    written = answer(Ticket.objects.get(), agent)
+    call(loft, {"what": "delivery", "id": "flight-1", "state": "failed", "at": 40, "detail": "a hawk"})
+    take_payloads()
+    written.refresh_from_db()
+    assert (written.delivery, written.delivery_detail) == ("failed", "a hawk")
+    retry_delivery(message=written, by=agent.as_viewer())
+    send_due()
+    written.refresh_from_db()
+    assert (written.delivery, len(pigeon.sent)) == ("sent", 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "files", "words"), [("x" * 201, (), "Too long"), ("ok", (b"y" * 1001,), "too large")]
+)
+def test_what_the_channel_does_not_carry_is_refused(
+    loft: Inbox, agent: User, noon: None, body: str, files: tuple[bytes, ...], words: str
+) -> None:
+    from tickets.incoming import IncomingFile
+
+    call(loft, message())
+    take_payloads()
+    with pytest.raises(Exception, match=words):
+        answer(Ticket.objects.get(), agent, body, files=[IncomingFile("a.txt", one) for one in files])
+    assert Outbound.objects.filter(kind="tickets.channel_answer").count() == 0
+
+
+def test_after_the_window_only_a_template_leaves(loft: Inbox, pigeon: Pigeon, agent: User) -> None:
+    with time_machine.travel(moment(30), tick=True):
+        call(loft, message())
+        take_payloads()
+    with time_machine.travel(moment(60 * 25), tick=True):
+        ticket = Ticket.objects.get()
+        with pytest.raises(Exception, match="time to answer freely"):
+            answer(ticket, agent)
+        answer(ticket, agent, template={"name": "hello", "language": "en", "values": ["Rosa"]})
+    assert pigeon.sent[0].template == ("hello", "en", ["Rosa"])
+
+
+def test_a_provider_that_is_down_delays_and_loses_nothing(
+    loft: Inbox, pigeon: Pigeon, agent: User, admin: User, noon: None, pump: Callable[[], int]
+) -> None:
+    call(loft, message())
+    call(loft, message(perch="p2", at=1))
+    take_payloads()
+    one, two = Ticket.objects.order_by("pk")
+    pigeon.trouble = [TemporaryFailure("no wind")]
+    reply_to_ticket(ticket=two, body="Second", by=agent.as_viewer())
+    written = answer(one, agent)
+    assert pigeon.sent == []  # the other one waits as well
+    row = Outbound.objects.get(idempotency_key=f"message:{written.pk}")
+    assert (row.state, written.delivery) == ("pending", "queued")
+    health = ChannelHealth.objects.get(inbox=loft)
+    assert (health.state, health.error) == ("unreachable", "no wind")
+    with time_machine.travel(moment(50), tick=True):
+        watch_channels()
+        pump()
+        assert "cannot be reached" in Notification.objects.get(user=admin).text
+        send_due()
+        assert len(pigeon.sent) == 2
+    health.refresh_from_db()
+    assert (health.state, health.alarm) == ("ok", "")
+
+
+def test_refused_credentials_raise_the_alarm_at_once(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None
+) -> None:
+    call(loft, message())
+    take_payloads()
+    pigeon.trouble = [refusal()]
+    answer(Ticket.objects.get(), agent)
+    health = ChannelHealth.objects.get(inbox=loft)
+    assert (health.state, health.alarm) == ("refused", "refused")
+
+
+def test_a_silent_channel_is_noticed(loft: Inbox) -> None:
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for hours in range(4 * 7 * 24):
+        ChannelTraffic.objects.create(inbox=loft, hour=now - timedelta(hours=hours + 12), received=1)
+    health = ChannelHealth.objects.create(inbox=loft, state="ok", last_in_at=now - timedelta(hours=12))
+    assert watch_channels() == 1
+    health.refresh_from_db()
+    assert health.alarm == "silent"
+    ChannelHealth.objects.update(last_in_at=now)
+    assert watch_channels() == 0
+    health.refresh_from_db()
+    assert health.alarm == ""
+
+
+def test_traffic_is_counted(loft: Inbox, agent: User, noon: None, pump: Callable[[], int]) -> None:
+    call(loft, message())
+    take_payloads()
+    answer(Ticket.objects.get(), agent)
+    pump()
+    assert ChannelTraffic.objects.filter(inbox=loft).count() in {1, 2}
+    health = ChannelHealth.objects.get(inbox=loft)
+    assert health.last_in_at == moment(0)
+    assert health.last_out_at is not None
+
+
+def test_the_settings_page_keeps_the_secret_to_itself(
+    pigeon: Pigeon, admin: User, login: Callable[[User], Client]
+) -> None:
+    browser = login(admin)
+    assert "Pigeon" in browser.get("/settings/inboxes/new/").content.decode()
+    data = {"name": "Loft", "is_active": "on", "loft": "East", "ring": "gold"}
+    assert browser.post("/settings/inboxes/new/pigeon/", data).status_code == 302
+    loft = Inbox.objects.get(name="Loft")
+    page = browser.get(f"/settings/inboxes/{loft.pk}/").content.decode()
+    assert "gold" not in page
+    assert hook_url(loft) in page
+    assert "Not verified live" in page
+    browser.post(f"/settings/inboxes/{loft.pk}/", data | {"loft": "West", "ring": ""})
+    loft.refresh_from_db()
+    assert (loft.config["loft"], secrets_of(loft)) == ("West", {"ring": "gold"})
+    assert "gold" not in json.dumps(list(Event.objects.values_list("detail__data", flat=True)))
+    tried = browser.post(f"/settings/inboxes/{loft.pk}/", data | {"ring": "", "try": "1"})
+    assert "Loft East" in tried.content.decode()
+    refused = browser.post(f"/settings/inboxes/{loft.pk}/", data | {"loft": "nowhere"})
+    assert refused.status_code == 422
+    assert "There is no such loft." in refused.content.decode()
+
+
+def test_any_order_and_any_repetition_lead_to_the_same_state(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None
+) -> None:
+    call(loft, message())
+    take_payloads()
+    answer(Ticket.objects.get(), agent)
+    news = [
+        {"what": "edit", "id": "mp11", "text": "Help, please", "at": 3},
+        {"what": "edit", "id": "mp11", "text": "Help me, please", "at": 4},
+        {"what": "delivery", "id": "flight-1", "state": "delivered", "at": 5},
+        {"what": "delivery", "id": "flight-1", "state": "read", "at": 6},
+        {"what": "edit", "id": "mp13", "text": "Never mind then", "at": 9},
+        message(number=2, text="Still there?", at=2),
+        message(number=3, text="Never mind", at=8),
+    ]
+    dice = random.Random(7)
+    calls = [one for one in news for _again in range(dice.randint(1, 4))]
+    dice.shuffle(calls)
+    for number, one in enumerate(calls):
+        call(loft, one, *([] if number % 3 else [one]))
+    take_payloads()
+    texts = Message.objects.filter(kind="inbound").order_by("created_at").values_list("body_text", flat=True)
+    assert list(texts) == ["Help me, please", "Still there?", "Never mind then"]
+    assert Message.objects.get(kind="outbound").delivery == "read"

@@ -1,0 +1,227 @@
+"""What a channel is: what it can do, its settings, how what a provider sends is read, how an answer leaves.
+
+One folder per channel, ``<app>/channels/<name>/`` with the class in ``adapter.py`` (or one module, for the smallest). An inbox is
+a channel configured. Where a provider calls us, its request is verified, kept raw as a ``ChannelPayload``, acknowledged, and read
+by a task; what leaves goes through the outbox.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.functional import Promise
+
+from core.registry import Part
+from customers.identities import Identity
+from tickets.incoming import IncomingFile
+
+Label = str | Promise
+
+
+class RefusedCall(Exception):
+    """The call does not come from the provider (signature, token, age); nothing of it is kept."""
+
+
+class Unreadable(Exception):
+    """The payload makes no sense; the text says why. It stays, and a person may have it read again."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a channel can carry.
+
+    ``longest_text`` is in characters, ``largest_file`` in bytes, both None without a limit. Outside ``reply_window`` after
+    the customer's last message only a template may be sent. ``states`` are the deliveries that the provider tells of.
+    ``threading`` says in words what makes messages one ticket. ``starts``: whether we may write first.
+    """
+
+    longest_text: int | None = None
+    files: bool = True
+    largest_file: int | None = None
+    copies: bool = False
+    formatting: bool = False
+    reply_window: timedelta | None = None
+    templates: bool = False
+    states: frozenset[str] = frozenset()
+    threading: Label = ""
+    starts: bool = False
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An inbox as its channel sees it: settings, secrets opened, the address that the provider calls."""
+
+    inbox_id: int
+    name: str
+    config: Mapping[str, Any]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    hook_url: str = ""
+
+
+@dataclass(frozen=True)
+class HookRequest:
+    """A call of a provider. ``headers`` have names in lower case; ``url`` is the whole public address that was called, empty in
+    a payload that was kept."""
+
+    method: str = "POST"
+    url: str = ""
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class HookAnswer:
+    """What a provider is answered."""
+
+    body: str = ""
+    content_type: str = "text/plain"
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a test of the connection found, in words for people."""
+
+    works: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that the provider keeps; ``reference`` is what ``fetch_file`` needs."""
+
+    reference: str
+    name: str
+    content_type: str = "application/octet-stream"
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class MessageArrival:
+    """A customer wrote. Messages with the same ``thread_key`` go on in the same ticket, as long as that is not over.
+
+    ``message_id`` is the provider's, unique in the inbox. ``thread_data`` is what sending into this thread needs besides the key.
+    """
+
+    thread_key: str
+    message_id: str
+    sender: Identity
+    text: str
+    occurred_at: datetime
+    sender_name: str = ""
+    subject: str = ""
+    files: Sequence[RemoteFile | IncomingFile] = ()
+    thread_data: Mapping[str, Any] = field(default_factory=dict)
+    is_automatic: bool = False
+
+
+@dataclass(frozen=True)
+class EditArrival:
+    """A customer changed what it had written."""
+
+    message_id: str
+    text: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
+class DeletionArrival:
+    """A customer took a message back; what was written stays, marked."""
+
+    message_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
+class DeliveryArrival:
+    """What became of an answer: ``state`` is sent, delivered, read or failed."""
+
+    message_id: str
+    state: str
+    occurred_at: datetime
+    detail: str = ""
+
+
+Arrival = MessageArrival | EditArrival | DeletionArrival | DeliveryArrival
+
+
+@dataclass(frozen=True)
+class OutgoingMessage:
+    """An answer on its way: the thread it goes into, its text without marks, its files as (name, content type, content).
+
+    ``key`` names the answer, for providers that recognise a repetition. ``template`` is (name, language, values) when it is
+    one that the provider has approved.
+    """
+
+    key: str
+    thread_key: str
+    thread_data: Mapping[str, Any]
+    text: str
+    author: str = ""
+    files: Sequence[tuple[str, str, bytes]] = ()
+    template: tuple[str, str, Sequence[str]] | None = None
+
+
+class Channel(Part):
+    """A way in which customers and we talk.
+
+    ``settings`` is the form of what an inbox of this channel needs; those of its fields that ``secrets`` names are sealed and
+    never shown again. A channel without ``settings`` cannot be made an inbox (calls, notes of API clients). ``is_hooked`` says
+    that the provider calls us. ``documented_at`` is where the provider describes its interface.
+    """
+
+    label: ClassVar[Label] = ""
+    icon: ClassVar[str] = "message-circle"
+    order: ClassVar[int] = 100
+    lead: ClassVar[Label] = ""
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    settings: ClassVar[type[forms.Form] | None] = None
+    secrets: ClassVar[tuple[str, ...]] = ()
+    is_hooked: ClassVar[bool] = False
+    # Whether answers leave through this channel; else by e-mail.
+    answers: ClassVar[bool] = False
+    sender_kind: ClassVar[str] = "tickets.channel_answer"
+    # Whether the channel tells of its own silence (mailboxes do).
+    watches_itself: ClassVar[bool] = False
+    documented_at: ClassVar[str] = ""
+    guide: ClassVar[Label] = ""
+
+    def clean_settings(self, config: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+        """Return the settings as they are stored; raises ValidationError naming the field. Asks nobody."""
+        return config
+
+    def try_connection(self, connection: Connection) -> Trial:
+        """Ask the provider whether these settings work; takes 15 seconds at most and never raises for a provider's answer."""
+        raise NotImplementedError
+
+    def verify(self, connection: Connection, request: HookRequest) -> None:
+        """Raise RefusedCall unless the call comes from the provider. Costs no query and asks nobody."""
+        raise NotImplementedError
+
+    def greet(self, connection: Connection, request: HookRequest) -> HookAnswer | None:
+        """Return the answer to a handshake, None for a payload to keep. Called after ``verify``."""
+        return None
+
+    def acknowledgement(self, request: HookRequest) -> HookAnswer:
+        """Return what the provider is told once its payload is kept."""
+        return HookAnswer()
+
+    def delivery_id(self, request: HookRequest) -> str:
+        """Return the provider's own id of this call, so that a repetition is one payload; empty: its content names it."""
+        return ""
+
+    def read(self, connection: Connection, payload: HookRequest) -> Sequence[Arrival]:
+        """Return what a payload tells, in its order; nothing for what does not matter. Raises Unreadable. Asks nobody."""
+        raise NotImplementedError
+
+    def fetch_file(self, connection: Connection, file: RemoteFile) -> IncomingFile:
+        """Fetch a file from the provider; raises TemporaryFailure or PermanentFailure of ``core.outbox``."""
+        raise NotImplementedError
+
+    def send(self, connection: Connection, message: OutgoingMessage) -> str:
+        """Send an answer and return the provider's id of it; raises TemporaryFailure or PermanentFailure."""
+        raise NotImplementedError

@@ -1,0 +1,129 @@
+"""By which ways the customer of a ticket can be answered: e-mail, or a thread at a provider; and which is the obvious one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from core.kept_rows import KeptRows
+from people.models import Team
+from tickets.channel import Channel
+from tickets.families import family_ids, family_of
+from tickets.models import ChannelThread, Inbox, Message, Ticket
+from tickets.registry import channels
+
+
+@dataclass(frozen=True)
+class ReplyRoute:
+    """One way to the customer. ``inbox`` is None for mail from the installation's own address.
+
+    ``address`` is how the customer is known there. ``closes_at`` is when the time to answer freely ends, None where there is no
+    such limit; ``is_closed`` says that it has.
+    """
+
+    channel: Channel
+    inbox: Inbox | None
+    address: str
+    closes_at: datetime | None = None
+    is_closed: bool = False
+
+    @property
+    def inbox_id(self) -> int | None:
+        """What names the route in forms."""
+        return None if self.inbox is None else self.inbox.pk
+
+
+def reply_routes(ticket: Ticket, messages: Sequence[Message] | None = None) -> list[ReplyRoute]:
+    """Return the ways in which the requester of a ticket can be answered, the obvious one first.
+
+    That is the way of the customer's last message where answers leave by it, else e-mail. At most two queries, and
+    none for threads while no inbox of such a channel exists.
+    """
+    routes = _mail_route(ticket)
+    inboxes = _answering.get()
+    if not inboxes:
+        return routes
+    now = timezone.now()
+    threads = (
+        ChannelThread.objects.filter(contact__in=[ticket.contact_id], inbox__in=inboxes)
+        .exclude(last_inbound_at=None)
+        .order_by("-last_inbound_at")
+    )
+    known: dict[int, ReplyRoute] = {}
+    own = family_of(ticket)
+    # A thread that goes on in this ticket comes before one of the same inbox elsewhere.
+    for thread in sorted(threads, key=lambda one: one.ticket_id not in own):
+        inbox = inboxes[thread.inbox_id]
+        channel = channels.get(inbox.channel)
+        closes_at = _closes_at(channel, thread)
+        known.setdefault(
+            inbox.pk,
+            ReplyRoute(channel, inbox, str(ticket.contact), closes_at, closed_window(channel, thread, now)),
+        )
+    if not known:
+        return routes
+    obvious = _last_inbox(ticket, messages)
+    found = [*known.values(), *routes]
+    return sorted(
+        found, key=lambda one: (one.inbox_id != obvious or obvious is None, one.channel.key != "email")
+    )
+
+
+def reply_route(ticket: Ticket, inbox_id: int | None = None) -> ReplyRoute | None:
+    """Return the way through ``inbox_id`` (None: the obvious one); None when there is none."""
+    routes = reply_routes(ticket)
+    if inbox_id is None:
+        return routes[0] if routes else None
+    return next((one for one in routes if one.inbox_id == inbox_id), None)
+
+
+def thread_of_answer(message: Message) -> ChannelThread | None:
+    """Return the provider's thread that an answer goes into: of its ticket where it has one, else the contact's latest."""
+    threads = ChannelThread.objects.filter(inbox=message.inbox).exclude(last_inbound_at=None)
+    own = threads.filter(ticket__in=family_ids(message.ticket)).order_by("-last_inbound_at").first()
+    if own is not None:
+        return own
+    return threads.filter(contact=message.ticket.contact_id).order_by("-last_inbound_at").first()
+
+
+def closed_window(channel: Channel, thread: ChannelThread, now: datetime) -> bool:
+    """Say whether only a template may be sent into a thread now."""
+    closes_at = _closes_at(channel, thread)
+    return closes_at is not None and closes_at <= now
+
+
+def _closes_at(channel: Channel, thread: ChannelThread) -> datetime | None:
+    window = channel.capabilities.reply_window
+    if window is None or thread.last_inbound_at is None:
+        return None
+    return thread.last_inbound_at + window
+
+
+def _mail_route(ticket: Ticket) -> list[ReplyRoute]:
+    if not ticket.contact.email:
+        return []
+    inbox = ticket.inbox if ticket.inbox is not None and ticket.inbox.channel == "email" else None
+    return [ReplyRoute(channels.get("email"), inbox, ticket.contact.email)]
+
+
+def _last_inbox(ticket: Ticket, messages: Sequence[Message] | None) -> int | None:
+    """The inbox of the last message that a customer wrote."""
+    if messages is None:
+        written = Message.objects.filter(
+            ticket__in=family_ids(ticket), kind=Message.Kind.INBOUND, is_automatic=False
+        )
+        last = written.order_by("-created_at", "-pk").only("inbox_id").first()
+    else:
+        found = [one for one in messages if one.kind == Message.Kind.INBOUND and not one.is_automatic]
+        last = found[-1] if found else None
+    return None if last is None else last.inbox_id
+
+
+def _read_answering() -> dict[int, Inbox]:
+    """The active inboxes whose channel sends answers into threads."""
+    keys = [one.key for one in channels if one.answers and one.key != "email"]
+    return {one.pk: one for one in Inbox.objects.filter(is_active=True, channel__in=keys)}
+
+
+_answering = KeptRows(_read_answering, Inbox, Team)

@@ -1,0 +1,39 @@
+"""Write on an answer what became of it when it left, whatever the channel."""
+
+from django.utils import timezone
+
+from core.models import Outbound
+from people.viewer import system_viewer
+from tickets.channels.email.events import ANSWER_FAILED, ANSWER_SENT
+from tickets.models import AnswerUndo, Message
+
+
+def settle_answer(outbound: Outbound) -> Message | None:
+    """Bring the final state of an outbox row to its message and tell those who look at it; in the caller's transaction.
+
+    Returns the message when it was sent. What was cancelled, or came back meanwhile, stays as it is.
+    """
+    message = Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket").first()
+    if message is None or message.delivery == Message.Delivery.BOUNCED:
+        return None
+    if outbound.state == Outbound.State.CANCELLED:
+        return None
+    AnswerUndo.objects.filter(message=message).delete()
+    message.delivery = {
+        Outbound.State.SENT: Message.Delivery.SENT,
+        Outbound.State.FAILED: Message.Delivery.FAILED,
+        Outbound.State.UNCERTAIN: Message.Delivery.UNCERTAIN,
+    }.get(Outbound.State(outbound.state), Message.Delivery.NONE)
+    message.delivery_detail = outbound.last_error[:300]
+    sent = outbound.state == Outbound.State.SENT
+    message.delivered_at = timezone.now() if sent else None
+    message.leaves_at = None
+    message.save(update_fields=["delivery", "delivery_detail", "delivered_at", "leaves_at"])
+    (ANSWER_SENT if sent else ANSWER_FAILED).record(
+        by=system_viewer("outbox"),
+        subject_id=message.pk,
+        ticket_id=message.ticket_id,
+        account_id=message.ticket.account_id,
+        detail={"state": outbound.state, "reason": message.delivery_detail},
+    )
+    return message if sent else None

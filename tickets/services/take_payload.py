@@ -1,0 +1,238 @@
+"""Read what providers have sent and bring it to tickets.
+
+Files are fetched outside any transaction. What a payload tells is then applied in one transaction with the payload's state, so a
+kill at any point leaves a payload that is tried again; all of it can be applied twice, and in any order, without a difference.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from core.outbox import PermanentFailure
+from people.viewer import Viewer, system_viewer
+from tickets.channel import (
+    Arrival,
+    Channel,
+    Connection,
+    DeletionArrival,
+    DeliveryArrival,
+    EditArrival,
+    HookRequest,
+    MessageArrival,
+    RemoteFile,
+    Unreadable,
+)
+from tickets.connections import channel_of, connection_of
+from tickets.events import PAYLOAD_RETRIED
+from tickets.incoming import IncomingFile, IncomingMessage
+from tickets.models import ChannelPayload, ChannelThread, Inbox, Message, Ticket
+from tickets.services.note_provider_message import note_deletion, note_delivery, note_edit, note_known
+from tickets.services.receive_message import receive_message
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=100)
+RETRY_SECONDS = (5, 60, 300, 1800, 7200)
+State = ChannelPayload.State
+
+
+def take_payloads(*, limit: int = 500, until: datetime | None = None) -> int:
+    """Take in the payloads that are due, oldest first; returns how many were looked at.
+
+    One that fails waits for its next try and stops nobody: each inbox's come in their own order, and after a failure of one
+    inbox the others go on.
+    """
+    taken = 0
+    while taken < limit and (until is None or timezone.now() < until):
+        payload = _claim()
+        if payload is None:
+            break
+        take_payload(payload)
+        taken += 1
+    return taken
+
+
+def take_payload(payload: ChannelPayload) -> None:
+    """Take in one leased payload. Raises DatabaseError when the database is in trouble; the payload then waits."""
+    inbox = payload.inbox
+    try:
+        channel, connection = channel_of(inbox), connection_of(inbox)
+        arrivals = [
+            _with_files(channel, connection, one) for one in channel.read(connection, _request(payload))
+        ]
+        with transaction.atomic():
+            ticket = apply_arrivals(inbox=inbox, arrivals=arrivals)
+            _settle(payload, State.PROCESSED if arrivals else State.IGNORED, _words(arrivals), ticket)
+    except DatabaseError:
+        raise
+    except (Unreadable, LookupError, ValidationError) as error:
+        _settle(payload, State.FAILED, error=_first_line(error))
+    except Exception as error:  # what nobody foresaw is tried again, then shown; the payload is never lost
+        if not isinstance(error, PermanentFailure):
+            logger.warning("payload %s could not be taken in", payload.pk, exc_info=error)
+        _try_later(payload, error)
+
+
+def apply_arrivals(*, inbox: Inbox, arrivals: Sequence[Arrival]) -> Ticket | None:
+    """Bring what a channel tells to tickets, in the caller's transaction; returns the ticket of its last message.
+
+    Files must have been fetched. Can be repeated, and in another order, without a difference.
+    """
+    by = system_viewer(inbox.channel)
+    ticket = None
+    for one in arrivals:
+        if isinstance(one, MessageArrival):
+            ticket = _take_message(inbox, one, by).ticket
+        elif isinstance(one, DeliveryArrival):
+            note_delivery(inbox=inbox, news=one)
+        elif isinstance(one, EditArrival):
+            note_edit(inbox=inbox, news=one)
+        else:
+            note_deletion(inbox=inbox, news=one)
+    return ticket
+
+
+@transaction.atomic
+def retry_payload(*, payload: ChannelPayload, by: Viewer) -> bool:
+    """Have a failed payload read again, on a person's word; returns whether it had failed."""
+    by.require("operations.retry")
+    again = ChannelPayload.objects.filter(pk=payload.pk, state=State.FAILED).update(
+        state=State.RECEIVED, attempts=0, next_try_at=timezone.now(), leased_until=None, processed_at=None
+    )
+    if again:
+        PAYLOAD_RETRIED.record(by=by, subject_id=payload.pk, detail={"inbox": payload.inbox_id})
+    return bool(again)
+
+
+def _take_message(inbox: Inbox, arrival: MessageArrival, by: Viewer) -> Message:
+    ChannelThread.objects.get_or_create(inbox=inbox, key=arrival.thread_key[:255])
+    thread = ChannelThread.objects.select_for_update(of=("self",)).get(
+        inbox=inbox, key=arrival.thread_key[:255]
+    )
+    received = receive_message(
+        incoming=IncomingMessage(
+            channel=inbox.channel,
+            sender=arrival.sender,
+            sender_name=arrival.sender_name,
+            subject=arrival.subject or _subject(arrival.text),
+            text=arrival.text,
+            files=[file for file in arrival.files if isinstance(file, IncomingFile)],
+            external_id=f"{inbox.pk}:{arrival.message_id}",
+            occurred_at=arrival.occurred_at,
+            is_automatic=arrival.is_automatic,
+        ),
+        inbox=inbox,
+        ticket=thread.ticket,
+        by=by,
+    )
+    message = received.message
+    if received.outcome != "duplicate":
+        newest = max(filter(None, [thread.last_inbound_at, arrival.occurred_at]))
+        if newest == arrival.occurred_at:
+            thread.data = dict(arrival.thread_data)
+        thread.ticket, thread.contact, thread.last_inbound_at = message.ticket, message.contact, newest
+        thread.save(update_fields=["ticket", "contact", "data", "last_inbound_at"])
+    note_known(inbox=inbox, provider_id=arrival.message_id, message=message)
+    return message
+
+
+def _subject(text: str) -> str:
+    """The first line, as far as a list shows it."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= 80 else f"{line[:79].rstrip()}…"
+
+
+def _with_files(channel: Channel, connection: Connection, arrival: Arrival) -> Arrival:
+    """Fetch the files of a message; one that is gone for good is named in the text instead."""
+    if not isinstance(arrival, MessageArrival):
+        return arrival
+    files: list[IncomingFile] = []
+    missing: list[str] = []
+    for file in arrival.files:
+        if not isinstance(file, RemoteFile):
+            files.append(file)
+            continue
+        try:
+            files.append(channel.fetch_file(connection, file))
+        except PermanentFailure as error:
+            missing.append(
+                _("[File “%(name)s” could not be fetched: %(why)s]") % {"name": file.name, "why": error}
+            )
+    text = "\n".join(part for part in (arrival.text, *missing) if part)
+    return replace(arrival, files=files, text=text)
+
+
+def _claim() -> ChannelPayload | None:
+    """Lease the oldest due payload that nobody holds, counting the attempt before any work."""
+    now = timezone.now()
+    free = Q(leased_until=None) | Q(leased_until__lt=now)
+    due = ChannelPayload.objects.filter(free, state=State.RECEIVED, next_try_at__lte=now)
+    for candidate in due.order_by("next_try_at", "pk").select_related("inbox__default_team")[:5]:
+        claimed = ChannelPayload.objects.filter(free, pk=candidate.pk, state=State.RECEIVED).update(
+            leased_until=now + LEASE, attempts=F("attempts") + 1
+        )
+        if claimed:
+            candidate.attempts += 1
+            candidate.leased_until = now + LEASE
+            return candidate
+    return None
+
+
+def _request(payload: ChannelPayload) -> HookRequest:
+    return HookRequest(
+        method=payload.method,
+        query=payload.query,
+        headers=payload.headers,
+        content_type=payload.content_type,
+        body=bytes(payload.body),
+    )
+
+
+def _settle(
+    payload: ChannelPayload, state: str, result: str = "", ticket: Ticket | None = None, error: str = ""
+) -> None:
+    ChannelPayload.objects.filter(pk=payload.pk, leased_until=payload.leased_until).update(
+        state=state,
+        result=result[:300],
+        error=error[:500],
+        ticket=ticket,
+        leased_until=None,
+        processed_at=timezone.now(),
+    )
+
+
+def _try_later(payload: ChannelPayload, error: Exception) -> None:
+    if payload.attempts > len(RETRY_SECONDS):
+        _settle(payload, State.FAILED, error=_first_line(error))
+        return
+    ChannelPayload.objects.filter(pk=payload.pk, leased_until=payload.leased_until).update(
+        next_try_at=timezone.now() + timedelta(seconds=RETRY_SECONDS[payload.attempts - 1]),
+        leased_until=None,
+        error=_first_line(error)[:500],
+    )
+
+
+def _words(arrivals: Sequence[Arrival]) -> str:
+    counts: dict[str, int] = {}
+    names = {
+        MessageArrival: _("messages"),
+        EditArrival: _("edits"),
+        DeletionArrival: _("deletions"),
+        DeliveryArrival: _("delivery states"),
+    }
+    for one in arrivals:
+        name = names[type(one)]
+        counts[name] = counts.get(name, 0) + 1
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _first_line(error: Exception) -> str:
+    words = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+    return (words or type(error).__name__).splitlines()[0]
