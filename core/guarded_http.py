@@ -72,9 +72,13 @@ class HostUnknown(CallFailed):
     """The name leads nowhere."""
 
 
+class AnswerLost(CallFailed):
+    """The request was on its way and its answer did not come: whether it took effect, nobody can tell."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status, the first bytes of the body (at most ``MOST_BYTES``), whether there were more."""
+    """What came back: the status, the first bytes of the body (as many as the caller takes), whether there were more."""
 
     status: int
     body: bytes = b""
@@ -112,11 +116,13 @@ def call(
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
     total_seconds: float = TOTAL_SECONDS,
+    most_bytes: int = MOST_BYTES,
 ) -> Answer:
     """Send one request and return the answer, whatever its status; 3xx is an answer like any other.
 
-    ``total_seconds`` is for everything: look-up, connection, handshake, sending, reading. Raises RefusedAddress before
-    anything is sent, CallFailed afterwards.
+    ``total_seconds`` is for everything: look-up, connection, handshake, sending, reading. Of the body ``most_bytes`` are read
+    and kept in memory; the rest is left. Raises RefusedAddress and CallFailed before anything is sent, AnswerLost (a
+    CallFailed) afterwards.
     """
     clock = _Clock(time.monotonic() + total_seconds)
     target = _resolve(url, clock)
@@ -129,9 +135,9 @@ def call(
                 body=body or None,
                 headers={"Host": target.host_header, **(headers or {})},
             )
-            return _read(connection)
+            return _read(connection, most_bytes)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise CallFailed(f"{target.host}: {error or type(error).__name__}") from error
+            raise AnswerLost(f"{target.host}: {str(error) or type(error).__name__}") from error
 
 
 def host_name(host: str) -> str:
@@ -377,18 +383,20 @@ class _Connection(http.client.HTTPConnection):
         self.sock = stream  # only what _TimedStream has is used of it
 
 
-def _read(connection: _Connection) -> Answer:
+def _read(connection: _Connection, most_bytes: int) -> Answer:
     """Read an answer until the cap."""
     response = connection.getresponse()
-    body = b""
-    while len(body) <= MOST_BYTES:
-        piece = response.read1(8_192)
+    body = bytearray()
+    while len(body) <= most_bytes:
+        piece = response.read1(65_536)
         if not piece:
             break
         body += piece
+    if response.length and len(body) <= most_bytes:
+        raise http.client.IncompleteRead(b"", response.length)
     return Answer(
         status=response.status,
-        body=body[:MOST_BYTES],
-        is_cut=len(body) > MOST_BYTES,
+        body=bytes(body[:most_bytes]),
+        is_cut=len(body) > most_bytes,
         headers={name.lower(): value for name, value in response.getheaders()},
     )

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import guarded_http
-from core.guarded_http import CallFailed, RefusedAddress, call, check_url, is_public
+from core.guarded_http import AnswerLost, CallFailed, RefusedAddress, call, check_url, is_public
+from core.multipart import multipart
 from core.webhook_signatures import signed_headers
 
 
@@ -318,6 +321,49 @@ def test_a_redirect_is_an_answer_and_not_followed(receiver: HTTPServer) -> None:
 def test_a_long_answer_is_cut(receiver: HTTPServer) -> None:
     answer = call(url_of(receiver, "/big"))
     assert (len(answer.body), answer.is_cut) == (guarded_http.MOST_BYTES, True)
+
+
+def test_a_caller_may_take_more(receiver: HTTPServer) -> None:
+    answer = call(url_of(receiver, "/big"), most_bytes=200_000)
+    assert (answer.body, answer.is_cut) == (b"k" * 200_000, False)
+
+
+def test_a_file_travels_as_a_form(receiver: HTTPServer) -> None:
+    name = 'a"\r\nX-Evil: 1\r\n.txt'
+    content_type, body = multipart(
+        {"chat_id": "7", "caption": "Grüße"}, [("document", name, "text/plain", b"\0\r\n--")]
+    )
+    call(url_of(receiver, "/hook"), body=body, headers={"content-type": content_type})
+    _method, _path, headers, sent = receiver.got[0]  # type: ignore[attr-defined]
+    form = message_from_bytes(
+        f"Content-Type: {headers['content-type']}\r\n\r\n".encode() + sent, policy=default
+    )
+    parts = {one.get_param("name", header="content-disposition"): one for one in form.iter_parts()}
+    assert parts["caption"].get_payload(decode=True).decode() == "Grüße"
+    assert parts["document"].get_payload(decode=True) == b"\0\r\n--"
+    assert "X-Evil" not in parts["document"]
+
+
+def test_after_sending_nobody_knows_whether_it_took_effect(settings: Any) -> None:
+    def hang_up(taken: socket.socket, _over: threading.Event) -> None:
+        taken.recv(65_536)
+
+    def cut(taken: socket.socket, _over: threading.Event) -> None:
+        taken.recv(65_536)
+        taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+
+    for answer in (hang_up, cut):
+        with answering(settings, answer) as port, pytest.raises(AnswerLost):
+            call(f"http://127.0.0.1:{port}/", body=b"x")
+
+
+def test_without_a_connection_nothing_was_sent(settings: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    settings.GUARDED_HTTP_ALLOW = [f"127.0.0.1:{port}"]
+    with pytest.raises(CallFailed) as failure:
+        call(f"http://127.0.0.1:{port}/")
+    assert not isinstance(failure.value, AnswerLost)
 
 
 # --- one clock for everything -----------------------------------------------------------------------------------------
