@@ -1,6 +1,7 @@
 """What the mail parser makes of mails that nobody here wrote.
 
     PYTHONPATH=. .venv/bin/python bench/mail_corpora.py --quotes FOLDER
+    PYTHONPATH=. .venv/bin/python bench/mail_corpora.py --mails FOLDER... [--mutated 10000] [--database URL]
 
 ``--quotes FOLDER`` reads FOLDER/expected.json ({file: {rule: value}}) and the bodies it names (``.eml`` whole mails,
 ``.html`` HTML bodies, all else plain text), puts each through the parser as a mail and compares what stays visible.
@@ -9,18 +10,38 @@ Rules: ``reply`` and ``reply_strip`` (equal, white space at the ends aside), ``r
 Some collections leave a signature in the reply and some do not, so two figures come out: *strict* compares what a page
 shows unfolded (no history, no signature), *agree* also takes the text without its history but with its signature.
 
+``--mails FOLDER...`` takes every mail below the folders (also mboxes and ``.tar.gz``) and as many damaged ones as ``--mutated``
+says (bytes changed, removed, doubled, put elsewhere; ``--seed`` repeats them). Each goes through the parser's child process under
+measurement of its processor time and memory, then through the ledger of an empty installation: every mail must end in exactly one
+final state, none by an error of ours, and taking all of them a second time must change nothing.
+
 The last line of stdout is one JSON object.
 """
 
 import argparse
 import json
+import os
+import random
 import sys
+import tarfile
+import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tests.tickets.email.damage import damaged
+from tickets.channels.email.limits import MailRefused
+from tickets.channels.email.mail_files import MailFiles
+from tickets.channels.email.parser_process import ParserProcess
 from tickets.channels.email.parsing import parse_mail
 from tickets.channels.email.quotes import Fold, visible_text
+
+MAX_CPU_SECONDS = 2.0
+MAX_RSS_BYTES = 256 * 1024 * 1024
+OUR_ERRORS = ("parser_error", "parser_died", "processing_error", "gave_up")
 
 
 def main() -> None:
@@ -30,9 +51,148 @@ def main() -> None:
     )
     parser.add_argument("--quotes", type=Path, metavar="FOLDER")
     parser.add_argument("--show", action="store_true", help="print what differs, on stderr")
+    parser.add_argument("--mails", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--mutated", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--database", default="")
     options = parser.parse_args()
     if options.quotes is not None:
         print(json.dumps(measure_quotes(options.quotes, show=options.show)))
+    if options.mails:
+        originals = list(_originals(options.mails))
+        mails = originals + list(mutations(originals, options.mutated, options.seed))
+        with ExitStack() as stack:
+            start_installation(stack, options.database)
+            result = {"mails": len(originals), "mutated": options.mutated, "seed": options.seed}
+            print(json.dumps(result | measure_parser(mails) | measure_ledger(mails)))
+
+
+def start_installation(stack: ExitStack, database: str) -> None:
+    """Django on an empty database: SQLite in a folder of the run, or the empty one that ``database`` names."""
+    import django
+    from django.core.management import call_command
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "cs_ops.settings"
+    os.environ["VAR_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-corpora-"))
+    os.environ.pop("DATABASE_URL", None)
+    if database:
+        os.environ["DATABASE_URL"] = database
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def _originals(folders: list[Path]) -> Iterator[bytes]:
+    for folder in folders:
+        for mail in MailFiles([folder]):
+            if not mail.error:
+                yield mail.raw
+        for archive in sorted(folder.rglob("*.tar.gz")):
+            with tarfile.open(archive) as members:
+                for member in members:
+                    content = members.extractfile(member) if member.isfile() else None
+                    if content is not None:
+                        yield content.read()
+
+
+def mutations(originals: list[bytes], count: int, seed: int) -> Iterator[bytes]:
+    """``count`` damaged mails, each from one of ``originals``; the same for the same seed."""
+    chance = random.Random(seed)
+    for number in range(count):
+        yield damaged(chance.choice(originals), seed * 1_000_003 + number)
+
+
+def measure_parser(mails: list[bytes]) -> dict[str, Any]:
+    """Processor time and peak memory of the child process for each mail, and how the parser ended."""
+    process = ParserProcess()
+    ends: Counter[str] = Counter()
+    most_seconds, most_bytes, over = 0.0, 0, 0
+    for raw in mails:
+        before = _Usage(process.pid)
+        try:
+            process.parse(raw)
+            ends["parsed"] += 1
+        except MailRefused as refusal:
+            ends[refusal.code] += 1
+        after = _Usage(process.pid)
+        seconds = after.seconds - (before.seconds if before.pid == after.pid else 0.0)
+        most_seconds, most_bytes = max(most_seconds, seconds), max(most_bytes, after.peak_bytes)
+        over += seconds > MAX_CPU_SECONDS or after.peak_bytes > MAX_RSS_BYTES
+    process.close()
+    return {
+        "parser": dict(ends.most_common()),
+        "uncaught": sum(ends[code] for code in OUR_ERRORS),
+        "over_the_caps": over,
+        "most_cpu_seconds": round(most_seconds, 2),
+        "most_rss_mb": round(most_bytes / 2**20, 1),
+    }
+
+
+class _Usage:
+    """Processor time so far and peak memory since the last look of a process; Linux only."""
+
+    def __init__(self, pid: int | None) -> None:
+        self.pid, self.seconds, self.peak_bytes = pid, 0.0, 0
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            status = Path(f"/proc/{pid}/status").read_text()
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+        except OSError:
+            return
+        self.seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        self.peak_bytes = int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def measure_ledger(mails: list[bytes]) -> dict[str, Any]:
+    """Take all mails into one inbox, then all of them again; how they ended and what the second time changed."""
+    from tickets.models import Inbox, MailLedger
+
+    inbox = Inbox.objects.create(name="Support", channel="email", address="support@desk.example")
+    started = time.perf_counter()
+    _take(mails, inbox)
+    seconds = time.perf_counter() - started
+    first = _snapshot()
+    _take(mails, inbox)
+    states = Counter(MailLedger.objects.order_by().values_list("state", flat=True))
+    errors = Counter(
+        error.partition(":")[0]
+        for error in MailLedger.objects.filter(state="quarantined").values_list("error", flat=True)
+    )
+    return {
+        "ledger_rows": len(first["ledger"]),
+        "expected_rows": len(set(mails)),
+        "states": dict(states.most_common()),
+        "not_final": states["received"],
+        "our_errors": sum(errors[code] for code in OUR_ERRORS),
+        "quarantined": dict(errors.most_common(20)),
+        "second_time_changed": [name for name, rows in _snapshot().items() if rows != first[name]],
+        "per_second": round(len(mails) / seconds, 1),
+    }
+
+
+def _take(mails: list[bytes], inbox: Any) -> None:
+    from django.utils import timezone
+
+    from tickets.channels.email.services.process_mail import process_waiting_mail
+    from tickets.channels.email.services.store_mail import Arrived, enter_mails, keep_raw
+
+    for start in range(0, len(mails), 200):
+        batch = [Arrived(raw, timezone.now(), "bench") for raw in mails[start : start + 200]]
+        enter_mails(keep_raw(batch), inbox=inbox)
+        while process_waiting_mail(limit=500):
+            pass
+        if start % 2000 == 0:
+            print(f"{time.strftime('%H:%M:%S')} {start} of {len(mails)}", file=sys.stderr, flush=True)
+
+
+def _snapshot() -> dict[str, list[Any]]:
+    from core.models import Event
+    from tickets.models import Attachment, MailLedger, Message, Ticket
+
+    ledger = MailLedger.objects.order_by("pk").values_list(
+        "pk", "state", "ticket_id", "message_id", "attempts"
+    )
+    counted = {model.__name__: [model.objects.count()] for model in (Ticket, Message, Attachment, Event)}
+    return {"ledger": list(ledger), **counted}
 
 
 def measure_quotes(folder: Path, *, show: bool = False) -> dict[str, Any]:

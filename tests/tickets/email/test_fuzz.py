@@ -5,12 +5,12 @@ The short form runs with every test run; the long form (``make test-long``) take
 
 import base64
 import json
-import random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.tickets.email.damage import WHOLE_MAIL, damaged
 from tickets.channels.email import limits
 from tickets.channels.email.classification import classify_mail, read_bounce
 from tickets.channels.email.header_values import (
@@ -130,40 +130,6 @@ def check(raw: bytes) -> None:
     read_bounce(mail)
 
 
-def damaged(raw: bytes, seed: int) -> bytes:
-    """The mail with a few bytes changed, removed, doubled or put elsewhere."""
-    rng = random.Random(seed)
-    data = bytearray(raw)
-    for _ in range(rng.randint(1, 12)):
-        position = rng.randrange(len(data) + 1)
-        length = rng.choice((1, 1, 2, 20, 200))
-        action = rng.randrange(4)
-        if action == 0:
-            data[position : position + length] = rng.randbytes(length)
-        elif action == 1:
-            del data[position : position + length]
-        elif action == 2:
-            data[position:position] = data[position : position + length] * rng.randint(1, 5)
-        else:
-            data[position:position] = rng.choice(
-                (b"\r\n", b"\n\n", b"--b", b'"', b"<", b"(", b"=?", b"\x00", b": ")
-            )
-    return bytes(data)
-
-
-SEED_MAIL = (
-    b'From: =?utf-8?q?M=C3=A9tte?= <mette@halden.example>\r\nTo: "Support, Desk" <support@desk.example>\r\n'
-    b"Subject: =?utf-8?b?R3LDvMOfZQ==?=\r\nMessage-ID: <1@halden.example>\r\nReferences: <0@x>\r\n <00@x>\r\n"
-    b'Date: Mon, 2 Mar 2026 10:00:00 +0100\r\nContent-Type: multipart/mixed; boundary="o"\r\n\r\n'
-    b"--o\r\nContent-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\nContent-Type: text/plain\r\n\r\nHello\r\n\r\n"
-    b"On Mon, 2 Mar 2026 Priya <p@desk.example> wrote:\r\n> Hi\r\n--i\r\nContent-Type: text/html; charset=utf-8\r\n"
-    b"Content-Transfer-Encoding: quoted-printable\r\n\r\n<p>Hello <a href=3D'x'>w=C3=B6rld</a></p>\r\n--i--\r\n"
-    b"--o\r\nContent-Type: application/pdf; name*=utf-8''r%20x.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0=\r\n"
-    b"--o\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b\r\n"
-    b"Action: failed\r\nStatus: 5.1.1\r\n--o--\r\n"
-)
-
-
 @SHORT
 @given(mails)
 def test_generated_mails(raw: bytes) -> None:
@@ -173,7 +139,7 @@ def test_generated_mails(raw: bytes) -> None:
 @SHORT
 @given(st.integers(0, 2**32))
 def test_damaged_mails(seed: int) -> None:
-    check(damaged(SEED_MAIL, seed))
+    check(damaged(WHOLE_MAIL, seed))
 
 
 @SHORT
@@ -205,4 +171,4 @@ def test_generated_mails_long(raw: bytes) -> None:
 @pytest.mark.timeout(3_600)
 def test_damaged_mails_long() -> None:
     for seed in range(100_000):
-        check(damaged(SEED_MAIL, seed))
+        check(damaged(WHOLE_MAIL, seed))

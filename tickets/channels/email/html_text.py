@@ -15,6 +15,7 @@ from tickets.channels.email import limits
 _MARKUP_START = re.compile(r"<(?:[!?]|/?[A-Za-z])")
 _HUGE_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
 _TAG_NAME = re.compile(r"[A-Za-z][A-Za-z0-9:-]{0,40}")
+_ANY_TAG = re.compile(r"<[^<>]*+>?+")
 _TAG_STOP = re.compile(r"[\"'>]")
 _SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -42,18 +43,22 @@ _LINE = frozenset((
 
 @dataclass(frozen=True, slots=True)
 class HtmlShape:
-    """What the caps look at: links counted, deepest nesting, and the readable text."""
+    """What the caps look at: links and tags counted, deepest nesting, and the readable text."""
 
     text: str
     links: int
     depth: int
+    tags: int
 
 
-def read_html(html: str) -> HtmlShape:
-    """Text, number of links and nesting depth of ``html``. Total, linear; quoted blocks are marked with ``> ``."""
+def read_html(html: str, max_tags: int = limits.MAX_HTML_TAGS) -> HtmlShape:
+    """Text, number of links and nesting depth of ``html``. Total, linear; quoted blocks are marked with ``> ``.
+
+    What follows the first ``max_tags`` tags is read as words only: its tags are dropped without a look at them.
+    """
     writer = _TextWriter()
-    links, depth, deepest = 0, 0, 0
-    open_tags: dict[str, int] = {}
+    nesting = _Nesting()
+    links, tags = 0, 0
     position, end = 0, len(html)
     last_quote = {'"': html.rfind('"'), "'": html.rfind("'")}
     never_closed: set[str] = set()
@@ -63,6 +68,10 @@ def read_html(html: str) -> HtmlShape:
             writer.text(html[position:])
             break
         writer.text(html[position : opening.start()])
+        tags += 1
+        if tags > max_tags:
+            writer.text(_ANY_TAG.sub(" ", html[opening.start() :]))
+            break
         if opening[0] in ("<!", "<?"):
             position = _after_markup(html, opening.start())
             continue
@@ -73,25 +82,40 @@ def read_html(html: str) -> HtmlShape:
         if name == "blockquote":
             writer.quote(closing, quoted=not _INDENT.search(html, opening.end(), position))
         if closing:
-            if open_tags.get(name):
-                open_tags[name] -= 1
-                depth -= 1
+            nesting.close(name)
         else:
             links += name == "a"
-            if name not in _VOID and name not in _SELF_ENDING and html[position - 2 : position - 1] != "/":
-                open_tags[name] = open_tags.get(name, 0) + 1
-                depth += 1
-                deepest = max(deepest, depth)
+            if html[position - 2 : position - 1] != "/":
+                nesting.open(name)
             if name in _HIDDEN and name not in never_closed:
                 after = _after_hidden(html, name, position)
                 if after is None:
                     never_closed.add(name)
                     continue
                 position = after
-                open_tags[name] = max(0, open_tags.get(name, 0) - 1)
-                depth = max(0, depth - 1)
+                nesting.close(name)
         writer.tag(name, closing)
-    return HtmlShape(writer.result(), links, deepest)
+    return HtmlShape(writer.result(), links, nesting.deepest, tags)
+
+
+class _Nesting:
+    """How deep elements stand in each other, without a stack: an end tag closes one open tag of its name."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, int] = {}
+        self._depth = 0
+        self.deepest = 0
+
+    def open(self, name: str) -> None:
+        if name not in _VOID and name not in _SELF_ENDING:
+            self._open[name] = self._open.get(name, 0) + 1
+            self._depth += 1
+            self.deepest = max(self.deepest, self._depth)
+
+    def close(self, name: str) -> None:
+        if self._open.get(name):
+            self._open[name] -= 1
+            self._depth -= 1
 
 
 def _after_markup(html: str, position: int) -> int:

@@ -2,14 +2,17 @@
 
 Reads frames from standard input (8-byte big-endian length, raw mail) and answers each on standard output with a
 JSON frame ({"mail": …, "sizes": […]} or {"refused": code, "detail": …}) followed by the attachments' bytes.
-It imports no Django, gets an environment without secrets, may not write files and may use half a gigabyte.
+It imports no Django, gets an environment without secrets, may not write files, and may use the memory and, for each
+mail, the CPU time that ``limits`` says. The parent kills it when even that does not end a mail.
 """
 
 from __future__ import annotations
 
 import json
 import resource
+import signal
 import sys
+from types import FrameType
 from typing import BinaryIO
 
 from tickets.channels.email import limits
@@ -25,6 +28,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGPROF, _out_of_time)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while True:
         prefix = source.read(LENGTH_BYTES)
@@ -42,7 +46,11 @@ def answer(raw: bytes, sink: BinaryIO) -> None:
     contents: list[bytes] = []
     reply: dict[str, object]
     try:
-        record, contents = parse_mail(raw).to_wire()
+        signal.setitimer(signal.ITIMER_PROF, limits.PARSE_CPU_SECONDS)
+        try:
+            record, contents = parse_mail(raw).to_wire()
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
         reply = {"mail": record, "sizes": [len(content) for content in contents]}
     except MailRefused as refusal:
         reply = {"refused": refusal.code, "detail": refusal.detail}
@@ -55,6 +63,10 @@ def answer(raw: bytes, sink: BinaryIO) -> None:
     for content in contents:
         sink.write(content)
     sink.flush()
+
+
+def _out_of_time(_signal: int, _frame: FrameType | None) -> None:
+    raise MailRefused("parse_timeout", f"parsing took over {limits.PARSE_CPU_SECONDS:g} s of processor time")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ class ParserProcess:
         with self._lock:
             return self._parse(raw)
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running child, for those who measure it; None before the first mail."""
+        return self._child.pid if self._child is not None else None
+
     def _parse(self, raw: bytes) -> ParsedMail:
         child = self._running_child()
         timed_out = threading.Event()

@@ -359,14 +359,16 @@ def _assemble(blocks: list[tuple[str | None, str | None]], defects: list[str]) -
     """Join body blocks to one text and one HTML. HTML over a cap is left out and its text kept."""
     texts: list[str] = []
     htmls: list[str] = []
-    links, depth, size = 0, 0, 0
+    links, depth, size, tags = 0, 0, 0, 0
     for text, html in blocks:
         if html is not None:
-            shape = read_html(html[: limits.MAX_HTML_BYTES])
-            links, depth, size = (
+            # One budget for all blocks: five hundred parts cost no more than one.
+            shape = read_html(html[: max(0, limits.MAX_HTML_BYTES - size)], limits.MAX_HTML_TAGS - tags)
+            links, depth, size, tags = (
                 links + shape.links,
                 max(depth, shape.depth),
                 size + len(html.encode("utf-8")),
+                min(tags + shape.tags, limits.MAX_HTML_TAGS),
             )
             htmls.append(html)
             text = shape.text if text is None else text
