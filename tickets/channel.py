@@ -189,6 +189,8 @@ class Channel(Part):
     watches_itself: ClassVar[bool] = False
     documented_at: ClassVar[str] = ""
     guide: ClassVar[Label] = ""
+    # A template that the page of an inbox shows at its top, with ``inbox`` and ``connection``: an address, a snippet to copy.
+    card_template: ClassVar[str] = ""
 
     def clean_settings(self, config: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
         """Return the settings as they are stored; raises ValidationError naming the field. Asks nobody."""

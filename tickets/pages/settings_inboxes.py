@@ -17,7 +17,7 @@ from core.pages.querystring import with_query
 from people.requests import StaffRequest, page
 from tickets.channel import Channel, Trial
 from tickets.channels.email.services.poll_drop_folder import drop_folder
-from tickets.connections import channel_of, hook_url, secrets_of
+from tickets.connections import channel_of, connection_of, hook_url, secrets_of
 from tickets.models import ChannelHealth, ChannelPayload, Inbox, MailLedger
 from tickets.pages.settings_forms import InboxForm
 from tickets.pages.settings_mailboxes import mailbox_items
@@ -197,6 +197,7 @@ def _show(
         "items": mailbox_items(request, inbox) if inbox else [],
         "capabilities": _capability_words(channel),
         "own_media": own.media,
+        "connection": connection_of(inbox) if inbox else None,
     }
     if own.is_bound and own.errors and not common.errors:
         common.add_error(None, [])
