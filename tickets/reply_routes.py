@@ -13,6 +13,9 @@ from tickets.families import family_ids, family_of
 from tickets.models import ChannelThread, Inbox, Message, Ticket
 from tickets.registry import channels
 
+# Names the mail that leaves from the installation's own address.
+NO_INBOX = 0
+
 
 @dataclass(frozen=True)
 class ReplyRoute:
@@ -29,9 +32,14 @@ class ReplyRoute:
     is_closed: bool = False
 
     @property
-    def inbox_id(self) -> int | None:
-        """What names the route in forms."""
-        return None if self.inbox is None else self.inbox.pk
+    def by_mail(self) -> bool:
+        """Whether it is e-mail."""
+        return self.channel.key == "email"
+
+    @property
+    def name(self) -> int:
+        """What names the route in forms: the id of its inbox, NO_INBOX without one."""
+        return NO_INBOX if self.inbox is None else self.inbox.pk
 
 
 def reply_routes(ticket: Ticket, messages: Sequence[Message] | None = None) -> list[ReplyRoute]:
@@ -65,17 +73,15 @@ def reply_routes(ticket: Ticket, messages: Sequence[Message] | None = None) -> l
         return routes
     obvious = _last_inbox(ticket, messages)
     found = [*known.values(), *routes]
-    return sorted(
-        found, key=lambda one: (one.inbox_id != obvious or obvious is None, one.channel.key != "email")
-    )
+    return sorted(found, key=lambda one: (one.name != obvious, not one.by_mail))
 
 
-def reply_route(ticket: Ticket, inbox_id: int | None = None) -> ReplyRoute | None:
-    """Return the way through ``inbox_id`` (None: the obvious one); None when there is none."""
+def reply_route(ticket: Ticket, via: int | None = None) -> ReplyRoute | None:
+    """Return the way that ``via`` names (None: the obvious one); None when there is none."""
     routes = reply_routes(ticket)
-    if inbox_id is None:
+    if via is None:
         return routes[0] if routes else None
-    return next((one for one in routes if one.inbox_id == inbox_id), None)
+    return next((one for one in routes if one.name == via), None)
 
 
 def thread_of_answer(message: Message) -> ChannelThread | None:
@@ -103,7 +109,9 @@ def _closes_at(channel: Channel, thread: ChannelThread) -> datetime | None:
 def _mail_route(ticket: Ticket) -> list[ReplyRoute]:
     if not ticket.contact.email:
         return []
-    inbox = ticket.inbox if ticket.inbox is not None and ticket.inbox.channel == "email" else None
+    inbox = ticket.inbox
+    if inbox is not None and inbox.channel != "email":
+        inbox = _mailing.get()
     return [ReplyRoute(channels.get("email"), inbox, ticket.contact.email)]
 
 
@@ -126,4 +134,10 @@ def _read_answering() -> dict[int, Inbox]:
     return {one.pk: one for one in Inbox.objects.filter(is_active=True, channel__in=keys)}
 
 
+def _read_mailing() -> Inbox | None:
+    """The oldest active e-mail inbox, through which people of other channels get their mails."""
+    return Inbox.objects.filter(is_active=True, channel="email").order_by("pk").first()
+
+
+_mailing = KeptRows(_read_mailing, Inbox, Team)
 _answering = KeptRows(_read_answering, Inbox, Team)

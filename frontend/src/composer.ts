@@ -55,6 +55,7 @@ class Composer {
     const { form, field, drafts } = this;
     field.addEventListener("input", () => {
       drafts.note();
+      this.route();
       form.dataset.typedAt = String(Date.now());
     });
     field.addEventListener("blur", () => void drafts.flush());
@@ -108,10 +109,28 @@ class Composer {
       this.files.add([...(target.files ?? [])]);
       target.value = ""; // the form itself sends no file
     }
+    if (target.matches("[data-via]")) this.route();
     if (target instanceof HTMLInputElement && target.matches("[data-hold]")) {
       const hold = first<HTMLInputElement>("input[name=hold]", this.form);
       if (hold) hold.value = target.checked ? "1" : "0";
     }
+  }
+
+  /** Show what belongs to the way that the answer takes: recipients of a mail, or how much a channel carries. */
+  private route(): void {
+    const choice = first<HTMLSelectElement>("[data-via]", this.form);
+    if (!choice) return;
+    const option = choice.selectedOptions[0];
+    const byMail = option?.dataset.byMail !== undefined;
+    for (const part of all("[data-mail-only]", this.form)) part.hidden = !byMail;
+    for (const words of all("[data-route]", this.form)) words.hidden = words.dataset.route !== choice.value;
+    const length = first("[data-length]", this.form);
+    const longest = Number(option?.dataset.longest ?? "");
+    if (!length) return;
+    const left = longest - this.field.value.length;
+    length.hidden = !longest || left > longest / 5;
+    length.textContent = String(left);
+    length.classList.toggle("is-bad", left < 0);
   }
 
   private onKey(event: KeyboardEvent): void {

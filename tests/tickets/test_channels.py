@@ -30,6 +30,7 @@ from tickets.registry import channels
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.retry_delivery import retry_delivery
 from tickets.services.save_inbox import save_inbox
+from tickets.services.schedule_answer import schedule_answer, send_scheduled_now
 from tickets.services.take_payload import take_payloads
 from tickets.services.watch_channels import watch_channels
 
@@ -321,3 +322,53 @@ def test_any_order_and_any_repetition_lead_to_the_same_state(
     texts = Message.objects.filter(kind="inbound").order_by("created_at").values_list("body_text", flat=True)
     assert list(texts) == ["Help me, please", "Still there?", "Never mind then"]
     assert Message.objects.get(kind="outbound").delivery == "read"
+
+
+def test_an_agent_chooses_the_way_of_an_answer(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, login: Callable[[User], Client]
+) -> None:
+    support = Inbox.objects.create(name="Support", channel="email", address="help@desk.example")
+    call(loft, message(name="Rosa"))
+    take_payloads()
+    ticket = Ticket.objects.get()
+    ContactIdentity.objects.create(contact=ticket.contact, kind="email", value="rosa@halden.example")
+    browser = login(agent)
+    page = browser.get(f"/inbox/{ticket.pk}/").content.decode().partition('id="composer-via"')[2]
+    assert page.index("Pigeon · Loft") < page.index(f'value="{support.pk}"')
+    posted = {"kind": "reply", "body": "By mail then.", "via": str(support.pk)}
+    browser.post(f"/inbox/{ticket.pk}/messages/", posted)
+    by_mail = Message.objects.get(kind="outbound")
+    assert (by_mail.channel, by_mail.inbox, by_mail.recipients["to"][0]["address"]) == (
+        "email", support, "rosa@halden.example",
+    )  # fmt: skip
+    browser.post(f"/inbox/{ticket.pk}/messages/", posted | {"body": "And by pigeon.", "via": str(loft.pk)})
+    assert Message.objects.filter(kind="outbound").latest("pk").inbox == loft
+    refused = browser.post(f"/inbox/{ticket.pk}/messages/", posted | {"body": "Or so?", "via": "424242"})
+    assert "cannot be answered through this inbox" in refused.content.decode()
+    assert Message.objects.filter(kind="outbound").count() == 2
+
+
+def test_an_answer_that_leaves_later_keeps_its_way(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None
+) -> None:
+    support = Inbox.objects.create(name="Support", channel="email", address="help@desk.example")
+    call(loft, message())
+    take_payloads()
+    ticket = Ticket.objects.get()
+    ContactIdentity.objects.create(contact=ticket.contact, kind="email", value="rosa@halden.example")
+    viewer = agent.as_viewer()
+    mail = schedule_answer(
+        ticket=ticket,
+        body="Mail",
+        send_at=moment(60),
+        by=viewer,
+        via=support.pk,
+        hold_if_customer_writes=False,
+    )
+    bird = schedule_answer(
+        ticket=ticket, body="Bird", send_at=moment(61), by=viewer, hold_if_customer_writes=False
+    )
+    for waiting in (mail, bird):
+        send_scheduled_now(answer=waiting, by=viewer)
+    ways = Message.objects.filter(kind="outbound").order_by("pk").values_list("channel", flat=True)
+    assert list(ways) == ["email", "pigeon"]

@@ -21,12 +21,13 @@ from tickets.answer_cc import is_outsider, split_addresses, with_cc
 from tickets.attachment_policy import attachment_policy
 from tickets.drafts import own_draft, waiting_answers
 from tickets.incoming import IncomingFile
-from tickets.models import Draft, Ticket
+from tickets.models import Draft, Message, Ticket
 from tickets.outbound.email_answer import signature_of
 from tickets.pages.lists import ListState
 from tickets.pages.message_html import PICTURE_TYPES
 from tickets.presence import PresentPerson, others_replying
 from tickets.recipients import Recipient, Recipients, recipients_of_answer
+from tickets.reply_routes import ReplyRoute, reply_routes
 from tickets.rich_text import as_html
 from tickets.send_later import send_times
 from tickets.services.add_note import add_note
@@ -65,6 +66,7 @@ class Posted:
     hold: bool = True
     version: int | None = None
     file_ids: frozenset[str] | None = None
+    via: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Attempt:
     error: str = ""
     cc: tuple[str, ...] | None = None
     anyway: tuple[int, ...] = ()
+    via: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Written:
 def read_post(request: StaffRequest) -> Posted:
     """Read the form of the composer; nothing in it is trusted."""
     post = request.POST
+    via = post.get("via", "")
     seen = post.get("seen", "")
     kind = "note" if post.get("kind") == "note" else "reply"
     version, files = post.get(f"version_{kind}", ""), post.get(f"files_{kind}")
@@ -108,6 +112,7 @@ def read_post(request: StaffRequest) -> Posted:
         hold=post.get("hold", "1") != "0",
         version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
         file_ids=None if files is None else frozenset(filter(None, files.split(","))),
+        via=int(via) if via.isascii() and via.isdigit() and len(via) < 18 else None,
     )
 
 
@@ -149,6 +154,7 @@ def _answer(
         "cc": posted.cc,
         "undo_seconds": seconds,
         "draft": draft,
+        "via": posted.via,
     }
     if posted.after == "snooze":
         message = answer_and_snooze(until=_tomorrow_morning(ticket, request.user), **answer)
@@ -181,6 +187,7 @@ def _schedule(
         seen_message_id=posted.seen,
         token=posted.token,
         draft=draft,
+        via=posted.via,
     )
     return Written(_("Leaves %s") % moment_words(at))
 
@@ -249,8 +256,12 @@ def composer_parts(
     newest_message: int,
     attempt: Attempt | None = None,
     recipients: Recipients | None = None,
+    messages: Sequence[Message] | None = None,
 ) -> dict[str, Any] | None:
-    """The composer as ``ui/composer.html`` draws it; None for who may neither answer nor note."""
+    """The composer as ``ui/composer.html`` draws it; None for who may neither answer nor note.
+
+    ``messages`` are the ticket's, oldest first, when they have been read.
+    """
     may_reply, may_note = viewer.can("tickets.reply"), viewer.can("tickets.note")
     if not may_reply and not may_note:
         return None
@@ -282,7 +293,32 @@ def composer_parts(
         "may_reply": may_reply,
         "may_resolve": viewer.can("tickets.edit"),
         "signature": signature_of(user, ticket.inbox),
+        **_route_parts(reply_routes(ticket, messages), attempt),
         **recipient_parts(ticket, cc, recipients or recipients_of_answer(ticket)),
+    }
+
+
+def _route_parts(routes: Sequence[ReplyRoute], attempt: Attempt | None) -> dict[str, Any]:
+    """The ways in which the answer can leave, when there is more to choose or to see than e-mail."""
+    if all(one.by_mail for one in routes):
+        return {"routes": [], "via": "", "by_mail": True}
+    chosen = next((one for one in routes if attempt is not None and one.name == attempt.via), routes[0])
+    return {
+        "routes": [
+            {
+                "value": one.name,
+                "label": str(one.channel.label) if one.by_mail else f"{one.channel.label} · {one.inbox}",
+                "by_mail": one.by_mail,
+                "address": one.address,
+                "longest": one.channel.capabilities.longest_text or "",
+                "closes_at": None if one.is_closed else one.closes_at,
+                "is_closed": one.is_closed,
+                "takes_templates": one.channel.capabilities.templates,
+            }
+            for one in routes
+        ],
+        "via": chosen.name,
+        "by_mail": chosen.by_mail,
     }
 
 

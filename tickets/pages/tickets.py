@@ -101,6 +101,7 @@ def _conversation_parts(
             newest_message=parts["newest_message"],
             attempt=attempt,
             recipients=recipients_of_answer(ticket, parts["read_messages"]),
+            messages=parts["read_messages"],
         )
     return {
         **head_parts(ticket, viewer, state, parts["read_messages"]),
@@ -196,14 +197,16 @@ def messages(request: StaffRequest, ticket_id: int) -> HttpResponse:
         warning = _("%s wrote while you were writing. Read it, then send again: your text is below.") % (
             newer.message.author or newer.message.contact or _("Somebody")
         )
-        attempt = Attempt(posted.body, posted.kind, warning=warning, cc=posted.cc)
+        attempt = Attempt(posted.body, posted.kind, warning=warning, cc=posted.cc, via=posted.via)
     except SomebodyReplying as others:
         names = ", ".join(one.name for one in others.people)
         warning = _("%s is writing an answer too. Send again to send yours anyway.") % names
         told = tuple(sorted(posted.anyway | {one.user_id for one in others.people}))
-        attempt = Attempt(posted.body, posted.kind, warning=warning, cc=posted.cc, anyway=told)
+        attempt = Attempt(
+            posted.body, posted.kind, warning=warning, cc=posted.cc, anyway=told, via=posted.via
+        )
     except ValidationError as error:
-        attempt = Attempt(posted.body, posted.kind, error=reason(error), cc=posted.cc)
+        attempt = Attempt(posted.body, posted.kind, error=reason(error), cc=posted.cc, via=posted.via)
     else:
         return _after_writing(
             request, found, state, done, opens_next=posted.after in OPENS_NEXT, following=following

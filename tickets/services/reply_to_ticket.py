@@ -81,13 +81,13 @@ def reply_to_ticket(
     after = _status_after(locked, status)
     _refuse_when_overtaken(locked, seen_message_id, by)
     route = check_route(locked, via)
-    by_mail = route is None or route.channel.key == "email"
+    by_mail = route is None or route.by_mail
     recipients = with_cc(recipients_of_answer(locked), cc) if by_mail else None
     if recipients is not None and not recipients.to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
     if route is not None and not by_mail:
         _refuse_what_cannot_leave(route, text, files, is_template=template is not None)
-    inbox_id = locked.inbox_id if route is None or by_mail else route.inbox_id
+    inbox_id = locked.inbox_id if route is None else route.name or None
     before = snapshot(locked) if leaves_at is not None else {}
     message = Message.objects.create(
         ticket=locked,
@@ -144,7 +144,7 @@ def check_route(ticket: Ticket, via: int | None) -> ReplyRoute | None:
     """Return the way in which an answer would leave, None for e-mail to whoever wrote; raises ValidationError for one that
     does not lead to the customer."""
     route = reply_route(ticket, via)
-    if route is None and via is not None and via != ticket.inbox_id:
+    if route is None and via is not None:
         raise ValidationError({"via": _("The customer cannot be answered through this inbox.")})
     return route
 

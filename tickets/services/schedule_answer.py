@@ -66,8 +66,9 @@ def schedule_answer(
     now = timezone.now()
     _check(locked, text, send_at, status, now)
     route = check_route(locked, via)
-    by_mail = route is None or route.channel.key == "email"
-    if by_mail and not with_cc(recipients_of_answer(locked), cc).to:
+    if route is not None and not route.name and route != check_route(locked, None):
+        raise ValidationError({"via": _("A mail that leaves later needs an e-mail inbox.")})
+    if (route is None or route.by_mail) and not with_cc(recipients_of_answer(locked), cc).to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
     newest = newest_message(locked)
     waiting = Draft.objects.create(
@@ -78,7 +79,7 @@ def schedule_answer(
         state=Draft.State.SCHEDULED,
         body=text,
         cc=None if cc is None else list(cc),
-        inbox_id=via,
+        inbox_id=via or None,
         files=files_taken(draft, text),
         token=token,
         status_after=status,
