@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "people.middleware.ViewerMiddleware",
+    "people.api.throttling.RateHeadersMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -307,20 +308,23 @@ SENTIMENT_LABELS = env.dict("SENTIMENT_LABELS", default={})  # LABEL_0=negative,
 ML_THREADS = env.int("ML_THREADS", default=1)
 
 # --- REST -----------------------------------------------------------------------------------------------------------
+API_RATE = env.str("API_RATE", default="6000/min")
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "people.api.authentication.ApiKeyAuthentication",
         "people.api.authentication.ViewerSessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["people.api.permissions.IsKnownViewer"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "people.api.permissions.IsKnownViewer",
+        "core.api.parameters.KnownParameters",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.api.parsers.StorableJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "people.api.schema.ScopedSchema",
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.KeysetPagination",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "core.api.problems.problem_handler",
     "DEFAULT_THROTTLE_CLASSES": ["people.api.throttling.ViewerRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"viewer": env.str("API_RATE", default="6000/min")},
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -339,6 +343,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "core.api.schema.document_refusals",
+        "core.api.schema.add_code_samples",
     ],
     "ENUM_NAME_OVERRIDES": {
         "MessageKindEnum": "tickets.models.Message.Kind",
@@ -346,6 +351,10 @@ SPECTACULAR_SETTINGS = {
         "CustomFieldKindEnum": "tickets.models.CustomField.Kind",
         "RevenueKindEnum": "customers.models.RevenueMovement.Kind",
         "TierEnum": "customers.models.Account.Tier",
+        "UpsertStatusEnum": ["created", "updated", "unchanged", "refused"],
+        "ConsentStatusEnum": "customers.models.ConsentEvent.Status",
+        "ContactRoleEnum": ["sponsor", "buyer", "champion", "admin", "user"],
+        "StaffRoleEnum": "people.roles.Role",
     },
 }
 

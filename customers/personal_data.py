@@ -12,7 +12,9 @@ from core.services.erase_details import erase_details
 from customers.models import ConsentEvent, Contact, ContactExport, ContactIdentity, UsageEvent
 from customers.registry import PersonalData
 
-_KNOWN = ("pk", "name", "title", "role", "timezone", "language", "is_verified", "created_at", "last_seen_at")
+_KNOWN = (
+    "pk", "external_id", "name", "title", "role", "timezone", "language", "is_verified", "created_at", "last_seen_at",
+)  # fmt: skip
 
 
 class ContactData(PersonalData):
@@ -51,7 +53,14 @@ class ContactData(PersonalData):
             list(ContactExport.objects.filter(contact__in=contact_ids).exclude(storage_key=""))
         )
         contacts = Contact.objects.filter(pk__in=contact_ids, erased_at=None).update(
-            name="", title="", role="", timezone="", language="", last_seen_at=None, erased_at=timezone.now()
+            external_id=None,
+            name="",
+            title="",
+            role="",
+            timezone="",
+            language="",
+            last_seen_at=None,
+            erased_at=timezone.now(),
         )
         details = erase_details(
             events=Event.objects.filter(subject_kind="contact", subject_id__in=contact_ids, verb__in=_TELLING)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -86,6 +87,15 @@ def daily_usage(account: Account, *, days: int, until: date) -> list[tuple[date,
     known = {day: (events, users) for day, events, users in rows.values_list("day", "events", "users")}
     every = [start + timedelta(days=offset) for offset in range(days)]
     return [(day, *known.get(day, (0, 0))) for day in every]
+
+
+def feature_usage(account: Account, *, days: int, until: date) -> list[Mapping[str, Any]]:
+    """Return per feature its events, the most users of one day and its last day in the ``days`` days before ``until``, busiest
+    first, as dicts."""
+    rows = UsageDaily.objects.filter(account=account, day__gte=until - timedelta(days=days), day__lt=until)
+    found = rows.exclude(feature="").values("feature").order_by()
+    sums = found.annotate(used=Sum("events"), most_users=Max("users"), last_used_on=Max("day"))
+    return [dict(row) for row in sums.order_by("-used", "feature")[:500]]
 
 
 def weekly_feature_users(account: Account, *, weeks: int, until: date) -> list[tuple[str, list[int]]]:

@@ -286,6 +286,12 @@ class ApiKeyForm(forms.Form):
             (0, gettext_lazy("never")),
         ],
     )
+    requests_per_minute = forms.IntegerField(
+        label=gettext_lazy("Requests a minute"),
+        min_value=1,
+        required=False,
+        help_text=gettext_lazy("Empty: as many as every key has."),
+    )
 
 
 def country_choices() -> list[tuple[str, str]]:

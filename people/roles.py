@@ -77,6 +77,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "accounts:erase": frozenset({"customers.view", "customers.erase"}),
     "usage:write": frozenset({"usage.write"}),
     "health:read": frozenset({"customers.view", "health.view"}),
+    "success:read": frozenset({"success.view"}),
+    "success:write": frozenset({"success.view", "success.act"}),
     "people:read": frozenset({"people.view"}),
     "people:write": frozenset({"people.view", "people.schedule"}),
     "insights:read": frozenset({"insights.view", "insights.all_teams"}),
@@ -92,7 +94,9 @@ SCOPE_LABELS = {
     "accounts:erase": _("Export and erase the data of people"),
     "usage:write": _("Send product usage"),
     "health:read": _("Read health and churn scores"),
-    "people:read": _("Read colleagues, their availability, absences and skills"),
+    "success:read": _("Read tasks, playbooks and outreach"),
+    "success:write": _("Open and close tasks"),
+    "people:read": _("Read colleagues, teams, availability, absences and skills"),
     "people:write": _("Change availability, absences and skills"),
     "insights:read": _(
         "Read figures of all teams; the tickets behind them and names of agents need their own scopes"

@@ -326,6 +326,8 @@ FILTERS: dict[str, Any] = {
     "type": lambda value: Q(type=None) if value == "none" else Q(type_id=_number(value)),
     "tag": lambda value: Q(Exists(TicketTag.objects.filter(ticket=OuterRef("pk"), tag__name=value.lower()))),
     "updated_since": lambda value: Q(updated_at__gte=_moment(value)),
+    "created_since": lambda value: Q(created_at__gte=_moment(value)),
+    "number": lambda value: Q(number=_number(value)),
 }
 
 

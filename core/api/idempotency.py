@@ -45,6 +45,7 @@ def idempotent(method: View) -> View:
             return claimed
         return _answer(claimed, method, view, request, *args, **kwargs)
 
+    wrapped.takes_idempotency_key = True  # type: ignore[attr-defined]
     return wrapped  # type: ignore[return-value]
 
 
@@ -89,6 +90,7 @@ def idempotent_in_steps(resume: Callable[[Request, Mapping[str, Any]], Response]
                 raise
             return _remember(claimed, response)
 
+        wrapped.takes_idempotency_key = True  # type: ignore[attr-defined]
         return wrapped  # type: ignore[return-value]
 
     return decorate

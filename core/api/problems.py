@@ -51,7 +51,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         named = ", ".join(str(name) for name in errors)
         answer = problem(response.status_code, code="invalid", detail=f"Refused: {named}.", errors=errors)
     else:
-        answer = problem(response.status_code, code=error.default_code, detail=str(error.detail))
+        extra = getattr(error, "extra", {})
+        answer = problem(response.status_code, code=error.default_code, detail=str(error.detail), **extra)
     for name, value in response.items():
         if name.lower() != "content-type":
             answer[name] = value

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from customers.models import Account, ConsentEvent, Contact, RevenueMovement, Subscription
 from customers.services.ingest_usage import MAX_ITEMS
+from customers.upserts import MOST_ROWS
 from people.models import User
 
 
@@ -81,8 +82,8 @@ class ContactOut(serializers.ModelSerializer[Contact]):
     class Meta:
         model = Contact
         fields = [
-            "id", "account", "name", "title", "role", "timezone", "language", "emails", "identities", "merged_into",
-            "left_at", "last_seen_at", "created_at",
+            "id", "external_id", "account", "name", "title", "role", "timezone", "language", "emails", "identities",
+            "merged_into", "left_at", "last_seen_at", "created_at",
         ]  # fmt: skip
 
     def get_emails(self, contact: Contact) -> list[str]:
@@ -100,6 +101,7 @@ class ContactIn(serializers.Serializer[Contact]):
     account = serializers.PrimaryKeyRelatedField(
         queryset=Account.objects.all(), required=False, allow_null=True
     )
+    external_id = serializers.CharField(max_length=120, required=False, allow_blank=True, allow_null=True)
     name = serializers.CharField(max_length=160, required=False, allow_blank=True)
     title = serializers.CharField(max_length=120, required=False, allow_blank=True)
     role = serializers.ChoiceField(
@@ -108,6 +110,96 @@ class ContactIn(serializers.Serializer[Contact]):
     email = serializers.EmailField(required=False, max_length=254)
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True)
     language = serializers.CharField(max_length=16, required=False, allow_blank=True)
+
+
+class AccountUpsertIn(AccountIn):
+    """A customer by the id that another system gave it. Only what is sent changes."""
+
+    external_id = serializers.CharField(max_length=120)
+    csm = serializers.IntegerField(  # type: ignore[assignment]
+        source="csm_id", allow_null=True, required=False, min_value=1, max_value=2**53
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Leave ids to the service, which reads those of a whole batch at once."""
+        return attrs
+
+
+class ContactUpsertIn(serializers.Serializer[Contact]):
+    """A person by the id that another system gave it. Only what is sent changes; ``emails`` are added to those it has."""
+
+    external_id = serializers.CharField(max_length=120)
+    account = serializers.IntegerField(
+        source="account_id", required=False, allow_null=True, min_value=1, max_value=2**53
+    )
+    account_external_id = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    name = serializers.CharField(max_length=160, required=False, allow_blank=True)
+    title = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    role = serializers.ChoiceField(
+        choices=["sponsor", "buyer", "champion", "admin", "user"], required=False, allow_blank=True
+    )
+    emails = serializers.ListField(
+        child=serializers.EmailField(max_length=254), max_length=10, required=False
+    )
+    timezone = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    language = serializers.CharField(max_length=16, required=False, allow_blank=True)
+
+
+class AccountBulkIn(serializers.Serializer[Any]):
+    """A batch of customers."""
+
+    items = serializers.ListField(child=AccountUpsertIn(), min_length=1, max_length=MOST_ROWS)
+
+
+class ContactBulkIn(serializers.Serializer[Any]):
+    """A batch of people."""
+
+    items = serializers.ListField(child=ContactUpsertIn(), min_length=1, max_length=MOST_ROWS)
+
+
+class UpsertedOut(serializers.Serializer[Any]):
+    """What became of one row; ``errors`` names the refused fields."""
+
+    index = serializers.IntegerField()
+    external_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=["created", "updated", "unchanged", "refused"])
+    id = serializers.IntegerField(allow_null=True)
+    errors = serializers.DictField()  # type: ignore[assignment]
+
+
+class BulkUpsertOut(serializers.Serializer[Any]):
+    """Counts, and what became of each row in the order sent."""
+
+    created = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    items = UpsertedOut(many=True)
+
+
+class UsageDayOut(serializers.Serializer[Any]):
+    """A day in UTC."""
+
+    day = serializers.DateField()
+    events = serializers.IntegerField()
+    users = serializers.IntegerField(help_text="Distinct users.")
+
+
+class UsageFeatureOut(serializers.Serializer[Any]):
+    """A feature over the whole time."""
+
+    feature = serializers.CharField()
+    events = serializers.IntegerField()
+    most_users = serializers.IntegerField(help_text="Distinct users of the busiest day.")
+    last_used_on = serializers.DateField()
+
+
+class AccountUsageOut(serializers.Serializer[Any]):
+    """Product usage of a customer, a day without any as zeros, and its features, the busiest first."""
+
+    account = serializers.IntegerField()
+    days = UsageDayOut(many=True)
+    features = UsageFeatureOut(many=True)
 
 
 class MergeIn(serializers.Serializer[Any]):

@@ -6,6 +6,9 @@ from customers.api import personal_data, views
 
 urlpatterns: list[URLPattern] = [
     path("accounts/", views.AccountList.as_view(), name="api-accounts"),
+    path("accounts/bulk/", views.AccountBulk.as_view(), name="api-accounts-bulk"),
+    path("accounts/<int:pk>/usage/", views.AccountUsage.as_view(), name="api-account-usage"),
+    path("contacts/bulk/", views.ContactBulk.as_view(), name="api-contacts-bulk"),
     path("accounts/<int:pk>/", views.AccountDetail.as_view(), name="api-account"),
     path(
         "accounts/<int:pk>/subscriptions/",

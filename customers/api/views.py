@@ -1,12 +1,18 @@
 """REST of customers: accounts, contacts, product usage."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import Any, ClassVar
 
 from django.db import transaction
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,17 +20,24 @@ from rest_framework.views import APIView
 
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
+from core.api.reading import Filter, Listing, field_names, prefetch, select
+from core.api.versions import Versioned, digest_version
 from customers.api import serializers
 from customers.models import Account, Contact
-from customers.selectors import accounts_matching
+from customers.selectors import accounts_matching, daily_usage, feature_usage
 from customers.services.ingest_usage import ingest_usage
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.record_consent import record_consent
 from customers.services.record_revenue import record_revenue_movement, save_subscription
 from customers.services.save_account import create_account, update_account
 from customers.services.save_contact import add_identity, create_contact, update_contact
+from customers.services.upsert_accounts import upsert_accounts
+from customers.services.upsert_contacts import upsert_contacts
+from customers.upserts import MOST_ROWS, Upserted
 from people.api.permissions import viewer_of
 
+MOST_DAYS = 400
+_IDENTITIES = prefetch("identities")
 _EDIT = {
     "GET": "customers.view",
     "POST": "customers.edit",
@@ -44,27 +57,30 @@ class AccountList(APIView):
     required_permissions: ClassVar = _EDIT
     pagination_class = KeysetPagination
 
-    @extend_schema(
-        operation_id="accounts_list",
-        responses=serializers.AccountOut(many=True),
-        parameters=[
-            OpenApiParameter("owner", str, description="mine, none or a user id"),
-            OpenApiParameter("band", str, enum=Account.Band.values, description="needs health:read"),
-            OpenApiParameter("tier", str, enum=Account.Tier.values),
-            OpenApiParameter("lifecycle", str, enum=Account.Lifecycle.values),
-            OpenApiParameter("renewal", int, description="renews within so many days"),
-            OpenApiParameter("search", str, description="part of the name or domain"),
-            OpenApiParameter("external_id", str),
+    listing = Listing(
+        serializers.AccountOut,
+        # Those without a lookup are those of ``accounts_matching``.
+        filters=[
+            Filter("owner", description="mine, none or a user id"),
+            Filter("band", choices=tuple(Account.Band.values), description="needs health:read"),
+            Filter("tier", choices=tuple(Account.Tier.values)),
+            Filter("lifecycle", choices=tuple(Account.Lifecycle.values)),
+            Filter("renewal", "number", description="renews within so many days"),
+            Filter("search", description="part of the name or domain"),
+            Filter("external_id", lookup="external_id"),
+            Filter("domain", lookup="domain__iexact"),
+            Filter("created_since", "time", lookup="created_at__gte"),
         ],
+        orders=("-id", "name", "created_at", "arr"),
+        loads={"csm": select("csm")},
     )
+
+    @extend_schema(operation_id="accounts_list", responses=serializers.AccountOut(many=True))
     def get(self, request: Request) -> Response:
         """List customers; churned ones only with ``lifecycle=churned``."""
-        accounts = accounts_matching(viewer_of(request), request.query_params.dict())
-        if "external_id" in request.query_params:
-            accounts = accounts.filter(external_id=request.query_params["external_id"])
-        pages = KeysetPagination()
-        rows = pages.paginate_queryset(accounts, request, view=self)
-        return pages.get_paginated_response(_out(request, rows, many=True).data)
+        viewer = viewer_of(request)
+        accounts = accounts_matching(viewer, self.listing.asked(request)).select_related(None)
+        return self.listing.answer(request, self, accounts, viewer=viewer)
 
     @extend_schema(request=serializers.AccountIn, responses={201: serializers.AccountOut})
     @idempotent
@@ -76,15 +92,17 @@ class AccountList(APIView):
         return Response(_out(request, account).data, status=status.HTTP_201_CREATED)
 
 
-class AccountDetail(APIView):
+class AccountDetail(Versioned, APIView):
     """One customer."""
 
+    shape = serializers.AccountOut
+    changes = serializers.AccountIn
     required_permissions: ClassVar = _EDIT
 
     @extend_schema(responses=serializers.AccountOut)
     def get(self, request: Request, pk: int) -> Response:
         """Read a customer."""
-        return Response(_out(request, _account(request, pk)).data)
+        return self.answer(request, _out(request, _account(request, pk)).data)
 
     @extend_schema(request=serializers.AccountIn(partial=True), responses=serializers.AccountOut)
     def patch(self, request: Request, pk: int) -> Response:
@@ -92,8 +110,11 @@ class AccountDetail(APIView):
         account = _account(request, pk)
         wanted = serializers.AccountIn(account, data=request.data, partial=True)
         wanted.is_valid(raise_exception=True)
-        account = update_account(account=account, values=wanted.validated_data, by=viewer_of(request))
-        return Response(_out(request, account).data)
+        with transaction.atomic():
+            Account.objects.select_for_update().filter(pk=pk).first()
+            self.check_version(request, lambda: _out(request, _account(request, pk)).data)
+            account = update_account(account=account, values=wanted.validated_data, by=viewer_of(request))
+        return self.answer(request, _out(request, account).data)
 
 
 class ContactList(APIView):
@@ -102,27 +123,27 @@ class ContactList(APIView):
     required_permissions: ClassVar = _EDIT
     pagination_class = KeysetPagination
 
-    @extend_schema(
-        operation_id="contacts_list",
-        responses=serializers.ContactOut(many=True),
-        parameters=[OpenApiParameter("account", int), OpenApiParameter("email", str)],
+    listing = Listing(
+        serializers.ContactOut,
+        filters=[
+            Filter("account", "id", lookup="account", none=True),
+            Filter("email"),
+            Filter("external_id", lookup="external_id"),
+            Filter("name", lookup="name__icontains", description="part of the name"),
+            Filter("role", lookup="role", choices=("sponsor", "buyer", "champion", "admin", "user")),
+            Filter("created_since", "time", lookup="created_at__gte"),
+        ],
+        orders=("-id", "name", "created_at"),
+        loads={"emails": _IDENTITIES, "identities": _IDENTITIES},
     )
+
+    @extend_schema(operation_id="contacts_list", responses=serializers.ContactOut(many=True))
     def get(self, request: Request) -> Response:
         """List contacts, of one account or with one address."""
-        contacts = Contact.objects.visible_to(viewer_of(request)).prefetch_related("identities")
-        account = request.query_params.get("account", "")
-        if account:
-            contacts = contacts.filter(
-                account_id=int(account) if account.isdecimal() and len(account) < 19 else 0
-            )
-        if request.query_params.get("email"):
-            contacts = contacts.filter(
-                identities__kind="email",
-                identities__value=request.query_params["email"].replace("\x00", "").strip().lower(),
-            )
-        pages = KeysetPagination()
-        rows = pages.paginate_queryset(contacts, request, view=self)
-        return pages.get_paginated_response(serializers.ContactOut(rows, many=True).data)
+        contacts = Contact.objects.visible_to(viewer_of(request))
+        if email := self.listing.asked(request).get("email", "").replace("\x00", "").strip().lower():
+            contacts = contacts.filter(identities__kind="email", identities__value=email)
+        return self.listing.answer(request, self, contacts)
 
     @extend_schema(request=serializers.ContactIn, responses={201: serializers.ContactOut})
     @idempotent
@@ -135,15 +156,21 @@ class ContactList(APIView):
         return Response(serializers.ContactOut(contact).data, status=status.HTTP_201_CREATED)
 
 
-class ContactDetail(APIView):
+class ContactDetail(Versioned, APIView):
     """One contact."""
 
+    shape = serializers.ContactOut
+    changes = serializers.ContactIn
     required_permissions: ClassVar = _EDIT
 
     @extend_schema(responses=serializers.ContactOut)
     def get(self, request: Request, pk: int) -> Response:
         """Read a contact."""
-        return Response(serializers.ContactOut(_contact(request, pk)).data)
+        return self.answer(request, serializers.ContactOut(_contact(request, pk)).data)
+
+    def version_of(self, shown: Mapping[str, Any]) -> str:
+        """Return the version; addresses can be added, too."""
+        return digest_version(shown, {*field_names(self.changes), "emails"} - {"email"})
 
     @extend_schema(request=serializers.ContactIn(partial=True), responses=serializers.ContactOut)
     def patch(self, request: Request, pk: int) -> Response:
@@ -152,10 +179,50 @@ class ContactDetail(APIView):
         wanted.is_valid(raise_exception=True)
         email, values = _contact_values(wanted.validated_data)
         with transaction.atomic():
+            Contact.objects.select_for_update().filter(pk=pk).first()
+            self.check_version(request, lambda: serializers.ContactOut(_contact(request, pk)).data)
             contact = update_contact(contact=_contact(request, pk), values=values, by=viewer_of(request))
             if email:
                 add_identity(contact=contact, kind="email", value=email, by=viewer_of(request))
-        return Response(serializers.ContactOut(_contact(request, pk)).data)
+        return self.answer(request, serializers.ContactOut(_contact(request, pk)).data)
+
+
+class AccountBulk(APIView):
+    """Many customers at once."""
+
+    required_permissions: ClassVar = {"POST": "customers.edit"}
+
+    @extend_schema(
+        operation_id="accounts_bulk",
+        request=serializers.AccountBulkIn,
+        responses=serializers.BulkUpsertOut,
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Create or change customers by their ``external_id``, at most 500; sent again, nothing changes.
+
+        Each row stands for itself: one that is refused says why and holds no other up.
+        """
+        return _upserted(request, serializers.AccountUpsertIn, upsert_accounts)
+
+
+class ContactBulk(APIView):
+    """Many people at once."""
+
+    required_permissions: ClassVar = {"POST": "customers.edit"}
+
+    @extend_schema(
+        operation_id="contacts_bulk",
+        request=serializers.ContactBulkIn,
+        responses=serializers.BulkUpsertOut,
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Create or change people by their ``external_id``, at most 500; sent again, nothing changes.
+
+        A person who is known by one of ``emails`` and has no external id takes the row's. Each row stands for itself.
+        """
+        return _upserted(request, serializers.ContactUpsertIn, upsert_contacts)
 
 
 class ContactMergeView(APIView):
@@ -166,6 +233,7 @@ class ContactMergeView(APIView):
     @extend_schema(
         operation_id="contacts_merge", request=serializers.MergeIn, responses=serializers.ContactOut
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Let the contact ``into`` take this one over; answers the taking one."""
         wanted = serializers.MergeIn(data=request.data)
@@ -187,6 +255,7 @@ class ContactIdentities(APIView):
     required_permissions: ClassVar = _EDIT
 
     @extend_schema(request=serializers.IdentityIn, responses={201: serializers.ContactOut})
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Add an address or handle; one that the contact has already changes nothing."""
         wanted = serializers.IdentityIn(data=request.data)
@@ -211,6 +280,7 @@ class ContactConsent(APIView):
         request=serializers.ConsentIn,
         responses={201: serializers.ConsentOut},
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Record what the contact said; what holds already is answered without a new row."""
         wanted = serializers.ConsentIn(data=request.data)
@@ -275,6 +345,34 @@ class AccountRevenue(APIView):
         return Response(serializers.RevenueBody(row).data, status=status.HTTP_201_CREATED)
 
 
+class AccountUsage(APIView):
+    """Product usage of a customer."""
+
+    required_permissions: ClassVar = {"GET": "customers.view"}
+
+    @extend_schema(
+        operation_id="account_usage",
+        responses=serializers.AccountUsageOut,
+        parameters=[OpenApiParameter("days", int, description=f"1 to {MOST_DAYS}, 30 when absent")],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Read the last days, today included, and what was used in them."""
+        account = _account(request, pk)
+        sent = request.query_params.get("days", "30")
+        if not (sent.isascii() and sent.isdecimal() and len(sent) < 6 and 1 <= int(sent) <= MOST_DAYS):
+            raise ValidationError({"days": [_("Give a number from 1 to %d.") % MOST_DAYS]})
+        until = timezone.now().astimezone(UTC).date() + timedelta(days=1)
+        days = daily_usage(account, days=int(sent), until=until)
+        answer = {
+            "account": account.pk,
+            "days": [{"day": day, "events": events, "users": users} for day, events, users in days],
+            "features": [
+                {**row, "events": row["used"]} for row in feature_usage(account, days=int(sent), until=until)
+            ],
+        }
+        return Response(serializers.AccountUsageOut(answer).data)
+
+
 class UsageBatch(APIView):
     """Product usage in batches."""
 
@@ -294,6 +392,7 @@ class UsageBatch(APIView):
             "bad_timestamp, too_old (89 days), unknown_account (not stored: send it again when the account exists)."
         ),
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Take a batch; the answer has a verdict per item."""
         wanted = serializers.UsageBatchIn(data=request.data)
@@ -306,6 +405,36 @@ class UsageBatch(APIView):
         counts = Counter(verdict.status for verdict in verdicts)
         answer = {name: counts[name] for name in ("accepted", "duplicate", "rejected")} | {"items": verdicts}
         return Response(serializers.UsageBatchOut(answer).data)
+
+
+def _upserted(request: Request, row: type[Any], upsert: Callable[..., list[Upserted]]) -> Response:
+    """Judge the rows one by one, write the good ones together, tell of all."""
+    items = request.data.get("items") if isinstance(request.data, Mapping) else None
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_ROWS:
+        raise ValidationError({"items": [_("Give a list of 1 to %d.") % MOST_ROWS]})
+    shape = row(partial=True)
+    done: dict[int, Upserted] = {}
+    good: list[tuple[int, Mapping[str, Any]]] = []
+    for index, item in enumerate(items):
+        named = item.get("external_id") if isinstance(item, Mapping) else None
+        try:
+            values = shape.run_validation(item)
+            if unknown := sorted(set(item) - set(shape.fields)):
+                raise ValidationError({name: [_("There is no such field.")] for name in unknown})
+            if "external_id" not in values:
+                raise ValidationError({"external_id": [_("This field is required.")]})
+            good.append((index, values))
+        except ValidationError as error:
+            errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+            done[index] = Upserted.refusal(index, named if isinstance(named, str) else "", errors)
+    for (index, _values), one in zip(
+        good, upsert(rows=[values for _index, values in good], by=viewer_of(request)), strict=True
+    ):
+        done[index] = replace(one, index=index)
+    rows = [done[index] for index in range(len(items))]
+    counts = Counter(one.status for one in rows)
+    answer = {name: counts[name] for name in ("created", "updated", "unchanged", "refused")}
+    return Response(serializers.BulkUpsertOut({**answer, "items": rows}).data)
 
 
 def _account(request: Request, pk: int) -> Account:

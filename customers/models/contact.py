@@ -22,6 +22,7 @@ class Contact(models.Model):
     """A person. A merged contact points at the one that took it over and keeps its rows."""
 
     account = models.ForeignKey(Account, models.SET_NULL, null=True, blank=True, related_name="contacts")
+    external_id = models.CharField(_("external id"), max_length=120, null=True, blank=True, unique=True)
     name = models.CharField(_("name"), max_length=160, blank=True)
     title = models.CharField(_("title"), max_length=120, blank=True)
     role = models.CharField(

@@ -20,7 +20,7 @@ def create_account(*, values: Mapping[str, Any], by: Viewer) -> Account:
     """Create an account from ``values`` (keys of EDITABLE); raises ValidationError naming the field."""
     by.require("customers.edit")
     account = Account(**_known(values))
-    _clean(account)
+    clean_account(account)
     account.save()
     ACCOUNT_CREATED.record(by=by, subject_id=account.pk, account_id=account.pk, detail={"name": account.name})
     return account
@@ -34,7 +34,7 @@ def update_account(*, account: Account, values: Mapping[str, Any], by: Viewer) -
     before = {name: getattr(account, name) for name in _known(values)}
     for name, value in _known(values).items():
         setattr(account, name, value)
-    _clean(account)
+    clean_account(account)
     changed = {
         name: [old, getattr(account, name)] for name, old in before.items() if getattr(account, name) != old
     }
@@ -53,11 +53,18 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
     return dict(values)
 
 
-def _clean(account: Account) -> None:
-    """Normalise and validate; an empty external id is stored as NULL because it is unique."""
+def clean_account(account: Account, *, ask_database: bool = True) -> None:
+    """Normalise and validate; an empty external id is stored as NULL because it is unique. Raises ValidationError.
+
+    With ``ask_database`` False the caller has looked at the CSM and at what is unique.
+    """
     account.name = account.name.strip()
     account.domain = account.domain.strip().lower().removeprefix("@")
     account.external_id = (account.external_id or "").strip() or None
     account.currency = account.currency.upper()
     editable = {name.removesuffix("_id") for name in EDITABLE if name != "external_id"} | {"external_id"}
-    account.full_clean(exclude={field.name for field in account._meta.fields} - editable)
+    exclude = {field.name for field in account._meta.fields} - editable
+    if ask_database:
+        account.full_clean(exclude=exclude)
+    else:
+        account.clean_fields(exclude={*exclude, "csm"})

@@ -17,9 +17,9 @@ from people.viewer import Viewer
 
 _ANY_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s]+@[^@\s]+")
 LONGEST_IDENTITY = 254
-EDITABLE = ("account_id", "name", "title", "role", "timezone", "language", "left_at")
+EDITABLE = ("account_id", "external_id", "name", "title", "role", "timezone", "language", "left_at")
 # Written by the product and nullable; their absence is no mistake of the one who fills the form in.
-_NOT_TYPED = ("merged_into", "left_at", "last_seen_at", "erased_at")
+NOT_TYPED = ("merged_into", "left_at", "last_seen_at", "erased_at")
 
 
 @transaction.atomic
@@ -27,7 +27,7 @@ def create_contact(*, values: Mapping[str, Any], by: Viewer, email: str = "") ->
     """Create a contact (keys of EDITABLE) with an optional first address; raises ValidationError naming the field."""
     by.require("customers.edit")
     contact = Contact(**_known(values))
-    contact.full_clean(exclude=_NOT_TYPED)
+    contact.full_clean(exclude=NOT_TYPED)
     contact.save()
     if email:
         _add_identity(contact, "email", email)
@@ -44,7 +44,7 @@ def update_contact(*, contact: Contact, values: Mapping[str, Any], by: Viewer) -
     before = {name: getattr(contact, name) for name in _known(values)}
     for name, value in _known(values).items():
         setattr(contact, name, value)
-    contact.full_clean(exclude=_NOT_TYPED)
+    contact.full_clean(exclude=NOT_TYPED)
     changed = {
         name: [old, getattr(contact, name)] for name, old in before.items() if getattr(contact, name) != old
     }
@@ -149,4 +149,8 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(values) - set(EDITABLE))
     if unknown:
         raise TypeError(f"not fields of a contact: {', '.join(unknown)}")
-    return dict(values)
+    known = dict(values)
+    if "external_id" in known:
+        # Unique, so that an empty one is stored as NULL.
+        known["external_id"] = (known["external_id"] or "").strip() or None
+    return known

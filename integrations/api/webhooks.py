@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +17,8 @@ from rest_framework.views import APIView
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.problems import Conflict
+from core.api.reading import Filter, Listing
+from core.api.versions import Versioned
 from customers.models import Account
 from integrations.catalogue import WEBHOOK_SCOPES
 from integrations.models import WebhookDelivery, WebhookEndpoint
@@ -27,7 +29,7 @@ from integrations.services.switch_webhook import switch_webhook
 from integrations.services.try_webhook import try_webhook
 from people.api.permissions import viewer_of
 from people.models import Team
-from tickets.api.views import IDEMPOTENCY_KEY, read_body
+from tickets.api.views import read_body
 
 NOT_FOUND = OpenApiResponse(description="There is none with this id, or the key may not set webhooks up.")
 _SCOPES = [(scope, scope) for scope in WEBHOOK_SCOPES]
@@ -152,12 +154,19 @@ class Webhooks(_ForWhoManages):
 
     pagination_class = KeysetPagination
 
+    listing = Listing(
+        WebhookOut,
+        filters=[
+            Filter("name", lookup="name__icontains", description="part of the name"),
+            Filter("is_active", "flag", lookup="is_active"),
+        ],
+        orders=("-id", "name", "updated_at"),
+    )
+
     @extend_schema(operation_id="webhooks_list", responses=WebhookOut(many=True))
     def get(self, request: Request) -> Response:
         """List the endpoints, newest first."""
-        pages = KeysetPagination()
-        rows = pages.paginate_queryset(webhook_list(viewer_of(request)), request, view=self)
-        return pages.get_paginated_response(WebhookOut(rows, many=True).data)
+        return self.listing.answer(request, self, webhook_list(viewer_of(request)))
 
     @extend_schema(operation_id="webhooks_create", request=WebhookIn, responses={201: WebhookMadeOut})
     def post(self, request: Request) -> Response:
@@ -175,13 +184,16 @@ class WebhookEvents(_ForWhoManages):
         return Response(WebhookEventOut(event_rows(), many=True).data)
 
 
-class WebhookDetail(_ForWhoManages):
+class WebhookDetail(Versioned, _ForWhoManages):
     """One endpoint."""
+
+    shape = WebhookOut
+    changes = WebhookChangeIn
 
     @extend_schema(operation_id="webhooks_read", responses={200: WebhookOut, 404: NOT_FOUND})
     def get(self, request: Request, pk: int) -> Response:
         """Read it; its secret is not told again."""
-        return Response(WebhookOut(_endpoint(request, pk)).data)
+        return self.answer(request, WebhookOut(_endpoint(request, pk)).data)
 
     @extend_schema(
         operation_id="webhooks_update",
@@ -190,22 +202,26 @@ class WebhookDetail(_ForWhoManages):
     )
     def patch(self, request: Request, pk: int) -> Response:
         """Change what is named; all of it or nothing."""
-        endpoint = _endpoint(request, pk)
         wanted = read_body(WebhookChangeIn, request, partial=True)
         is_active = wanted.pop("is_active", None)
         with transaction.atomic():
+            endpoint = _locked(request, pk)
+            self.check_version(request, lambda: WebhookOut(endpoint).data)
             if wanted:
                 kept = {name: getattr(endpoint, name) for name in _SAVED}
                 kept["teams"] = list(endpoint.teams.all())
                 save_webhook(endpoint=endpoint, by=viewer_of(request), **(kept | wanted))
             if is_active is not None:
                 switch_webhook(endpoint=endpoint, is_active=is_active, by=viewer_of(request))
-        return Response(WebhookOut(_endpoint(request, pk)).data)
+        return self.answer(request, WebhookOut(_endpoint(request, pk)).data)
 
     @extend_schema(operation_id="webhooks_delete", responses={204: None, 404: NOT_FOUND})
     def delete(self, request: Request, pk: int) -> Response:
         """Delete it with its log; what waits is not sent."""
-        delete_webhook(endpoint=_endpoint(request, pk), by=viewer_of(request))
+        with transaction.atomic():
+            endpoint = _locked(request, pk)
+            self.check_version(request, lambda: WebhookOut(endpoint).data)
+            delete_webhook(endpoint=endpoint, by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -229,7 +245,6 @@ class WebhookTest(_ForWhoManages):
 
     @extend_schema(
         operation_id="webhooks_test",
-        parameters=[IDEMPOTENCY_KEY],
         request=None,
         responses={202: DeliveryOut, 404: NOT_FOUND},
     )
@@ -245,7 +260,6 @@ class WebhookReplay(_ForWhoManages):
 
     @extend_schema(
         operation_id="webhooks_replay",
-        parameters=[IDEMPOTENCY_KEY],
         request=ReplayIn,
         responses={202: ReplayOut, 404: NOT_FOUND},
     )
@@ -261,24 +275,27 @@ class Deliveries(_ForWhoManages):
     """The log of an endpoint."""
 
     pagination_class = KeysetPagination
+    listing = Listing(
+        DeliveryOut,
+        filters=[
+            Filter("state", choices=tuple(WebhookDelivery.State.values)),
+            Filter("type", description="type of the event"),
+            Filter("created_since", "time", lookup="created_at__gte"),
+        ],
+        orders=("-id", "created_at"),
+    )
 
     @extend_schema(
         operation_id="webhooks_deliveries_list",
-        parameters=[
-            OpenApiParameter("state", str, enum=WebhookDelivery.State.values),
-            OpenApiParameter("type", str, description="type of the event"),
-        ],
         responses=DeliveryOut(many=True),
     )
     def get(self, request: Request, pk: int) -> Response:
         """List the deliveries of the last 30 days, newest first."""
-        query = request.query_params
+        asked = self.listing.asked(request)
         found = delivery_list(
-            _endpoint(request, pk), state=query.get("state", ""), type_name=query.get("type", "")
+            _endpoint(request, pk), state=asked.get("state", ""), type_name=asked.get("type", "")
         )
-        pages = KeysetPagination()
-        rows = pages.paginate_queryset(found, request, view=self)
-        return pages.get_paginated_response(DeliveryOut(rows, many=True).data)
+        return self.listing.answer(request, self, found)
 
 
 class DeliveryDetail(_ForWhoManages):
@@ -295,7 +312,6 @@ class DeliveryReplay(_ForWhoManages):
 
     @extend_schema(
         operation_id="webhooks_deliveries_replay",
-        parameters=[IDEMPOTENCY_KEY],
         request=None,
         responses={
             202: DeliveryOut,
@@ -316,6 +332,12 @@ class DeliveryReplay(_ForWhoManages):
 
 def _endpoint(request: Request, pk: int) -> WebhookEndpoint:
     return get_object_or_404(webhook_list(viewer_of(request)), pk=pk)
+
+
+def _locked(request: Request, pk: int) -> WebhookEndpoint:
+    # The counted rows of the list cannot be locked.
+    WebhookEndpoint.objects.select_for_update().filter(pk=pk).first()
+    return _endpoint(request, pk)
 
 
 def _delivery(request: Request, pk: int, delivery_pk: int) -> WebhookDelivery:

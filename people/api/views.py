@@ -1,7 +1,8 @@
-"""REST of people: who is there, absences, skills. A view parses, calls one service or selector, answers."""
+"""REST of people: who is there, teams, absences, skills, and who calls. A view parses, calls one service or selector, answers."""
 
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -11,9 +12,12 @@ from rest_framework.views import APIView
 
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
+from core.api.reading import Filter, Listing, prefetch
+from core.api.versions import Versioned
 from people.api.permissions import viewer_of
-from people.models import Absence, Skill, User
-from people.selectors import absence_list, people_list, skill_list
+from people.api.throttling import limit_of
+from people.models import Absence, ApiKey, Skill, Team, User
+from people.selectors import absence_list, people_list, skill_list, staff_roles, team_list
 from people.services.plan_absence import cancel_absence, change_absence, plan_absence
 from people.services.save_skill import save_skill, set_skills
 from people.services.set_availability import set_availability
@@ -118,19 +122,128 @@ class SkillIn(serializers.Serializer[Any]):
     people = serializers.PrimaryKeyRelatedField(queryset=User.objects.filter(is_active=True), many=True)
 
 
+class TeamOut(serializers.ModelSerializer[Team]):
+    """A team. ``members`` are the ids of the people in it."""
+
+    members = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Team
+        fields = (
+            "id", "name", "description", "is_private", "is_active", "strategy", "previous_owner_days", "reopen_hours",
+            "unattended_minutes", "members",
+        )  # fmt: skip
+
+    def get_members(self, team: Team) -> list[int]:
+        """Ids of the people."""
+        return [membership.user_id for membership in team.memberships.all()]
+
+
+class CallerOut(serializers.Serializer[Any]):
+    """Who calls: a key with its scopes, or a person with a role; what it may do, and how many requests it has."""
+
+    kind = serializers.ChoiceField(choices=["api_key", "staff"])
+    id = serializers.IntegerField(allow_null=True)
+    name = serializers.CharField()
+    role = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    permissions = serializers.ListField(child=serializers.CharField())
+    expires_at = serializers.DateTimeField(allow_null=True)
+    requests_per_minute = serializers.IntegerField()
+
+
+class Caller(APIView):
+    """Who calls."""
+
+    @extend_schema(operation_id="me", responses=CallerOut)
+    def get(self, request: Request) -> Response:
+        """Say who calls, and what the key or person may do."""
+        viewer = viewer_of(request)
+        key = request.auth if isinstance(request.auth, ApiKey) else None
+        person = None if viewer.user_id is None else User.objects.get(pk=viewer.user_id)
+        answer = {
+            "kind": viewer.kind,
+            "id": viewer.actor_id,
+            "name": str(key or person or ""),
+            "role": viewer.role,
+            "scopes": None if key is None else key.scopes,
+            "permissions": sorted(viewer.permissions),
+            "expires_at": None if key is None else key.expires_at,
+            "requests_per_minute": limit_of(request),
+        }
+        return Response(CallerOut(answer).data)
+
+
 class People(APIView):
     """Colleagues."""
 
     required_permissions: ClassVar = {"GET": "people.view"}
     pagination_class = KeysetPagination
+    listing = Listing(
+        PersonOut,
+        filters=[
+            Filter("email", lookup="email__iexact"),
+            Filter("name", lookup="name__icontains", description="part of the name"),
+            Filter("role", lookup="role", choices=tuple(one.value for one in staff_roles())),
+            Filter("is_active", "flag", lookup="is_active"),
+            Filter("availability", lookup="availability", choices=tuple(User.Availability.values)),
+            Filter("team", "id", lookup="memberships__team"),
+        ],
+        orders=("-id", "name"),
+        loads={"teams": prefetch("memberships"), "skills": prefetch("skills")},
+    )
 
     @extend_schema(operation_id="people_list", responses=PersonOut(many=True))
     def get(self, request: Request) -> Response:
         """List colleagues with availability, teams and skills."""
-        pages = KeysetPagination()
+        people = people_list(viewer_of(request)).prefetch_related(None)
+        return self.listing.answer(request, self, people)
+
+
+class PersonDetail(APIView):
+    """One colleague."""
+
+    required_permissions: ClassVar = {"GET": "people.view"}
+
+    @extend_schema(operation_id="people_read", responses={200: PersonOut, 404: NOT_FOUND})
+    def get(self, request: Request, pk: int) -> Response:
+        """Read a colleague."""
         people = people_list(viewer_of(request)).prefetch_related("skills")
-        rows = pages.paginate_queryset(people, request, view=self)
-        return pages.get_paginated_response(PersonOut(rows, many=True).data)
+        return Response(PersonOut(get_object_or_404(people, pk=pk)).data)
+
+
+class Teams(APIView):
+    """Teams."""
+
+    required_permissions: ClassVar = {"GET": "people.view"}
+    pagination_class = KeysetPagination
+    listing = Listing(
+        TeamOut,
+        filters=[
+            Filter("name", lookup="name__icontains", description="part of the name"),
+            Filter("is_active", "flag", lookup="is_active"),
+            Filter("is_private", "flag", lookup="is_private"),
+        ],
+        orders=("-id", "name"),
+        loads={"members": prefetch("memberships")},
+    )
+
+    @extend_schema(operation_id="teams_list", responses=TeamOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List the teams, private ones too."""
+        return self.listing.answer(request, self, team_list(viewer_of(request)))
+
+
+class TeamDetail(APIView):
+    """One team."""
+
+    required_permissions: ClassVar = {"GET": "people.view"}
+
+    @extend_schema(operation_id="teams_read", responses={200: TeamOut, 404: NOT_FOUND})
+    def get(self, request: Request, pk: int) -> Response:
+        """Read a team with its members."""
+        teams = team_list(viewer_of(request)).prefetch_related("memberships")
+        return Response(TeamOut(get_object_or_404(teams, pk=pk)).data)
 
 
 class PersonAvailability(APIView):
@@ -172,13 +285,20 @@ class Absences(APIView):
 
     required_permissions: ClassVar = {"GET": "people.view", "POST": "people.schedule"}
     pagination_class = KeysetPagination
+    listing = Listing(
+        AbsenceOut,
+        filters=[
+            Filter("user", "id", lookup="user"),
+            Filter("starts_before", "time", lookup="starts_at__lt"),
+            Filter("ends_after", "time", lookup="ends_at__gt"),
+        ],
+        orders=("-id", "starts_at", "ends_at"),
+    )
 
     @extend_schema(operation_id="absences_list", responses=AbsenceOut(many=True))
     def get(self, request: Request) -> Response:
         """List what is planned, the newest plan first."""
-        pages = KeysetPagination()
-        rows = pages.paginate_queryset(absence_list(viewer_of(request)), request, view=self)
-        return pages.get_paginated_response(AbsenceOut(rows, many=True).data)
+        return self.listing.answer(request, self, absence_list(viewer_of(request)))
 
     @extend_schema(operation_id="absences_create", request=AbsenceIn, responses={201: AbsenceOut})
     @idempotent
@@ -188,9 +308,11 @@ class Absences(APIView):
         return Response(AbsenceOut(absence).data, status=status.HTTP_201_CREATED)
 
 
-class AbsenceDetail(APIView):
+class AbsenceDetail(Versioned, APIView):
     """One absence."""
 
+    shape = AbsenceOut
+    changes = AbsenceChangeIn
     required_permissions: ClassVar = {
         "GET": "people.view",
         "PATCH": "people.schedule",
@@ -200,7 +322,9 @@ class AbsenceDetail(APIView):
     @extend_schema(operation_id="absences_read", responses={200: AbsenceOut, 404: NOT_FOUND})
     def get(self, request: Request, pk: int) -> Response:
         """Read one that is not over."""
-        return Response(AbsenceOut(get_object_or_404(absence_list(viewer_of(request)), pk=pk)).data)
+        return self.answer(
+            request, AbsenceOut(get_object_or_404(absence_list(viewer_of(request)), pk=pk)).data
+        )
 
     @extend_schema(
         operation_id="absences_update",
@@ -209,16 +333,20 @@ class AbsenceDetail(APIView):
     )
     def patch(self, request: Request, pk: int) -> Response:
         """Change what is named; what was handed over stays where it is."""
-        absence = get_object_or_404(absence_list(viewer_of(request)), pk=pk)
         wanted = _read(AbsenceChangeIn, request, partial=True)
-        changed = change_absence(absence=absence, by=viewer_of(request), **wanted)
-        return Response(AbsenceOut(changed).data)
+        with transaction.atomic():
+            absence = _locked_absence(request, pk)
+            self.check_version(request, lambda: AbsenceOut(absence).data)
+            changed = change_absence(absence=absence, by=viewer_of(request), **wanted)
+        return self.answer(request, AbsenceOut(changed).data)
 
     @extend_schema(operation_id="absences_cancel", responses={204: None, 404: NOT_FOUND})
     def delete(self, request: Request, pk: int) -> Response:
         """Call it off, or end it now."""
-        absence = get_object_or_404(absence_list(viewer_of(request)), pk=pk)
-        cancel_absence(absence=absence, by=viewer_of(request))
+        with transaction.atomic():
+            absence = _locked_absence(request, pk)
+            self.check_version(request, lambda: AbsenceOut(absence).data)
+            cancel_absence(absence=absence, by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -227,14 +355,20 @@ class Skills(APIView):
 
     required_permissions: ClassVar = {"GET": "people.view", "POST": "people.schedule"}
     pagination_class = KeysetPagination
+    listing = Listing(
+        SkillOut,
+        filters=[
+            Filter("name", lookup="name__icontains", description="part of the name"),
+            Filter("is_active", "flag", lookup="is_active"),
+        ],
+        orders=("-id", "name"),
+        loads={"people": prefetch("holders")},
+    )
 
     @extend_schema(operation_id="skills_list", responses=SkillOut(many=True))
     def get(self, request: Request) -> Response:
         """List skills and who has them."""
-        pages = KeysetPagination()
-        skills = skill_list(viewer_of(request)).prefetch_related("holders")
-        rows = pages.paginate_queryset(skills, request, view=self)
-        return pages.get_paginated_response(SkillOut(rows, many=True).data)
+        return self.listing.answer(request, self, skill_list(viewer_of(request)))
 
     @extend_schema(operation_id="skills_create", request=SkillIn, responses={201: SkillOut})
     @idempotent
@@ -244,17 +378,35 @@ class Skills(APIView):
         return Response(SkillOut(skill).data, status=status.HTTP_201_CREATED)
 
 
-class SkillDetail(APIView):
+class SkillDetail(Versioned, APIView):
     """One skill."""
 
-    required_permissions: ClassVar = {"PUT": "people.schedule"}
+    shape = SkillOut
+    changes = SkillIn
+    required_permissions: ClassVar = {"GET": "people.view", "PUT": "people.schedule"}
+
+    @extend_schema(operation_id="skills_read", responses={200: SkillOut, 404: NOT_FOUND})
+    def get(self, request: Request, pk: int) -> Response:
+        """Read a skill and who has it."""
+        skills = skill_list(viewer_of(request)).prefetch_related("holders")
+        return self.answer(request, SkillOut(get_object_or_404(skills, pk=pk)).data)
 
     @extend_schema(operation_id="skills_update", request=SkillIn, responses={200: SkillOut, 404: NOT_FOUND})
     def put(self, request: Request, pk: int) -> Response:
         """Replace a skill and who has it."""
         wanted = _read(SkillIn, request)
-        skill = get_object_or_404(skill_list(viewer_of(request)), pk=pk)
-        return Response(SkillOut(save_skill(skill=skill, by=viewer_of(request), **wanted)).data)
+        with transaction.atomic():
+            # The counted rows of a list cannot be locked.
+            Skill.objects.select_for_update().filter(pk=pk).first()
+            skill = get_object_or_404(skill_list(viewer_of(request)), pk=pk)
+            self.check_version(request, lambda: SkillOut(skill).data)
+            saved = save_skill(skill=skill, by=viewer_of(request), **wanted)
+        return self.answer(request, SkillOut(saved).data)
+
+
+def _locked_absence(request: Request, pk: int) -> Absence:
+    absences = absence_list(viewer_of(request)).select_for_update(of=("self",))
+    return get_object_or_404(absences, pk=pk)
 
 
 def _read(serializer: type[Any], request: Request, *, partial: bool = False) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(null=True)
+    # None: as many as API_RATE gives.
+    requests_per_minute = models.PositiveIntegerField(_("requests a minute"), null=True, blank=True)
     last_used_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -70,9 +70,13 @@ def api_key_revoke(request: StaffRequest, key_id: int) -> HttpResponse:
     return done(request, _("The key “%(name)s” is revoked.") % {"name": key.name}, "settings-api-keys")
 
 
-def _create(*, name: str, scopes: list[str], lifetime_days: int, by: Viewer) -> tuple[ApiKey, str]:
+def _create(
+    *, name: str, scopes: list[str], lifetime_days: int, requests_per_minute: int | None, by: Viewer
+) -> tuple[ApiKey, str]:
     expires_at = timezone.now() + timedelta(days=lifetime_days) if lifetime_days else None
-    return create_api_key(name=name, scopes=scopes, expires_at=expires_at, by=by)
+    return create_api_key(
+        name=name, scopes=scopes, expires_at=expires_at, requests_per_minute=requests_per_minute, by=by
+    )
 
 
 def _state(key: ApiKey) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as Refused
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -19,11 +18,13 @@ from rest_framework.views import APIView
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.problems import Conflict
+from core.api.reading import Filter, Listing
+from core.api.versions import Versioned
 from people.api.permissions import viewer_of
 from people.models import Skill
 from tickets.api.properties import all_of
 from tickets.api.serializers import ByIdOrName
-from tickets.api.views import IDEMPOTENCY_KEY, read_body
+from tickets.api.views import read_body
 from tickets.models import CustomField, Status, Tag, TicketType
 from tickets.services.move_in_order import Ordered, move_in_order
 from tickets.services.save_custom_field import (
@@ -41,19 +42,18 @@ NOT_HERE = OpenApiResponse(description="There is none here.")
 IN_USE = OpenApiResponse(description="Something needs it, see ``detail``.")
 _POSITION = gettext_lazy("The place in the order of menus, counted from 0.")
 _PERMISSION = "tickets.configure"
+_READERS = ("tickets.view", _PERMISSION)
 
 
 class _Configuration(APIView):
     """Who works with tickets reads what is set up; changing it is a permission of its own."""
 
-    required_permissions: ClassVar = {"GET": "", "HEAD": "", "OPTIONS": "", "*": _PERMISSION}
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse who may neither see tickets nor set them up."""
-        super().initial(request, *args, **kwargs)
-        viewer = viewer_of(request)
-        if not (viewer.can("tickets.view") or viewer.can(_PERMISSION)):
-            raise PermissionDenied(_("You may not do this: it needs the permission “%s”.") % "tickets.view")
+    required_permissions: ClassVar = {
+        "GET": _READERS,
+        "HEAD": _READERS,
+        "OPTIONS": _READERS,
+        "*": _PERMISSION,
+    }
 
 
 def _changed(
@@ -155,7 +155,6 @@ class TicketStatuses(_Configuration):
 
     @extend_schema(
         operation_id="ticket_statuses_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=TicketStatusIn,
         responses={201: TicketStatusOut},
     )
@@ -170,13 +169,16 @@ class TicketStatuses(_Configuration):
         return Response(TicketStatusOut(row).data, status=status.HTTP_201_CREATED)
 
 
-class TicketStatusDetail(_Configuration):
+class TicketStatusDetail(Versioned, _Configuration):
     """One status."""
+
+    shape = TicketStatusOut
+    changes = TicketStatusChangeIn
 
     @extend_schema(operation_id="ticket_statuses_read", responses={200: TicketStatusOut, 404: NOT_HERE})
     def get(self, request: Request, key: str) -> Response:
         """Read a status."""
-        return Response(TicketStatusOut(Status.objects.get(pk=key)).data)
+        return self.answer(request, TicketStatusOut(Status.objects.get(pk=key)).data)
 
     @extend_schema(
         operation_id="ticket_statuses_update",
@@ -189,16 +191,19 @@ class TicketStatusDetail(_Configuration):
         keep = ("name", "customer_label", "pauses_sla", "is_active")
         with transaction.atomic():
             row = Status.objects.select_for_update().get(pk=key)
+            self.check_version(request, lambda: TicketStatusOut(row).data)
             wanted, place = _changed(sent, row, keep=keep, fixed=["category"])
             saved = save_status(status=row, by=viewer_of(request), **wanted)
             _placed(saved, place, request)
-        return Response(TicketStatusOut(saved).data)
+        return self.answer(request, TicketStatusOut(saved).data)
 
     @extend_schema(operation_id="ticket_statuses_delete", responses={204: None, 404: NOT_HERE, 409: IN_USE})
     def delete(self, request: Request, key: str) -> Response:
         """Delete a status that no ticket has."""
-        row = Status.objects.get(pk=key)
-        _delete(lambda: delete_status(status=row, by=viewer_of(request)))
+        with transaction.atomic():
+            row = Status.objects.select_for_update().get(pk=key)
+            self.check_version(request, lambda: TicketStatusOut(row).data)
+            _delete(lambda: delete_status(status=row, by=viewer_of(request)))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -256,7 +261,6 @@ class TicketTypes(_Configuration):
 
     @extend_schema(
         operation_id="ticket_types_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=TicketTypeIn,
         responses={201: TicketTypeOut},
     )
@@ -271,13 +275,16 @@ class TicketTypes(_Configuration):
         return Response(TicketTypeOut(row).data, status=status.HTTP_201_CREATED)
 
 
-class TicketTypeDetail(_Configuration):
+class TicketTypeDetail(Versioned, _Configuration):
     """One type."""
+
+    shape = TicketTypeOut
+    changes = TicketTypeIn
 
     @extend_schema(operation_id="ticket_types_read", responses={200: TicketTypeOut, 404: NOT_HERE})
     def get(self, request: Request, pk: int) -> Response:
         """Read a type."""
-        return Response(TicketTypeOut(TicketType.objects.get(pk=pk)).data)
+        return self.answer(request, TicketTypeOut(TicketType.objects.get(pk=pk)).data)
 
     @extend_schema(
         operation_id="ticket_types_update",
@@ -290,16 +297,19 @@ class TicketTypeDetail(_Configuration):
         keep = ("name", "description", "checklist", "is_active")
         with transaction.atomic():
             row = TicketType.objects.select_for_update().get(pk=pk)
+            self.check_version(request, lambda: TicketTypeOut(row).data)
             wanted, place = _changed(sent, row, keep=keep)
             saved = save_ticket_type(type=row, by=viewer_of(request), **wanted)
             _placed(saved, place, request)
-        return Response(TicketTypeOut(saved).data)
+        return self.answer(request, TicketTypeOut(saved).data)
 
     @extend_schema(operation_id="ticket_types_delete", responses={204: None, 404: NOT_HERE, 409: IN_USE})
     def delete(self, request: Request, pk: int) -> Response:
         """Delete a type that no ticket has; one in use is taken out of use with ``is_active``."""
-        row = TicketType.objects.get(pk=pk)
-        _delete(lambda: delete_ticket_type(type=row, by=viewer_of(request)))
+        with transaction.atomic():
+            row = TicketType.objects.select_for_update().get(pk=pk)
+            self.check_version(request, lambda: TicketTypeOut(row).data)
+            _delete(lambda: delete_ticket_type(type=row, by=viewer_of(request)))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -381,7 +391,6 @@ class TicketFields(_Configuration):
 
     @extend_schema(
         operation_id="ticket_fields_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=TicketFieldIn,
         responses={201: TicketFieldOut},
     )
@@ -396,13 +405,16 @@ class TicketFields(_Configuration):
         return Response(TicketFieldOut(_fields().get(pk=row.pk)).data, status=status.HTTP_201_CREATED)
 
 
-class TicketFieldDetail(_Configuration):
+class TicketFieldDetail(Versioned, _Configuration):
     """One custom field."""
+
+    shape = TicketFieldOut
+    changes = TicketFieldIn
 
     @extend_schema(operation_id="ticket_fields_read", responses={200: TicketFieldOut, 404: NOT_HERE})
     def get(self, request: Request, pk: int) -> Response:
         """Read a field."""
-        return Response(TicketFieldOut(_fields().get(pk=pk)).data)
+        return self.answer(request, TicketFieldOut(_fields().get(pk=pk)).data)
 
     @extend_schema(
         operation_id="ticket_fields_update",
@@ -415,17 +427,20 @@ class TicketFieldDetail(_Configuration):
         keep = ("label", "help_text", "options", "condition", "required_on_resolve", "is_active")
         with transaction.atomic():
             row = CustomField.objects.select_for_update().get(pk=pk)
+            self.check_version(request, lambda: TicketFieldOut(row).data)
             wanted, place = _changed(sent, row, keep=keep, fixed=["key", "kind", "reference"])
             wanted.setdefault("types", list(row.types.all()))
             saved = save_custom_field(field=row, by=viewer_of(request), **wanted)
             _placed(saved, place, request)
-        return Response(TicketFieldOut(_fields().get(pk=pk)).data)
+        return self.answer(request, TicketFieldOut(_fields().get(pk=pk)).data)
 
     @extend_schema(operation_id="ticket_fields_delete", responses={204: None, 404: NOT_HERE, 409: IN_USE})
     def delete(self, request: Request, pk: int) -> Response:
         """Delete a field that no ticket has a value of; one in use is taken out of use with ``is_active``."""
-        row = CustomField.objects.get(pk=pk)
-        _delete(lambda: delete_custom_field(field=row, by=viewer_of(request)))
+        with transaction.atomic():
+            row = CustomField.objects.select_for_update().get(pk=pk)
+            self.check_version(request, lambda: TicketFieldOut(row).data)
+            _delete(lambda: delete_custom_field(field=row, by=viewer_of(request)))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -458,25 +473,24 @@ class Tags(_Configuration):
     """The tags."""
 
     pagination_class = KeysetPagination
+    listing = Listing(
+        TagOut,
+        filters=[
+            Filter("name", lookup="name__icontains", description="part of the name"),
+            Filter("is_active", "flag", lookup="is_active"),
+        ],
+        orders=("-id", "name"),
+    )
 
     @extend_schema(
         operation_id="tags_list",
-        parameters=[OpenApiParameter("name", str, description="part of the name")],
         responses=TagOut(many=True),
     )
     def get(self, request: Request) -> Response:
         """List the tags, newest first."""
-        rows = Tag.objects.order_by("-pk")
-        words = request.query_params.get("name", "").strip().replace("\x00", "")
-        pages = KeysetPagination()
-        found = rows.filter(name__icontains=words) if words else rows
-        return pages.get_paginated_response(
-            TagOut(pages.paginate_queryset(found, request, view=self), many=True).data
-        )
+        return self.listing.answer(request, self, Tag.objects.all())
 
-    @extend_schema(
-        operation_id="tags_create", parameters=[IDEMPOTENCY_KEY], request=TagIn, responses={201: TagOut}
-    )
+    @extend_schema(operation_id="tags_create", request=TagIn, responses={201: TagOut})
     @idempotent
     def post(self, request: Request) -> Response:
         """Add a tag; putting a new one on a ticket does so, too."""
@@ -484,13 +498,16 @@ class Tags(_Configuration):
         return Response(TagOut(row).data, status=status.HTTP_201_CREATED)
 
 
-class TagDetail(_Configuration):
+class TagDetail(Versioned, _Configuration):
     """One tag."""
+
+    shape = TagOut
+    changes = TagIn
 
     @extend_schema(operation_id="tags_read", responses={200: TagOut, 404: NOT_HERE})
     def get(self, request: Request, pk: int) -> Response:
         """Read a tag."""
-        return Response(TagOut(Tag.objects.get(pk=pk)).data)
+        return self.answer(request, TagOut(Tag.objects.get(pk=pk)).data)
 
     @extend_schema(operation_id="tags_update", request=TagIn, responses={200: TagOut, 404: NOT_HERE})
     def patch(self, request: Request, pk: int) -> Response:
@@ -498,15 +515,19 @@ class TagDetail(_Configuration):
         sent = read_body(TagIn, request, partial=True)
         with transaction.atomic():
             row = Tag.objects.select_for_update().get(pk=pk)
+            self.check_version(request, lambda: TagOut(row).data)
             wanted, _place = _changed(sent, row, keep=("name", "description", "is_active"))
             saved = save_tag(tag=row, by=viewer_of(request), **wanted)
-        return Response(TagOut(saved).data)
+        return self.answer(request, TagOut(saved).data)
 
     @extend_schema(operation_id="tags_delete", responses={204: None, 202: TagOut, 404: NOT_HERE, 409: IN_USE})
     def delete(self, request: Request, pk: int) -> Response:
         """Delete a tag: 204 when it is gone, 202 while a job takes it off its tickets; it is out of use at once."""
-        row = Tag.objects.get(pk=pk)
-        if _delete(lambda: delete_tag(tag=row, by=viewer_of(request))):
+        with transaction.atomic():
+            row = Tag.objects.select_for_update().get(pk=pk)
+            self.check_version(request, lambda: TagOut(row).data)
+            is_gone = _delete(lambda: delete_tag(tag=row, by=viewer_of(request)))
+        if is_gone:
             return Response(status=status.HTTP_204_NO_CONTENT)
         return Response(TagOut(Tag.objects.get(pk=pk)).data, status=status.HTTP_202_ACCEPTED)
 
@@ -516,7 +537,6 @@ class TagMerge(_Configuration):
 
     @extend_schema(
         operation_id="tags_merge",
-        parameters=[IDEMPOTENCY_KEY],
         request=TagMergeIn,
         responses={202: TagOut, 404: NOT_HERE},
     )

@@ -20,8 +20,9 @@ from rest_framework.views import APIView
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.problems import Conflict
+from core.api.reading import Listing, select
 from people.api.permissions import viewer_of
-from tickets.api.views import IDEMPOTENCY_KEY, read_body
+from tickets.api.views import read_body
 from tickets.exports import CONTENT_TYPES
 from tickets.list_columns import DEFAULT_COLUMNS, MOST_COLUMNS, check_columns, columns_by_key
 from tickets.list_views import ListView, view_of
@@ -104,18 +105,18 @@ class ExportList(APIView):
 
     required_permissions: ClassVar = {"*": "tickets.view"}
     pagination_class = KeysetPagination
+    # The state is that of the job until there is a file.
+    listing = Listing(
+        TicketExportOut, loads={name: select("job") for name in ("state", "done", "url", "file", "format")}
+    )
 
     @extend_schema(operation_id="exports_list", responses=TicketExportOut(many=True))
     def get(self, request: Request) -> Response:
         """List the exports of this key or person, newest first."""
-        pages = KeysetPagination()
-        own = TicketExport.objects.visible_to(viewer_of(request)).select_related("job")
-        rows = pages.paginate_queryset(own, request, view=self)
-        return pages.get_paginated_response(TicketExportOut(rows, many=True).data)  # type: ignore[arg-type]
+        return self.listing.answer(request, self, TicketExport.objects.visible_to(viewer_of(request)))
 
     @extend_schema(
         operation_id="exports_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=TicketExportIn,
         responses={202: TicketExportOut},
     )

@@ -16,11 +16,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.api.idempotency import Steps, idempotent, idempotent_in_steps
+from core.api.reading import fields_parameter, wanted_fields
+from core.api.versions import Versioned
 from people.api.permissions import viewer_of
 from people.models import Team
 from people.viewer import Viewer
 from tickets.api.serializers import ByIdOrName, TicketOut
-from tickets.api.views import IDEMPOTENCY_KEY
+from tickets.api.views import TICKETS
 from tickets.bulk_acts import BULK_KINDS
 from tickets.conditions import is_permitted
 from tickets.list_views import views_of
@@ -34,7 +36,6 @@ from tickets.selectors import (
     sort_for,
     ticket_page,
     tickets_in_view,
-    with_row_parts,
 )
 from tickets.services.change_many import (
     MOST_OF_VIEW,
@@ -50,6 +51,8 @@ from tickets.services.save_view import delete_view, save_view
 NO_VIEW = OpenApiResponse(description="No such view, or none that this key may see.")
 NO_ACT = OpenApiResponse(description="No such act of this key or person.")
 MOST_FAILURES = 200
+# Each act asks for its own.
+_BULK_PERMISSIONS = ("tickets.edit", "tickets.assign", "tickets.note")
 
 
 class ViewOut(serializers.Serializer[Any]):
@@ -161,7 +164,7 @@ def _one_view(viewer: Viewer, pk: int) -> dict[str, Any]:
 
 
 def _saved(viewer: Viewer, pk: int) -> SavedView:
-    found = SavedView.objects.visible_to(viewer).filter(pk=pk).first()
+    found = SavedView.objects.visible_to(viewer).select_for_update(of=("self",)).filter(pk=pk).first()
     if found is None or not is_permitted(found.condition, viewer):
         raise Http404(_("There is no such view."))
     return found
@@ -181,15 +184,14 @@ class ViewList(APIView):
     """The views of a key or person."""
 
     required_permissions: ClassVar = {"*": "tickets.view"}
+    key_permissions: ClassVar = {"POST": "tickets.share_views"}
 
     @extend_schema(operation_id="views_list", responses=ViewOut(many=True))
     def get(self, request: Request) -> Response:
         """List all views, built-in ones first, with the numbers of tickets in them; nothing is counted for this."""
         return Response(ViewOut(_all_views(viewer_of(request)), many=True).data)
 
-    @extend_schema(
-        operation_id="views_create", parameters=[IDEMPOTENCY_KEY], request=ViewIn, responses={201: ViewOut}
-    )
+    @extend_schema(operation_id="views_create", request=ViewIn, responses={201: ViewOut})
     @idempotent
     def post(self, request: Request) -> Response:
         """Keep a view."""
@@ -198,21 +200,30 @@ class ViewList(APIView):
         return Response(ViewOut(_one_view(viewer, saved.pk)).data, status=status.HTTP_201_CREATED)
 
 
-class ViewDetail(APIView):
+class ViewDetail(Versioned, APIView):
     """One saved view."""
 
+    shape = ViewOut
+    changes = ViewIn
     required_permissions: ClassVar = {"*": "tickets.view"}
+    key_permissions: ClassVar = {"PATCH": "tickets.share_views", "DELETE": "tickets.share_views"}
 
     @extend_schema(operation_id="views_read", responses={200: ViewOut, 404: NO_VIEW})
     def get(self, request: Request, pk: int) -> Response:
         """Read a saved view with its number."""
-        return Response(ViewOut(_one_view(viewer_of(request), pk)).data)
+        return self.answer(request, ViewOut(_one_view(viewer_of(request), pk)).data)
 
     @extend_schema(operation_id="views_update", request=ViewIn, responses={200: ViewOut, 404: NO_VIEW})
     def patch(self, request: Request, pk: int) -> Response:
         """Change what is named, keep the rest."""
         viewer = viewer_of(request)
-        found = _saved(viewer, pk)
+        with transaction.atomic():
+            found = _saved(viewer, pk)
+            self.check_version(request, lambda: ViewOut(_one_view(viewer, pk)).data)
+            self._change(found, request, viewer)
+        return self.answer(request, ViewOut(_one_view(viewer, pk)).data)
+
+    def _change(self, found: SavedView, request: Request, viewer: Viewer) -> None:
         kept = {
             name: getattr(found, name) for name in ("name", "condition", "scope", "team", "sort", "columns")
         }
@@ -223,13 +234,15 @@ class ViewDetail(APIView):
             if name in request.data
         }
         save_view(by=viewer, view=found, icon=found.icon, **(kept | sent))
-        return Response(ViewOut(_one_view(viewer, pk)).data)
 
     @extend_schema(operation_id="views_delete", responses={204: None, 404: NO_VIEW})
     def delete(self, request: Request, pk: int) -> Response:
         """Delete a view; its tickets stay."""
         viewer = viewer_of(request)
-        delete_view(view=_saved(viewer, pk), by=viewer)
+        with transaction.atomic():
+            found = _saved(viewer, pk)
+            self.check_version(request, lambda: ViewOut(_one_view(viewer, pk)).data)
+            delete_view(view=found, by=viewer)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -244,7 +257,8 @@ class ViewTickets(APIView):
             OpenApiParameter("sort", str, enum=sorted(SORTS)),
             OpenApiParameter("cursor", str, description="next_cursor of the page before"),
             OpenApiParameter("limit", int, description="at most 200"),
-            OpenApiParameter("where", str, description="a condition as JSON; other filters as in /tickets/"),
+            *(one.parameter() for one in TICKETS.filters.values()),
+            fields_parameter(),
         ],
         responses={200: ViewTicketsOut, 404: NO_VIEW},
     )
@@ -256,6 +270,7 @@ class ViewTickets(APIView):
             raise Http404(_("There is no such view."))
         query = request.query_params
         limit = query.get("limit", "50")
+        wanted = wanted_fields(request, TicketOut)
         try:
             tickets, next_cursor = ticket_page(
                 viewer,
@@ -264,13 +279,13 @@ class ViewTickets(APIView):
                 cursor=query.get("cursor", ""),
                 limit=int(limit) if limit.isascii() and limit.isdecimal() and len(limit) < 6 else 50,
                 filters={name: query[name] for name in query if name in FILTERS or name == WHERE},
-                load=with_row_parts,
+                load=lambda rows: TICKETS.loaded(rows, wanted),
             )
         except CursorError as error:
             raise ValidationError({"cursor": [str(error)]}) from error
         except LookupError as error:
             raise ValidationError({"sort": [_("There is no such order.")]}) from error
-        return Response(ViewTicketsOut({"next_cursor": next_cursor, "results": tickets}).data)
+        return Response({"next_cursor": next_cursor, "results": TICKETS.shown(tickets, wanted)})
 
 
 def _bulk_out(bulk: BulkAct) -> dict[str, Any]:
@@ -340,10 +355,10 @@ class BulkActs(APIView):
     """Acts on many tickets."""
 
     required_permissions: ClassVar = {"*": "tickets.view"}
+    key_permissions: ClassVar = {"POST": _BULK_PERMISSIONS}
 
     @extend_schema(
         operation_id="tickets_bulk_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=BulkIn,
         responses={200: BulkOut, 202: BulkOut},
     )
@@ -378,8 +393,10 @@ class BulkActUndo(APIView):
     """The way back."""
 
     required_permissions: ClassVar = {"*": "tickets.view"}
+    key_permissions: ClassVar = {"POST": _BULK_PERMISSIONS}
 
     @extend_schema(operation_id="tickets_bulk_undo", request=None, responses={200: BulkOut, 404: NO_ACT})
+    @idempotent
     def post(self, request: Request, reference: str) -> Response:
         """Take the act back within ten minutes, except on tickets that were changed since."""
         viewer = viewer_of(request)
@@ -390,8 +407,10 @@ class BulkActCancel(APIView):
     """The stop."""
 
     required_permissions: ClassVar = {"*": "tickets.view"}
+    key_permissions: ClassVar = {"POST": _BULK_PERMISSIONS}
 
     @extend_schema(operation_id="tickets_bulk_cancel", request=None, responses={200: BulkOut, 404: NO_ACT})
+    @idempotent
     def post(self, request: Request, reference: str) -> Response:
         """Leave alone what has not been changed yet."""
         viewer = viewer_of(request)

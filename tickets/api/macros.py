@@ -2,8 +2,9 @@
 
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,11 +13,13 @@ from rest_framework.views import APIView
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.problems import Conflict
+from core.api.reading import Filter, Listing
+from core.api.versions import Versioned
 from people.api.permissions import viewer_of
 from people.models import Team
 from people.viewer import Viewer
 from tickets.api.serializers import ByIdOrName
-from tickets.api.views import IDEMPOTENCY_KEY, NOT_FOUND
+from tickets.api.views import NOT_FOUND
 from tickets.models import Macro
 from tickets.selectors import ticket_of
 from tickets.services.apply_macro import apply_macro, preview_macro
@@ -95,25 +98,28 @@ class MacroList(APIView):
 
     required_permissions: ClassVar = {"GET": "tickets.view", "POST": "tickets.share_macros"}
     pagination_class = KeysetPagination
+    listing = Listing(
+        MacroOut,
+        filters=[
+            Filter("kind", lookup="kind", choices=tuple(Macro.Kind.values)),
+            Filter("folder", lookup="folder"),
+            Filter("team", "id", lookup="team", none=True),
+            Filter("scope", lookup="scope", choices=("team", "everyone", "personal")),
+            Filter("is_active", "flag", lookup="is_active"),
+            Filter("updated_since", "time", lookup="updated_at__gte"),
+        ],
+        orders=("-id", "updated_at", "name", "position"),
+    )
 
     @extend_schema(
         operation_id="macros_list",
-        parameters=[OpenApiParameter("kind", str, enum=Macro.Kind.values), OpenApiParameter("folder", str)],
         responses=MacroOut(many=True),
     )
     def get(self, request: Request) -> Response:
         """List macros, newest first."""
-        rows = Macro.objects.visible_to(viewer_of(request))
-        for name in ("kind", "folder"):
-            wanted = request.query_params.get(name, "").replace("\x00", "")
-            rows = rows.filter(**{name: wanted}) if wanted else rows
-        pages = KeysetPagination()
-        found = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(MacroOut(found, many=True).data)
+        return self.listing.answer(request, self, Macro.objects.visible_to(viewer_of(request)))
 
-    @extend_schema(
-        operation_id="macros_create", parameters=[IDEMPOTENCY_KEY], request=MacroIn, responses={201: MacroOut}
-    )
+    @extend_schema(operation_id="macros_create", request=MacroIn, responses={201: MacroOut})
     @idempotent
     def post(self, request: Request) -> Response:
         """Keep a new macro for a team or everyone."""
@@ -121,9 +127,11 @@ class MacroList(APIView):
         return Response(MacroOut(saved).data, status=status.HTTP_201_CREATED)
 
 
-class MacroDetail(APIView):
+class MacroDetail(Versioned, APIView):
     """One macro."""
 
+    shape = MacroOut
+    changes = MacroIn
     required_permissions: ClassVar = {
         "GET": "tickets.view",
         "PATCH": "tickets.share_macros",
@@ -133,22 +141,28 @@ class MacroDetail(APIView):
     @extend_schema(operation_id="macros_read", responses={200: MacroOut, 404: NO_MACRO})
     def get(self, request: Request, pk: int) -> Response:
         """Read a macro."""
-        return Response(MacroOut(_macro(viewer_of(request), pk)).data)
+        return self.answer(request, MacroOut(_macro(viewer_of(request), pk)).data)
 
     @extend_schema(operation_id="macros_update", request=MacroIn, responses={200: MacroOut, 404: NO_MACRO})
     def patch(self, request: Request, pk: int) -> Response:
         """Change what is named, keep the rest."""
         viewer = viewer_of(request)
-        macro = _macro(viewer, pk)
-        kept = {name: getattr(macro, name) for name in FIELDS}
-        saved = save_macro(by=viewer, macro=macro, **(kept | _read(request, partial=True)))
-        return Response(MacroOut(saved).data)
+        wanted = _read(request, partial=True)
+        with transaction.atomic():
+            macro = _locked(viewer, pk)
+            self.check_version(request, lambda: MacroOut(macro).data)
+            kept = {name: getattr(macro, name) for name in FIELDS}
+            saved = save_macro(by=viewer, macro=macro, **(kept | wanted))
+        return self.answer(request, MacroOut(saved).data)
 
     @extend_schema(operation_id="macros_delete", request=None, responses={204: None, 404: NO_MACRO})
     def delete(self, request: Request, pk: int) -> Response:
         """Delete a macro; what it has done stays done."""
         viewer = viewer_of(request)
-        delete_macro(macro=_macro(viewer, pk), by=viewer)
+        with transaction.atomic():
+            macro = _locked(viewer, pk)
+            self.check_version(request, lambda: MacroOut(macro).data)
+            delete_macro(macro=macro, by=viewer)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -166,7 +180,6 @@ class TicketMacro(APIView):
 
     @extend_schema(
         operation_id="ticket_macros_apply",
-        parameters=[IDEMPOTENCY_KEY],
         request=MacroApplyIn,
         responses={200: MacroResultOut, 404: NOT_FOUND},
     )
@@ -190,6 +203,10 @@ class TicketMacro(APIView):
 
 def _macro(viewer: Viewer, pk: int) -> Macro:
     return Macro.objects.visible_to(viewer).get(pk=pk)
+
+
+def _locked(viewer: Viewer, pk: int) -> Macro:
+    return Macro.objects.visible_to(viewer).select_for_update(of=("self",)).get(pk=pk)
 
 
 def _read(request: Request, *, partial: bool = False) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from people.api.permissions import viewer_of
 from people.models import User
 from people.viewer import Viewer
 from tickets.api.serializers import ByIdOrName, TicketPerson
-from tickets.api.views import IDEMPOTENCY_KEY, NOT_FOUND, read_body
+from tickets.api.views import NOT_FOUND, read_body
 from tickets.models import ChecklistItem, Ticket, TimeEntry
 from tickets.selectors import ticket_of
 from tickets.services.edit_checklist import add_step, change_step, delete_step, move_step
@@ -115,7 +115,6 @@ class TicketChecklist(APIView):
 
     @extend_schema(
         operation_id="ticket_checklist_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=StepIn,
         responses={201: StepOut, 404: NOT_FOUND},
     )
@@ -214,7 +213,6 @@ class TicketTime(APIView):
 
     @extend_schema(
         operation_id="ticket_time_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=TimeIn,
         responses={201: TimeOut, 404: NOT_FOUND},
     )

@@ -2,19 +2,18 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.api.pagination import KeysetPagination
+from core.api.reading import Filter, Listing, select
 from people.api.permissions import viewer_of
 from tickets.models import SatisfactionSurvey
 from tickets.selectors import ticket_of
 from tickets.selectors_satisfaction import survey_list, surveys_of
-
-_PAGING = ("cursor", "limit", "format")
 
 
 class SatisfactionOut(serializers.Serializer[Any]):
@@ -41,22 +40,26 @@ class SatisfactionList(APIView):
 
     required_permissions: ClassVar = {"GET": "tickets.view"}
     pagination_class = KeysetPagination
+    # What they mean is in ``survey_list``.
+    listing = Listing(
+        SatisfactionOut,
+        filters=[
+            Filter("score", choices=("1", "2", "3", "4", "5")),
+            Filter("state", choices=tuple(SatisfactionSurvey.State.values)),
+            Filter("rated", choices=("yes", "no")),
+        ],
+        orders=("-id", "send_at"),
+        loads={name: select("episode") for name in ("episode", "assignee", "team")},
+    )
 
     @extend_schema(
         operation_id="satisfaction_list",
-        parameters=[
-            OpenApiParameter("score", int, enum=[1, 2, 3, 4, 5]),
-            OpenApiParameter("state", str, enum=SatisfactionSurvey.State.values),
-            OpenApiParameter("rated", str, enum=["yes", "no"]),
-        ],
         responses=SatisfactionOut(many=True),
     )
     def get(self, request: Request) -> Response:
-        """List surveys; unknown filters are refused."""
-        wanted = {name: value for name, value in request.query_params.dict().items() if name not in _PAGING}
-        pages = KeysetPagination()
-        rows = pages.paginate_queryset(survey_list(viewer_of(request), wanted), request, view=self)
-        return pages.get_paginated_response(SatisfactionOut(rows, many=True).data)
+        """List surveys."""
+        rows = survey_list(viewer_of(request), self.listing.asked(request))
+        return self.listing.answer(request, self, rows)
 
 
 class TicketSatisfaction(APIView):

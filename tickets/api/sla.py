@@ -3,14 +3,16 @@
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
+from core.api.reading import Filter, Listing
 from people.api.permissions import viewer_of
 from people.models import Team, User
 from tickets.api.views import NOT_FOUND
@@ -182,6 +184,7 @@ class TicketEscalations(APIView):
         request=EscalationIn,
         responses={201: EscalationOut, 404: NOT_FOUND},
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Escalate the ticket to a level above its present one."""
         wanted = EscalationIn(data=request.data)
@@ -216,25 +219,21 @@ class EscalationList(APIView):
 
     required_permissions: ClassVar = {"GET": "tickets.view"}
     pagination_class = KeysetPagination
+    listing = Listing(
+        EscalationOut,
+        filters=[
+            Filter("level", "number", lookup="level", choices=("1", "2", "3")),
+            Filter("owner", "id", lookup="owner", none=True),
+            Filter("owner_team", "id", lookup="owner_team", none=True),
+            Filter("ticket", "id", lookup="ticket"),
+        ],
+        orders=("-id", "opened_at"),
+    )
 
     @extend_schema(
         operation_id="escalations_list",
-        parameters=[OpenApiParameter("level", int, enum=[1, 2, 3]), OpenApiParameter("owner", int)],
         responses=EscalationOut(many=True),
     )
     def get(self, request: Request) -> Response:
         """List them, newest first."""
-        numbers = {name: _number(request, name) for name in ("level", "owner")}
-        rows = open_escalations(viewer_of(request), **numbers)
-        pages = KeysetPagination()
-        found = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(EscalationOut(found, many=True).data)
-
-
-def _number(request: Request, name: str) -> int | None:
-    value = request.query_params.get(name, "")
-    if not value:
-        return None
-    if not value.isdecimal() or len(value) > 9:
-        raise ValidationError({name: ["This value cannot be used."]})
-    return int(value)
+        return self.listing.answer(request, self, open_escalations(viewer_of(request)))

@@ -123,6 +123,7 @@ class TicketFollowers(APIView):
     """Who follows a ticket."""
 
     required_permissions: ClassVar = {"GET": "tickets.view", "POST": "tickets.view"}
+    key_permissions: ClassVar = {"POST": "tickets.assign"}
 
     @extend_schema(
         operation_id="ticket_followers_list", responses={200: TicketPerson(many=True), 404: NOT_FOUND}
@@ -136,6 +137,7 @@ class TicketFollowers(APIView):
         request=TicketFollowerIn,
         responses={200: TicketPerson(many=True), 404: NOT_FOUND},
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Let somebody follow; needs the right to assign tickets."""
         viewer = viewer_of(request)
@@ -147,6 +149,7 @@ class TicketFollower(APIView):
     """One follower."""
 
     required_permissions: ClassVar = {"DELETE": "tickets.view"}
+    key_permissions: ClassVar = {"DELETE": "tickets.assign"}
 
     @extend_schema(operation_id="ticket_followers_remove", responses={204: None, 404: NOT_FOUND})
     def delete(self, request: Request, pk: int, user_pk: int) -> Response:
@@ -175,6 +178,7 @@ class TicketCopies(APIView):
         request=TicketCopyIn,
         responses={200: TicketCopyOut(many=True), 404: NOT_FOUND},
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Put an address in copy."""
         viewer = viewer_of(request)
@@ -230,6 +234,7 @@ class TicketLinks(APIView):
         request=TicketLinkIn,
         responses={200: TicketLinkOut(many=True), 404: NOT_FOUND},
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Link another ticket; a link that exists stays one."""
         viewer = viewer_of(request)

@@ -1,10 +1,11 @@
 """REST of tickets: a view parses, calls one service or selector, answers."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -14,19 +15,22 @@ from rest_framework.views import APIView
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.problems import Conflict
+from core.api.reading import Filter, Listing, prefetch, select
 from core.api.shapes import fields_of, shown, taken
+from core.api.versions import Versioned
 from people.api.permissions import viewer_of
 from people.viewer import Viewer
 from tickets.api import serializers
 from tickets.incoming import IncomingMessage
 from tickets.models import Message, Ticket
 from tickets.selectors import (
+    FIELD_VALUES,
+    TAGS,
     filter_tickets,
     messages_of,
     ticket_of,
     visible_tickets,
-    with_properties,
-    with_row_parts,
+    with_files,
     without_files,
     without_properties,
 )
@@ -40,34 +44,54 @@ from tickets.services.receive_message import Received, receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
 from tickets.services.set_properties import set_properties
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Sent again, the first answer is given again.",
-)
 NOT_FOUND = OpenApiResponse(description="No such ticket, or none that this key may see.")
-_FILTERS = [
-    OpenApiParameter("status", str, description="key of a status"),
-    OpenApiParameter(
-        "status_category", str, enum=["new", "open", "waiting", "on_hold", "resolved", "closed"]
-    ),
-    OpenApiParameter("priority", str, enum=Ticket.Priority.values),
-    OpenApiParameter("team", str, description="id, or none"),
-    OpenApiParameter("assignee", str, description="id, or none"),
-    OpenApiParameter("category", str, description="id, or none"),
-    OpenApiParameter("account", int),
-    OpenApiParameter("contact", int),
-    OpenApiParameter("inbox", int),
-    OpenApiParameter("channel", str),
-    OpenApiParameter("sentiment", str, enum=["negative", "neutral", "positive"]),
-    OpenApiParameter("routing_state", str, enum=Ticket.Routing.values),
-    OpenApiParameter("type", str, description="id, or none"),
-    OpenApiParameter("tag", str),
-    OpenApiParameter("where", str, description="a condition on any field, as JSON"),
-    OpenApiParameter("updated_since", str, description="ISO 8601; a time without zone is UTC"),
-]
-_PAGING = ("cursor", "limit", "format")
+TICKETS = Listing(
+    serializers.TicketOut,
+    # What they mean is in ``tickets.selectors.FILTERS``.
+    filters=[
+        Filter("number", "id"),
+        Filter("status", description="key of a status"),
+        Filter("status_category", choices=("new", "open", "waiting", "on_hold", "resolved", "closed")),
+        Filter("priority", choices=tuple(Ticket.Priority.values)),
+        Filter("team", "id", none=True),
+        Filter("assignee", "id", none=True),
+        Filter("category", "id", none=True),
+        Filter("account", "id"),
+        Filter("contact", "id"),
+        Filter("inbox", "id"),
+        Filter("channel"),
+        Filter("sentiment", choices=("negative", "neutral", "positive")),
+        Filter("routing_state", choices=tuple(Ticket.Routing.values)),
+        Filter("type", "id", none=True),
+        Filter("tag"),
+        Filter("where", description="a condition on any field, as JSON"),
+        Filter("updated_since", "time", description="a time without zone is UTC"),
+        Filter("created_since", "time"),
+    ],
+    orders=("-id", "updated_at", "created_at", "last_message_at"),
+    loads={
+        "status_category": select("status"),
+        "sla": select("status"),
+        "category": select("category"),
+        "team": select("team"),
+        "assignee": select("assignee"),
+        "account": select("account"),
+        "contact": (select("contact"), prefetch("contact__identities")),
+        "inbox": select("inbox"),
+        "type": select("type"),
+        "tags": prefetch(TAGS),
+        "fields": prefetch(FIELD_VALUES),
+    },
+)
+MESSAGES = Listing(
+    serializers.TicketMessageOut,
+    orders=("id",),
+    loads={
+        "contact": (select("contact"), prefetch("contact__identities")),
+        "author": select("author"),
+        "attachments": prefetch(with_files()),
+    },
+)
 
 
 class TicketList(APIView):
@@ -75,22 +99,17 @@ class TicketList(APIView):
 
     required_permissions: ClassVar = {"GET": "tickets.view", "POST": "tickets.create"}
     pagination_class = KeysetPagination
+    listing = TICKETS
 
-    @extend_schema(
-        operation_id="tickets_list", parameters=_FILTERS, responses=serializers.TicketOut(many=True)
-    )
+    @extend_schema(operation_id="tickets_list", responses=serializers.TicketOut(many=True))
     def get(self, request: Request) -> Response:
-        """List tickets; unknown filters are refused."""
-        wanted = {name: value for name, value in request.query_params.dict().items() if name not in _PAGING}
-        tickets = filter_tickets(visible_tickets(viewer_of(request)), wanted, viewer_of(request))
-        pages = KeysetPagination()
-        tickets = with_properties(with_row_parts(tickets))
-        rows = pages.paginate_queryset(tickets, request, view=self)
-        return pages.get_paginated_response(serializers.TicketOut(rows, many=True).data)  # type: ignore[arg-type]
+        """List tickets."""
+        viewer = viewer_of(request)
+        tickets = filter_tickets(visible_tickets(viewer), TICKETS.asked(request), viewer)
+        return TICKETS.answer(request, self, tickets)
 
     @extend_schema(
         operation_id="tickets_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=serializers.TicketIn,
         responses={201: serializers.TicketDetailOut, 200: serializers.TicketDetailOut},
     )
@@ -111,15 +130,22 @@ class TicketList(APIView):
         return Response(data, status=status.HTTP_201_CREATED)
 
 
-class TicketDetail(APIView):
+class TicketDetail(Versioned, APIView):
     """One ticket."""
 
+    shape = serializers.TicketDetailOut
+    changes = serializers.TicketChangeIn
     required_permissions: ClassVar = {"GET": "tickets.view", "PATCH": "tickets.edit"}
 
     @extend_schema(operation_id="tickets_read", responses={200: serializers.TicketDetailOut, 404: NOT_FOUND})
     def get(self, request: Request, pk: int) -> Response:
         """Read a ticket with its routing, sentiment, assignee, status and SLA."""
-        return _ticket_answer(viewer_of(request), pk)
+        shown_ticket = shown(serializers.TicketDetailOut, ticket_of(viewer_of(request), pk))
+        return self.answer(request, shown_ticket)
+
+    def version_of(self, shown: Mapping[str, Any]) -> str:
+        """Return the version that the row itself counts."""
+        return f'"{shown["version"]}"'
 
     @extend_schema(
         operation_id="tickets_update",
@@ -131,15 +157,21 @@ class TicketDetail(APIView):
         wanted = read_body(serializers.TicketChangeIn, request)
         viewer = viewer_of(request)
         with transaction.atomic():
+            row = visible_tickets(viewer).select_for_update(of=("self",)).only("version").get(pk=pk)
+            self.check_version(request, lambda: {"version": row.version})
             _change(ticket_of(viewer, pk), wanted, viewer)
-        return _ticket_answer(viewer, pk)
+        return self.answer(request, shown(serializers.TicketDetailOut, ticket_of(viewer, pk)))
 
 
 class TicketMessages(APIView):
     """The messages of one ticket, oldest first."""
 
-    required_permissions: ClassVar = {"*": "tickets.view"}
+    required_permissions: ClassVar = {
+        "GET": "tickets.view",
+        "POST": ("tickets.create", "tickets.note", "tickets.reply"),
+    }
     pagination_class = KeysetPagination
+    listing = MESSAGES
 
     @extend_schema(
         operation_id="ticket_messages_list",
@@ -147,15 +179,11 @@ class TicketMessages(APIView):
     )
     def get(self, request: Request, pk: int) -> Response:
         """List messages."""
-        pages = KeysetPagination()
-        pages.ordering = "pk"
-        messages = messages_of(ticket_of(viewer_of(request), pk))
-        rows = pages.paginate_queryset(messages, request, view=self)
-        return pages.get_paginated_response(serializers.TicketMessageOut(rows, many=True).data)  # type: ignore[arg-type]
+        ticket = visible_tickets(viewer_of(request)).only("pk").get(pk=pk)
+        return MESSAGES.answer(request, self, Message.objects.filter(ticket=ticket))
 
     @extend_schema(
         operation_id="ticket_messages_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=serializers.TicketMessageIn,
         responses={201: serializers.TicketMessageOut, 200: serializers.TicketMessageOut, 404: NOT_FOUND},
     )
@@ -201,6 +229,7 @@ class TicketCorrections(APIView):
         request=serializers.TicketCorrectionIn,
         responses={200: serializers.TicketDetailOut, 404: NOT_FOUND},
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Correct category or team, or confirm the routing with an empty body; the models learn from it."""
         wanted = read_body(serializers.TicketCorrectionIn, request)

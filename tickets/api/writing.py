@@ -15,7 +15,7 @@ from core.api.problems import Conflict
 from people.api.permissions import viewer_of
 from people.viewer import Viewer
 from tickets.api.serializers import MAX_BODY, TicketDetailOut, TicketMessageOut, TicketName
-from tickets.api.views import IDEMPOTENCY_KEY, NOT_FOUND
+from tickets.api.views import NOT_FOUND
 from tickets.drafts import own_draft, writing_on
 from tickets.models import Draft, Message, Presence
 from tickets.presence import people_on
@@ -144,7 +144,6 @@ class TicketAnswers(APIView):
 
     @extend_schema(
         operation_id="ticket_answers_create",
-        parameters=[IDEMPOTENCY_KEY],
         request=TicketAnswerIn,
         responses={
             201: TicketMessageOut,
@@ -196,6 +195,7 @@ class TicketWaitingAnswer(APIView):
         request=TicketWaitingActIn,
         responses={201: TicketMessageOut, 404: NOT_FOUND},
     )
+    @idempotent
     def post(self, request: Request, pk: int, draft_pk: int) -> Response:
         """Send it at once."""
         wanted = _read(TicketWaitingActIn, request)
@@ -221,6 +221,7 @@ class TicketMessageUndo(APIView):
     @extend_schema(
         operation_id="ticket_messages_undo", request=None, responses={200: TicketDetailOut, 404: NOT_FOUND}
     )
+    @idempotent
     def post(self, request: Request, pk: int, message_pk: int) -> Response:
         """Take the answer back; 400 when it is leaving or somebody else's."""
         viewer = viewer_of(request)
@@ -280,6 +281,7 @@ class TicketPresence(APIView):
         request=TicketPresenceIn,
         responses={200: TicketPresenceOut(many=True), 404: NOT_FOUND},
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Say that oneself is there; answers who else is."""
         wanted = _read(TicketPresenceIn, request)

@@ -21,12 +21,20 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scopes", required=True, help="comma-separated, for example tickets:read,tickets:write"
         )
+        parser.add_argument(
+            "--requests-per-minute", type=int, help="a limit of its own; without it API_RATE holds"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create and print."""
         scopes = [scope.strip() for scope in options["scopes"].split(",") if scope.strip()]
         try:
-            _key, secret = create_api_key(name=options["name"], scopes=scopes, by=system_viewer("command"))
+            _key, secret = create_api_key(
+                name=options["name"],
+                scopes=scopes,
+                requests_per_minute=options["requests_per_minute"],
+                by=system_viewer("command"),
+            )
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
         self.stdout.write(secret)
