@@ -19,7 +19,8 @@ _TICKETS = (
     "sentiment_changed", "sla_warned", "first_response_breached", "next_response_breached", "resolution_breached", "escalated",
     "escalation_acknowledged", "de_escalated", "snoozed", "woken", "linked", "unlinked", "merged", "merge_received", "unmerged",
     "merge_released", "split", "message_moved_away", "message_moved_here", "cc_added", "cc_removed", "answer_sent",
-    "answer_failed", "message_bounced", "reply_undone", "survey_sent", "rated", "time_logged", "checklist_changed",
+    "answer_failed", "message_delivered", "message_edited", "message_taken_back",
+    "message_bounced", "reply_undone", "survey_sent", "rated", "time_logged", "checklist_changed",
     "attachment_blocked", "attachment_released",
 )  # fmt: skip
 _CUSTOMERS = (

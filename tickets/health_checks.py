@@ -1,7 +1,7 @@
-"""Readiness checks of tickets: the malware scanner, the mailboxes."""
+"""Readiness checks of tickets: the malware scanner, the mailboxes, the channels."""
 
 from core.readiness import Finding, HealthCheck
-from tickets.models import Mailbox
+from tickets.models import ChannelHealth, Mailbox
 from tickets.services.scan_files import counts_of_files, scanner_state
 
 
@@ -35,4 +35,17 @@ class Mailboxes(HealthCheck):
         return Finding(True, f"{len(rows)} configured, {broken} need attention")
 
 
+class Channels(HealthCheck):
+    """The providers of channels can be reached. What cannot leave waits in the outbox; that keeps no traffic away."""
+
+    key = "channels"
+
+    def look(self) -> Finding:
+        """Say how they were when they were last used. One query."""
+        rows = ChannelHealth.objects.filter(inbox__is_active=True).values_list("state", "alarm")
+        broken = sum(state in _BROKEN or bool(alarm) for state, alarm in rows)
+        return Finding(True, f"{len(rows)} used, {broken} need attention")
+
+
+_BROKEN = {ChannelHealth.State.REFUSED, ChannelHealth.State.UNREACHABLE}
 _WELL = {Mailbox.State.OK, Mailbox.State.NEW, Mailbox.State.PAUSED}

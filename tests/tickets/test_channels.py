@@ -85,6 +85,11 @@ def answer(ticket: Ticket, by: User, body: str = "We look into it.", **more: Any
     return written
 
 
+def client_says_channels_need_attention() -> bool:
+    """What the readiness probe tells."""
+    return "1 need attention" in Client().get("/readyz").json()["checks"]["channels"]["detail"]
+
+
 def test_a_message_becomes_a_ticket_and_the_next_one_joins_it(loft: Inbox) -> None:
     assert call(loft, message(name="Rosa", text="The door is stuck.\nAgain.", files=["photo"])) == 200
     assert Ticket.objects.count() == 0  # acknowledged before it is read
@@ -229,6 +234,7 @@ def test_a_provider_that_is_down_delays_and_loses_nothing(
     assert (row.state, written.delivery) == ("pending", "queued")
     health = ChannelHealth.objects.get(inbox=loft)
     assert (health.state, health.error) == ("unreachable", "no wind")
+    assert client_says_channels_need_attention()
     with time_machine.travel(moment(50), tick=True):
         watch_channels()
         pump()

@@ -21,8 +21,10 @@ from tickets.services.note_provider_message import note_known
 from tickets.services.settle_answer import settle_answer
 from tickets.stored_files import read_file
 
-# How long the other answers of an inbox wait when its provider cannot be reached, so that they do not time out one by one.
+# How long the other answers of an inbox wait when its provider cannot be reached, doubled with each failure: they must not time
+# out one by one, while answers of other channels wait for the same workers.
 PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(minutes=10)
 
 
 class CredentialsRefused(TemporaryFailure):
@@ -86,12 +88,14 @@ class ChannelAnswerSender(Sender):
         try:
             provider_id: str = prepared.channel.send(prepared.connection, prepared.message)
         except CredentialsRefused as error:
-            note_channel(inbox_id=inbox_id, state=ChannelHealth.State.REFUSED, error=str(error))
-            self._hold_back_others(inbox_id)
+            failures = note_channel(inbox_id=inbox_id, state=ChannelHealth.State.REFUSED, error=str(error))
+            self._hold_back_others(inbox_id, failures)
             raise
         except TemporaryFailure as error:
-            note_channel(inbox_id=inbox_id, state=ChannelHealth.State.UNREACHABLE, error=str(error))
-            self._hold_back_others(inbox_id)
+            failures = note_channel(
+                inbox_id=inbox_id, state=ChannelHealth.State.UNREACHABLE, error=str(error)
+            )
+            self._hold_back_others(inbox_id, failures)
             raise
         note_channel(inbox_id=inbox_id, state=ChannelHealth.State.OK)
         return provider_id
@@ -102,6 +106,7 @@ class ChannelAnswerSender(Sender):
         if message is not None and message.inbox is not None and outbound.provider_id:
             note_known(inbox=message.inbox, provider_id=outbound.provider_id, message=message)
 
-    def _hold_back_others(self, inbox_id: int) -> None:
+    def _hold_back_others(self, inbox_id: int, failures: int) -> None:
         waiting = Outbound.objects.filter(kind=self.key, payload__inbox=inbox_id)
-        postpone_outbound(rows=waiting, until=timezone.now() + PAUSE)
+        pause = min(PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+        postpone_outbound(rows=waiting, until=timezone.now() + pause)

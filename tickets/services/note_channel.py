@@ -16,14 +16,16 @@ NOTED_EVERY = timedelta(minutes=1)
 
 
 @transaction.atomic
-def note_channel(*, inbox_id: int, state: ChannelHealth.State, error: str = "") -> None:
-    """Note what the last call to the provider showed. A refusal of the credentials raises its alarm at once; a channel that
-    works again takes every alarm but silence back."""
+def note_channel(*, inbox_id: int, state: ChannelHealth.State, error: str = "") -> int:
+    """Note what the last call to the provider showed, and return how many have failed in a row.
+
+    A refusal of the credentials raises its alarm at once; a channel that works again takes every alarm but silence back.
+    """
     now = timezone.now()
     health, _created = ChannelHealth.objects.get_or_create(inbox_id=inbox_id)
     same = health.state == state and health.error == error[:300]
     if same and health.checked_at is not None and now - health.checked_at < NOTED_EVERY and state == State.OK:
-        return
+        return 0
     health = ChannelHealth.objects.select_for_update().get(pk=health.pk)
     before = health.state
     health.failures = 0 if state == State.OK else health.failures + 1
@@ -40,6 +42,7 @@ def note_channel(*, inbox_id: int, state: ChannelHealth.State, error: str = "") 
     health.save()
     if state == State.REFUSED:
         raise_channel_alarm(health, ChannelHealth.Alarm.REFUSED)
+    return health.failures
 
 
 def raise_channel_alarm(health: ChannelHealth, alarm: ChannelHealth.Alarm) -> bool:
