@@ -242,6 +242,10 @@ CLAMD_URL = env.str("CLAMD_URL", default="")
 # Seconds for one file from the first byte to the verdict; below the time limit of a task.
 CLAMD_TIMEOUT = env.float("CLAMD_TIMEOUT", default=30.0)
 
+# --- Telephone ------------------------------------------------------------------------------------------------------
+# The country (ISO 3166, such as DE) of numbers that are written without a country code; empty: they are refused.
+PHONE_REGION = env.str("PHONE_REGION", default="").upper()
+
 # --- Mail out -------------------------------------------------------------------------------------------------------
 # The default writes each mail to a file under var/outbox: a demo never mails a stranger.
 # Hosts of one's own network that webhooks may call, "host" or "host:port"; every other must have a public address.

@@ -71,6 +71,8 @@ class HookRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
     body: bytes = b""
+    # When it came in: of news without a time of their own.
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,22 @@ class DeliveryArrival:
     detail: str = ""
 
 
-Arrival = MessageArrival | EditArrival | DeletionArrival | DeliveryArrival
+@dataclass(frozen=True)
+class ConsentArrival:
+    """Somebody wrote nothing but a word by which one stops messages, or has them again.
+
+    ``status`` is granted or withdrawn. It opens no ticket; where one is open, it shows the word.
+    """
+
+    thread_key: str
+    message_id: str
+    sender: Identity
+    status: str
+    text: str
+    occurred_at: datetime
+
+
+Arrival = MessageArrival | EditArrival | DeletionArrival | DeliveryArrival | ConsentArrival
 
 
 @dataclass(frozen=True)
@@ -185,6 +202,8 @@ class Channel(Part):
     # Whether answers leave through this channel; else by e-mail.
     answers: ClassVar[bool] = False
     sender_kind: ClassVar[str] = "tickets.channel_answer"
+    # The channel of the consent ledger in which a customer can stop answers; empty where nobody can.
+    consent_channel: ClassVar[str] = ""
     # Whether the channel tells of its own silence (mailboxes do).
     watches_itself: ClassVar[bool] = False
     documented_at: ClassVar[str] = ""

@@ -13,6 +13,7 @@ from customers.domains import company_domain, normalise_address
 from customers.events import CONTACT_CHANGED, CONTACT_CREATED, IDENTITY_ADDED
 from customers.identities import Identity
 from customers.models import Account, Contact, ContactIdentity
+from customers.phone_numbers import e164
 from people.viewer import Viewer
 
 _ANY_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s]+@[^@\s]+")
@@ -129,6 +130,12 @@ def _record_created(contact: Contact, by: Viewer) -> None:
 
 def _add_identity(contact: Contact, kind: str, value: str) -> ContactIdentity:
     value = normalise_address(value) if kind == "email" else value.strip()
+    if kind == "phone":
+        value = e164(value)
+        if not value:
+            raise ValidationError(
+                {"value": _("This is no telephone number. Begin it with + and the country code.")}
+            )
     if kind == "email":
         try:
             validate_email(value)

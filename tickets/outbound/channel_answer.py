@@ -13,6 +13,7 @@ from core.outbox import PermanentFailure, Sender, TemporaryFailure, Withheld, po
 from tickets.channel import Channel, Connection, OutgoingMessage
 from tickets.connections import channel_of, connection_of
 from tickets.models import ChannelHealth, Message
+from tickets.opt_outs import has_opted_out
 from tickets.outbound.email_answer import wait_for_scanner
 from tickets.reply_routes import closed_window, thread_of_answer
 from tickets.rich_text import without_escapes
@@ -50,7 +51,7 @@ class ChannelAnswerSender(Sender):
         """Build what is sent from the message's row. A closed window or a lost thread is a permanent failure."""
         message = (
             Message.objects.filter(pk=outbound.payload["message"], kind=Message.Kind.OUTBOUND)
-            .select_related("inbox", "ticket", "author")
+            .select_related("inbox", "ticket__contact", "author")
             .first()
         )
         if message is None or message.inbox is None:
@@ -60,6 +61,8 @@ class ChannelAnswerSender(Sender):
         if thread is None:
             raise PermanentFailure(_("The customer cannot be reached through %s.") % message.inbox)
         channel = channel_of(message.inbox)
+        if has_opted_out(channel, message.ticket.contact):
+            raise PermanentFailure(_("The customer has stopped messages through %s.") % channel.label)
         template = message.template
         if template is None and closed_window(channel, thread, timezone.now()):
             raise PermanentFailure(_("The time to answer freely is over: choose a template."))

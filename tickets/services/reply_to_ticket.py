@@ -17,6 +17,7 @@ from tickets.events import ASSIGNED, REPLIED
 from tickets.incoming import IncomingFile
 from tickets.message_text import PREVIEW_READS, preview, storable
 from tickets.models import AnswerUndo, Draft, Message, Status, Ticket
+from tickets.opt_outs import has_opted_out
 from tickets.recipients import recipients_of_answer
 from tickets.reply_routes import ReplyRoute, reply_route
 from tickets.rich_text import as_html, without_marks
@@ -86,6 +87,10 @@ def reply_to_ticket(
     if recipients is not None and not recipients.to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
     if route is not None and not by_mail:
+        if has_opted_out(route.channel, locked.contact):
+            raise ValidationError(
+                {"body": _("The customer has stopped messages through %s.") % route.channel.label}
+            )
         _refuse_what_cannot_leave(route, text, files, is_template=template is not None)
     inbox_id = locked.inbox_id if route is None else route.name or None
     before = snapshot(locked) if leaves_at is not None else {}

@@ -21,6 +21,7 @@ from tickets.channel import (
     Arrival,
     Channel,
     Connection,
+    ConsentArrival,
     DeletionArrival,
     DeliveryArrival,
     EditArrival,
@@ -35,6 +36,7 @@ from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import ChannelPayload, ChannelThread, Inbox, Message, Ticket
 from tickets.services.note_provider_message import note_deletion, note_delivery, note_edit, note_known
 from tickets.services.receive_message import receive_message
+from tickets.services.take_consent import take_consent
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +96,8 @@ def apply_arrivals(*, inbox: Inbox, arrivals: Sequence[Arrival]) -> Ticket | Non
             note_delivery(inbox=inbox, news=one)
         elif isinstance(one, EditArrival):
             note_edit(inbox=inbox, news=one)
+        elif isinstance(one, ConsentArrival):
+            ticket = take_consent(inbox=inbox, news=one, by=by) or ticket
         else:
             note_deletion(inbox=inbox, news=one)
     return ticket
@@ -192,6 +196,7 @@ def _request(payload: ChannelPayload) -> HookRequest:
         headers=payload.headers,
         content_type=payload.content_type,
         body=bytes(payload.body),
+        received_at=payload.received_at,
     )
 
 
@@ -226,6 +231,7 @@ def _words(arrivals: Sequence[Arrival]) -> str:
         EditArrival: _("edits"),
         DeletionArrival: _("deletions"),
         DeliveryArrival: _("delivery states"),
+        ConsentArrival: _("words of consent"),
     }
     for one in arrivals:
         name = names[type(one)]
