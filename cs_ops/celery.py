@@ -42,6 +42,7 @@ app.conf.beat_schedule = {
     "fetch-mailboxes": _every("tickets.fetch_mailboxes", 5, queue="channels"),
     "check-mailboxes": _every("tickets.check_mailboxes", 300, queue="channels"),
     "take-payloads": _every("tickets.take_payloads", 5, queue="channels"),
+    "forget-old-payloads": _every("tickets.forget_old_payloads", 3600, queue="batch"),
     "watch-channels": _every("tickets.watch_channels", 300, queue="channels"),
     "process-mail-ledger": _every("tickets.process_waiting_mail", 30, queue="channels"),
     "scan-files": _every("tickets.scan_files", 5, queue="channels"),

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 from django.urls import reverse
 
 from core.api.idempotency import forget_answers
@@ -21,6 +22,8 @@ from tickets.models import (
     AnswerUndo,
     Attachment,
     CarbonCopy,
+    ChannelPayload,
+    ChannelThread,
     CustomField,
     Draft,
     FieldValue,
@@ -28,6 +31,7 @@ from tickets.models import (
     Mention,
     Message,
     MessageAlias,
+    ProviderMessage,
     SatisfactionSurvey,
     StoredFile,
     Ticket,
@@ -37,6 +41,7 @@ from tickets.services.export_tickets import discard_all_exports
 from tickets.stored_files import read_file
 
 ERASED_SUBJECT = "–"
+_ERASED_ID = Concat(Value("erased:"), Cast("pk", CharField()))
 FILES_JOB = "tickets.delete_files"
 # Events that quote people in their details; all others hold ids, numbers and stable words.
 _QUOTING = (
@@ -44,6 +49,8 @@ _QUOTING = (
     "tickets.message_bounced",
     "tickets.automatic_reply_received",
     "tickets.answer_failed",
+    "tickets.message_edited",
+    "tickets.message_delivered",
 )
 
 
@@ -134,6 +141,35 @@ class TicketData(PersonalData):
         return counts
 
 
+class ChannelData(PersonalData):
+    """Conversations at providers: how the person is known there, and what the provider sent about it."""
+
+    key = "channels"
+    order = 400
+
+    def export(self, contact_ids: Collection[int]) -> Mapping[str, Any]:
+        """Return the conversations; the messages are with their tickets."""
+        rows = ChannelThread.objects.filter(contact__in=contact_ids).order_by("pk")
+        return {"conversations": list(rows.values("inbox__channel", "inbox__name", "key", "last_inbound_at"))}
+
+    def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
+        """Empty what names the person. Who writes again from there is somebody new."""
+        threads = ChannelThread.objects.filter(contact__in=contact_ids)
+        known = {key.encode() for key in threads.values_list("key", flat=True)}
+        handles = ContactIdentity.objects.filter(contact__in=contact_ids).exclude(kind="email")
+        known |= {
+            value.rpartition(":")[2].lstrip("+").encode() for value in handles.values_list("value", flat=True)
+        }
+        inboxes = set(threads.values_list("inbox_id", flat=True))
+        counts = {"calls": _erase_payloads(inboxes, known - {b""}, contact_ids)}
+        messages = Message.objects.filter(Q(contact__in=contact_ids) | Q(ticket__contact__in=contact_ids))
+        ProviderMessage.objects.filter(message__in=messages).update(
+            provider_id=_ERASED_ID, text="", detail=""
+        )
+        counts["conversations"] = threads.update(key=_ERASED_ID, data={}, contact=None, last_inbound_at=None)
+        return counts
+
+
 class TicketExportData(PersonalData):
     """Lists that were taken out and may name the person; after the contact, so that no new one still finds the name."""
 
@@ -144,6 +180,18 @@ class TicketExportData(PersonalData):
         """Delete every file, also of other customers' tickets; whoever needs one exports again."""
         answers = forget_answers(method="POST", path=reverse("api-exports"))
         return {"exports": discard_all_exports(by=system_viewer("task")), "answers": answers}
+
+
+def _erase_payloads(inboxes: Collection[int], known: Collection[bytes], contact_ids: Collection[int]) -> int:
+    """Empty the calls that led to the person's tickets, or that name the person in their content."""
+    led = ChannelPayload.objects.filter(ticket__contact__in=contact_ids).exclude(body=b"")
+    emptied = led.update(body=b"", query="", headers={}, error="", result="")
+    for row in ChannelPayload.objects.filter(inbox__in=inboxes).exclude(body=b"").only("body").iterator():
+        if any(one in bytes(row.body) for one in known):
+            emptied += ChannelPayload.objects.filter(pk=row.pk).update(
+                body=b"", query="", headers={}, error="", result=""
+            )
+    return emptied
 
 
 def _said(contact_ids: Collection[int]) -> QuerySet[Message]:

@@ -19,6 +19,7 @@ from tickets.services.copy_value_at_risk import copy_value_at_risk
 from tickets.services.count_views import count_due_tickets
 from tickets.services.escalate_by_rules import escalate_by_time
 from tickets.services.export_tickets import clear_expired_exports
+from tickets.services.forget_old_payloads import forget_old_payloads
 from tickets.services.hand_over_tickets import hand_over_absences, take_back_unattended
 from tickets.services.mark_sla_breaches import mark_sla_breaches
 from tickets.services.note_presence import forget_old_presence
@@ -50,6 +51,12 @@ def fetch_mailboxes_task() -> None:
 def take_payloads_task() -> None:
     """Take in what providers have sent."""
     take_payloads(until=timezone.now() + BUDGET)
+
+
+@shared_task(name="tickets.forget_old_payloads")
+def forget_old_payloads_task() -> None:
+    """Forget what providers have sent long ago."""
+    forget_old_payloads()
 
 
 @shared_task(name="tickets.watch_channels")

@@ -11,22 +11,28 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from core.job_runner import run_jobs
 from core.models import Event, Notification, Outbound
 from core.outbox import TemporaryFailure, send_due
 from core.registry import Registry
 from customers.models import ContactIdentity
+from customers.registry import personal_data
+from customers.services.erase_contact import erase_contact
 from people.models import User
 from tests.tickets.channels import Pigeon, moment, refusal
 from tickets.connections import hook_url, secrets_of
 from tickets.models import (
     ChannelHealth,
     ChannelPayload,
+    ChannelThread,
     ChannelTraffic,
     Inbox,
     Message,
+    ProviderMessage,
     Ticket,
 )
 from tickets.registry import channels
+from tickets.services.forget_old_payloads import forget_old_payloads
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.retry_delivery import retry_delivery
 from tickets.services.save_inbox import save_inbox
@@ -378,3 +384,51 @@ def test_an_answer_that_leaves_later_keeps_its_way(
         send_scheduled_now(answer=waiting, by=viewer)
     ways = Message.objects.filter(kind="outbound").order_by("pk").values_list("channel", flat=True)
     assert list(ways) == ["email", "pigeon"]
+
+
+def test_what_a_provider_sent_about_somebody_is_exported_and_erased(
+    loft: Inbox, admin: User, agent: User, pigeon: Pigeon, noon: None
+) -> None:
+    call(loft, message(perch="zebra", name="Rosa Zebra", text="zebras again"))
+    call(loft, {"what": "edit", "id": "mzebra1", "text": "Zebras again", "at": 1})
+    call(loft, message(perch="other", text="Something else"))
+    take_payloads()
+    contact = Ticket.objects.get(contact__name="Rosa Zebra").contact
+    ChannelPayload.objects.create(
+        inbox=loft,
+        delivery_id="late",
+        body=b'[{"perch": "zebra"}]',
+        received_at=timezone.now(),
+        state="failed",
+    )
+    parts = [one for one in personal_data if one.key == "channels"]
+    assert parts[0].export([contact.pk])["conversations"][0]["key"] == "zebra"
+    erase_contact(contact=contact, confirmation="rosa zebra", by=admin.as_viewer(), reason="asked")
+    run_jobs("batch")
+    bodies = b" ".join(bytes(one.body) for one in ChannelPayload.objects.all())
+    assert b"ebra" not in bodies
+    assert b"Something else" in bodies
+    left = [
+        str(row)
+        for table in (ChannelThread, ProviderMessage, Message)
+        for row in table._base_manager.values()
+    ]
+    assert not [row for row in left if "ebra" in row]
+    call(loft, message(perch="zebra", number=2, name="Rosa Zebra", text="me again", at=9))
+    take_payloads()
+    assert Ticket.objects.filter(contact__name="Rosa Zebra").exclude(contact=contact).count() == 1
+
+
+def test_old_calls_are_forgotten_but_not_what_failed(loft: Inbox) -> None:
+    call(loft, message())
+    take_payloads()
+    old = timezone.now() - timedelta(days=31)
+    ChannelPayload.objects.update(processed_at=old)
+    ChannelPayload.objects.create(
+        inbox=loft, delivery_id="x", body=b"?", received_at=old, processed_at=old, state="failed"
+    )
+    assert forget_old_payloads() == 1
+    assert sorted(bytes(one.body) for one in ChannelPayload.objects.all()) == [b"", b"?"]
+    ChannelPayload.objects.update(processed_at=timezone.now() - timedelta(days=91))
+    forget_old_payloads()
+    assert ChannelPayload.objects.get().state == "failed"
