@@ -107,6 +107,8 @@ class MessageArrival:
     """A customer wrote. Messages with the same ``thread_key`` go on in the same ticket, as long as that is not over.
 
     ``message_id`` is the provider's, unique in the inbox. ``thread_data`` is what sending into this thread needs besides the key.
+    ``colleague_email`` is a mail address that the provider vouches for: when it is that of an active user, the message is no
+    customer's but that colleague's answer, written at the provider.
     """
 
     thread_key: str
@@ -119,6 +121,7 @@ class MessageArrival:
     files: Sequence[RemoteFile | IncomingFile] = ()
     thread_data: Mapping[str, Any] = field(default_factory=dict)
     is_automatic: bool = False
+    colleague_email: str = ""
 
 
 @dataclass(frozen=True)
@@ -238,6 +241,13 @@ class Channel(Part):
     def read(self, connection: Connection, payload: HookRequest) -> Sequence[Arrival]:
         """Return what a payload tells, in its order; nothing for what does not matter. Raises Unreadable. Asks nobody."""
         raise NotImplementedError
+
+    def complete(self, connection: Connection, arrival: Arrival) -> Arrival | None:
+        """Ask the provider for what the payload does not tell, such as who wrote; None for what is to be left alone.
+
+        Outside any transaction. Raises TemporaryFailure to have the payload read again later.
+        """
+        return arrival
 
     def fetch_file(self, connection: Connection, file: RemoteFile) -> IncomingFile:
         """Fetch a file from the provider; raises TemporaryFailure or PermanentFailure of ``core.outbox``."""

@@ -36,6 +36,7 @@ from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import ChannelPayload, ChannelThread, Inbox, Message, Ticket
 from tickets.services.note_provider_message import note_deletion, note_delivery, note_edit, note_known
 from tickets.services.receive_message import receive_message
+from tickets.services.record_own_answer import colleague_of, record_own_answer
 from tickets.services.take_consent import take_consent
 
 logger = logging.getLogger(__name__)
@@ -66,9 +67,8 @@ def take_payload(payload: ChannelPayload) -> None:
     inbox = payload.inbox
     try:
         channel, connection = channel_of(inbox), connection_of(inbox)
-        arrivals = [
-            _with_files(channel, connection, one) for one in channel.read(connection, _request(payload))
-        ]
+        read = (channel.complete(connection, one) for one in channel.read(connection, _request(payload)))
+        arrivals = [_with_files(channel, connection, one) for one in read if one is not None]
         with transaction.atomic():
             ticket = apply_arrivals(inbox=inbox, arrivals=arrivals)
             _settle(payload, State.PROCESSED if arrivals else State.IGNORED, _words(arrivals), ticket)
@@ -91,7 +91,12 @@ def apply_arrivals(*, inbox: Inbox, arrivals: Sequence[Arrival]) -> Ticket | Non
     ticket = None
     for one in arrivals:
         if isinstance(one, MessageArrival):
-            ticket = _take_message(inbox, one, by).ticket
+            colleague = colleague_of(one)
+            if colleague is not None:
+                written = record_own_answer(inbox=inbox, arrival=one, author=colleague)
+            else:
+                written = _take_message(inbox, one, by)
+            ticket = ticket if written is None else written.ticket
         elif isinstance(one, DeliveryArrival):
             note_delivery(inbox=inbox, news=one)
         elif isinstance(one, EditArrival):
