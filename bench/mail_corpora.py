@@ -172,7 +172,7 @@ def measure_ledger(mails: list[bytes]) -> dict[str, Any]:
 def _take(mails: list[bytes], inbox: Any) -> None:
     from django.utils import timezone
 
-    from tickets.channels.email.services.process_mail import process_waiting_mail
+    from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
     from tickets.channels.email.services.store_mail import Arrived, enter_mails, keep_raw
 
     for start in range(0, len(mails), 200):

@@ -93,7 +93,7 @@ def _measure(stack: ExitStack, count: int) -> dict[str, Any]:
     from people.viewer import system_viewer
     from tests.tickets.email.dovecot import PASSWORD, Dovecot
     from tickets.channels.email.services.fetch_mailbox import fetch_mailbox
-    from tickets.channels.email.services.process_mail import process_waiting_mail
+    from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
     from tickets.channels.email.services.save_mailbox import save_mailbox
     from tickets.models import Inbox, MailLedger
 

@@ -9,7 +9,7 @@ from core.job_runner import start_job
 from people.viewer import system_viewer
 from tickets.channels.email.services.fetch_mailbox import VISIT_SECONDS, fetch_due_mailboxes
 from tickets.channels.email.services.poll_drop_folder import poll_drop_folders
-from tickets.channels.email.services.process_mail import process_waiting_mail
+from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
 from tickets.channels.email.services.reconcile_mailbox import reconcile_due_mailboxes
 from tickets.channels.email.services.watch_mailboxes import watch_mailboxes
 from tickets.services.assign_waiting_tickets import assign_waiting_tickets

@@ -17,7 +17,7 @@ from core.outbox import send_due
 from people.models import User
 from people.viewer import Viewer
 from tickets.attachment_policy import attachment_policy
-from tickets.channels.email.services.process_mail import process_waiting_mail
+from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
 from tickets.channels.email.services.store_mail import store_mail
 from tickets.models import Draft, Inbox, Message, Ticket
 from tickets.services.add_note import add_note

@@ -16,7 +16,7 @@ from tests.tickets.email.mails import mail_of
 from tickets.channels.email.mail_files import MailFiles
 from tickets.channels.email.services import poll_drop_folder as polling
 from tickets.channels.email.services.poll_drop_folder import drop_folder, poll_drop_folder, poll_drop_folders
-from tickets.channels.email.services.process_mail import process_waiting_mail
+from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
 from tickets.channels.email.services.store_mail import store_mail
 from tickets.models import Inbox, MailLedger, Ticket
 

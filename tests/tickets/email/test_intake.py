@@ -15,7 +15,8 @@ from people.viewer import Viewer
 from tests.tickets.email.mails import mail_of, take
 from tickets.channels.email import parser_process
 from tickets.channels.email.services import process_mail as processing
-from tickets.channels.email.services.process_mail import process_mail, process_waiting_mail
+from tickets.channels.email.services.process_mail import process_mail
+from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
 from tickets.channels.email.services.retry_mail import retry_mail
 from tickets.channels.email.services.store_mail import store_mail
 from tickets.models import Attachment, Inbox, MailLedger, Message, MessageAlias, Ticket
@@ -182,14 +183,53 @@ def test_a_mail_whose_worker_dies_is_tried_again_and_then_set_aside(inbox: Inbox
     assert process_mail(ledger_id=poison.pk).error.startswith("gave_up")
 
 
+def test_a_stretch_of_mails_gives_each_its_own_fate(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    raws = [mail_of(subject=f"number {number}", Message_ID=f"<{number}@x.example>") for number in range(5)]
+    rows = [store_mail(raw=raw, inbox=inbox)[0] for raw in [*raws, b"\x00 no sender"]]
+    MailLedger.objects.filter(pk=rows[1].pk).update(attempts=1)  # its worker was killed before
+    receive = processing.receive_message
+
+    def fail(**fields: Any) -> Any:
+        received = receive(**fields)
+        if fields["incoming"].subject == "number 3":
+            raise OperationalError("database is gone")
+        return received
+
+    with monkeypatch.context() as patch:
+        patch.setattr(processing, "receive_message", fail)
+        with pytest.raises(OperationalError):
+            process_waiting_mail()
+    states = list(MailLedger.objects.order_by("pk").values_list("state", "attempts", "leased_until"))
+    assert [state for state, _attempts, _lease in states] == ["ticket"] * 3 + ["received"] * 3
+    assert [attempts for _state, attempts, _lease in states] == [1, 2, 1, 0, 0, 0]
+    assert {lease for _state, _attempts, lease in states} == {None}
+    assert process_waiting_mail() == 3
+    assert MailLedger.objects.get(pk=rows[5].pk).state == State.QUARANTINED
+    subjects = Ticket.objects.order_by("number").values_list("subject", flat=True)
+    assert list(subjects) == [f"number {number}" for number in range(5)]
+
+
+def test_mails_come_back_when_the_time_is_over(inbox: Inbox) -> None:
+    for number in range(3):
+        store_mail(raw=mail_of(subject=str(number)), inbox=inbox)
+    assert process_waiting_mail(until=timezone.now() - timedelta(seconds=1)) == 0
+    assert process_waiting_mail(limit=2) == 2
+    assert set(MailLedger.objects.filter(state=State.RECEIVED).values_list("attempts", "leased_until")) == {
+        (0, None)
+    }
+
+
 def test_a_failure_inside_leaves_nothing_behind(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     row, _created = store_mail(raw=mail_of(In_Reply_To="<0@x.example>"), inbox=inbox)
 
-    def fail(*args: Any, **kwargs: Any) -> None:
+    receive = processing.receive_message
+
+    def fail(**fields: Any) -> None:
+        receive(**fields)
         raise OperationalError("database is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(MailLedger, "save", fail)
+        patch.setattr(processing, "receive_message", fail)
         with pytest.raises(OperationalError):
             process_mail(ledger_id=row.pk)
     assert (Ticket.objects.count(), Message.objects.count(), MessageAlias.objects.count()) == (0, 0, 0)

@@ -19,7 +19,7 @@ from tests.tickets.email.dovecot import PASSWORD, BreakingWire, Dovecot, needs_d
 from tests.tickets.email.mails import mail_of
 from tickets.channels.email.imap_session import encode_folder
 from tickets.channels.email.services.fetch_mailbox import fetch_mailbox
-from tickets.channels.email.services.process_mail import process_waiting_mail
+from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
 from tickets.channels.email.services.reconcile_mailbox import reconcile_due_mailboxes, reconcile_mailbox
 from tickets.channels.email.services.save_mailbox import (
     fetch_now,

@@ -5,13 +5,17 @@ events and the ledger's state - is one transaction, so a kill at any point leave
 """
 
 import logging
+from collections.abc import Callable, Collection
+from copy import copy
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from core.kept_rows import KeptRows
 from people.viewer import system_viewer
 from tickets.channels.email.classification import MailKind, classify_mail, read_bounce
 from tickets.channels.email.events import (
@@ -34,7 +38,7 @@ from tickets.channels.email.thread_evidence import (
 from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.message_text import one_line
 from tickets.models import Inbox, MailLedger, Message
-from tickets.services.receive_message import receive_message
+from tickets.services.receive_message import known_message, receive_message
 from tickets.stored_files import read_file, store_file
 
 logger = logging.getLogger(__name__)
@@ -43,12 +47,20 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
 State = MailLedger.State
+# What processing writes to a row.
+_WRITTEN = (
+    "state", "subject", "sender", "header_id", "error", "leased_until", "ticket", "message", "processed_at",
+)  # fmt: skip
 _STATES = {
     "created": State.TICKET,
     "follow_up": State.TICKET,
     "appended": State.APPENDED,
     "duplicate": State.DUPLICATE,
 }
+
+
+class _TakenOver(Exception):
+    """Another worker has the mail by now; what was written for it here must not stay."""
 
 
 def process_mail(*, ledger_id: int, accept: bool = False, keep_date: bool = False) -> MailLedger:
@@ -60,49 +72,63 @@ def process_mail(*, ledger_id: int, accept: bool = False, keep_date: bool = Fals
     Raises DatabaseError or OSError when the machine is in trouble (database, disk, processes): the mail then stays
     *received*. Nothing in a mail makes it raise.
     """
-    ledger = _claim(ledger_id)
-    if ledger is None:
+    claimed = claim([ledger_id])
+    if not claimed:
         return MailLedger.objects.get(pk=ledger_id)
+    return finish(claimed[0], partial(read_mail, claimed[0]), accept=accept, keep_date=keep_date)
+
+
+def waiting_mails() -> QuerySet[MailLedger]:
+    """Mails that are *received* and that nobody works on; one whose worker was killed waits until its lease is over."""
+    now = timezone.now()
+    return MailLedger.objects.filter(Q(leased_until=None) | Q(leased_until__lt=now), state=State.RECEIVED)
+
+
+def claim(ledger_ids: Collection[int]) -> list[MailLedger]:
+    """Lease those of the mails that wait, oldest first, counting the attempt before any work, so that a mail that kills
+    its worker is noticed."""
+    until = timezone.now() + LEASE
+    if not waiting_mails().filter(pk__in=ledger_ids).update(leased_until=until, attempts=F("attempts") + 1):
+        return []
+    claimed = MailLedger.objects.filter(pk__in=ledger_ids, state=State.RECEIVED, leased_until=until)
+    return list(claimed.select_related("inbox__default_team").order_by("pk"))
+
+
+def give_back(ledgers: Collection[MailLedger]) -> None:
+    """Let others have mails that were claimed and not begun: the attempt does not count."""
+    for ledger in ledgers:
+        MailLedger.objects.filter(
+            pk=ledger.pk, state=State.RECEIVED, leased_until=ledger.leased_until
+        ).update(leased_until=None, attempts=F("attempts") - 1)
+
+
+def read_mail(ledger: MailLedger) -> ParsedMail:
+    """The mail of a row, parsed in the child process. No database. Raises MailRefused, OSError, FileNotFoundError."""
+    return parse_in_child(read_file(ledger.storage_key))
+
+
+def finish(
+    ledger: MailLedger, read: Callable[[], ParsedMail], *, accept: bool = False, keep_date: bool = False
+) -> MailLedger:
+    """Bring a claimed mail to its final state; ``read`` gives the parsed mail or raises what ``read_mail`` raises."""
     if ledger.attempts > MAX_ATTEMPTS:
         return _quarantine(ledger, "gave_up", "the worker stopped each time this mail was processed")
     try:
-        mail = parse_in_child(read_file(ledger.storage_key))
+        mail = read()
         for attachment in mail.attachments:
             store_file(attachment.content)
-        _finish(ledger, mail, accept, _moment(ledger, mail, keep_date))
+        return _write(ledger, mail, accept, _moment(ledger, mail, keep_date))
     except MailRefused as refusal:
         return _quarantine(ledger, refusal.code, refusal.detail)
     except FileNotFoundError:
         return _quarantine(ledger, "raw_missing", "the stored mail is not where it was put")
     except (DatabaseError, OSError):
         # The machine, not the mail, is in trouble: the attempt does not count.
-        MailLedger.objects.filter(pk=ledger.pk, leased_until=ledger.leased_until).update(
-            leased_until=None, attempts=F("attempts") - 1
-        )
+        give_back([ledger])
         raise
     except Exception as error:  # a mail that nobody foresaw is shown with its raw text, never lost
         logger.exception("mail %s could not be processed", ledger.pk)
         return _quarantine(ledger, "processing_error", f"{type(error).__name__}: {error}")
-    ledger.refresh_from_db()
-    return ledger
-
-
-def process_waiting_mail(*, limit: int = 200, until: datetime | None = None) -> int:
-    """Process mails that are *received* and that nobody works on, oldest first; returns how many.
-
-    A mail whose worker was killed waits until its lease is over. Stops after ``limit`` or at the time ``until``.
-    """
-    now = timezone.now()
-    waiting = MailLedger.objects.filter(
-        Q(leased_until=None) | Q(leased_until__lt=now), state=State.RECEIVED
-    ).order_by("pk")
-    done = 0
-    for ledger_id in waiting.values_list("pk", flat=True)[:limit]:
-        if until is not None and timezone.now() >= until:
-            break
-        process_mail(ledger_id=ledger_id)
-        done += 1
-    return done
 
 
 def _moment(ledger: MailLedger, mail: ParsedMail, keep_date: bool) -> datetime:
@@ -111,37 +137,39 @@ def _moment(ledger: MailLedger, mail: ParsedMail, keep_date: bool) -> datetime:
     return min(datetime.fromisoformat(mail.sent_at), ledger.received_at)
 
 
-def _claim(ledger_id: int) -> MailLedger | None:
-    """Lease the row, counting the attempt before any work, so that a mail that kills its worker is noticed."""
-    now = timezone.now()
-    claimed = MailLedger.objects.filter(
-        Q(leased_until=None) | Q(leased_until__lt=now), pk=ledger_id, state=State.RECEIVED
-    ).update(leased_until=now + LEASE, attempts=F("attempts") + 1)
-    return MailLedger.objects.select_related("inbox").get(pk=ledger_id) if claimed else None
+def _write(ledger: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> MailLedger:
+    """Decide and write everything in one transaction, if the mail is still ours to decide; returns its row."""
+    row = copy(ledger)
+    row.subject = mail.subject[:300]
+    row.sender = mail.sender.address[:254] if mail.sender else ""
+    row.header_id = mail.message_id
+    row.error = ", ".join(mail.defects)[:500]
+    try:
+        with transaction.atomic():
+            _decide(row, mail, accept, occurred_at)
+            row.leased_until, row.processed_at = None, timezone.now()
+            values = {name: getattr(row, name) for name in _WRITTEN}
+            ours = MailLedger.objects.filter(
+                pk=ledger.pk, state=State.RECEIVED, leased_until=ledger.leased_until
+            )
+            if not ours.update(**values):
+                raise _TakenOver
+    except _TakenOver:
+        return MailLedger.objects.get(pk=ledger.pk)
+    return row
 
 
-def _finish(ledger: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> None:
-    """Decide and write everything in one transaction, if the mail is still ours to decide."""
-    with transaction.atomic():
-        row = MailLedger.objects.select_for_update().get(pk=ledger.pk)
-        if row.state != State.RECEIVED or row.leased_until != ledger.leased_until:
-            return
-        row.inbox = ledger.inbox
-        row.subject = mail.subject[:300]
-        row.sender = mail.sender.address[:254] if mail.sender else ""
-        row.header_id = mail.message_id
-        row.error = ", ".join(mail.defects)[:500]
-        _decide(row, mail, accept, occurred_at)
-        row.leased_until = None
-        row.processed_at = timezone.now()
-        row.save()
+def _read_own_addresses() -> frozenset[str]:
+    addresses = Inbox.objects.exclude(address="").values_list("address", flat=True)
+    return frozenset(address.lower() for address in addresses)
+
+
+_own_addresses = KeptRows(_read_own_addresses, Inbox)
 
 
 def _decide(row: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> None:
     """Set the state of the row and do what it stands for; raises ``MailRefused`` for a mail without a usable sender."""
-    own_addresses = {
-        address.lower() for address in Inbox.objects.exclude(address="").values_list("address", flat=True)
-    }
+    own_addresses = _own_addresses.get()
     kind = classify_mail(mail, own_addresses)
     ours = sent_message(mail.message_id)
     if ours is not None:
@@ -155,10 +183,14 @@ def _decide(row: MailLedger, mail: ParsedMail, accept: bool, occurred_at: dateti
     elif mail.sender is None:
         defect = "from_missing" if "from_missing" in mail.defects else "from_not_one_mailbox"
         raise MailRefused(defect, "the From header must hold exactly one address")
-    elif duplicate := _same_mail(mail):
-        row.state, row.message, row.ticket = State.DUPLICATE, duplicate, duplicate.ticket
     else:
-        _receive(row, mail, kind, own_addresses, occurred_at)
+        known = known_message("email", mail.message_id)
+        if known is not None and _is_same(mail, known):
+            row.state, row.message, row.ticket = State.DUPLICATE, known, known.ticket
+        else:
+            # A careless mailer's second mail under a used Message-ID is stored without one rather than dropped.
+            external_id = mail.message_id if known is None else ""
+            _receive(row, mail, kind, own_addresses, occurred_at, external_id)
 
 
 def _record_bounce(row: MailLedger, mail: ParsedMail) -> None:
@@ -198,23 +230,23 @@ def _record_automatic_reply(row: MailLedger, mail: ParsedMail, kind: MailKind) -
         )
 
 
-def _same_mail(mail: ParsedMail) -> Message | None:
-    """The message that this mail became before: it came by another way (a list, a second inbox) with other headers.
+def _is_same(mail: ParsedMail, message: Message) -> bool:
+    """Whether the mail became this message before: it came by another way (a list, a second inbox) with other headers.
 
     The same Message-ID on another sender's or another subject's mail is a careless mailer, not the same mail.
     """
-    if not mail.message_id or mail.sender is None:
-        return None
-    message = (
-        Message.objects.filter(channel="email", external_id=mail.message_id).select_related("ticket").first()
-    )
-    if message is None or message.subject != one_line(mail.subject, 300):
-        return None
-    return message if message.contact_id in contacts_with(mail.sender.address.lower()) else None
+    if mail.sender is None or message.subject != one_line(mail.subject, 300):
+        return False
+    return message.contact_id in contacts_with(mail.sender.address.lower())
 
 
 def _receive(
-    row: MailLedger, mail: ParsedMail, kind: MailKind, own_addresses: set[str], occurred_at: datetime
+    row: MailLedger,
+    mail: ParsedMail,
+    kind: MailKind,
+    own_addresses: frozenset[str],
+    occurred_at: datetime,
+    external_id: str,
 ) -> None:
     """Make the mail a message of the ticket it belongs to, or of a new one."""
     sender = mail.sender
@@ -225,7 +257,7 @@ def _receive(
     match = find_thread(mail, sender.address.lower())
     try:
         received = receive_message(
-            incoming=_incoming(mail, sender, kind, match, occurred_at),
+            incoming=_incoming(mail, sender, kind, match, occurred_at, external_id),
             by=system_viewer("mail"),
             inbox=row.inbox,
             ticket=match.ticket,
@@ -246,14 +278,14 @@ def _receive(
 
 
 def _incoming(
-    mail: ParsedMail, sender: MailAddress, kind: MailKind, match: ThreadMatch, occurred_at: datetime
+    mail: ParsedMail,
+    sender: MailAddress,
+    kind: MailKind,
+    match: ThreadMatch,
+    occurred_at: datetime,
+    external_id: str,
 ) -> IncomingMessage:
     """The mail as the receiving service takes it."""
-    # A careless mailer's second mail under a used Message-ID is stored without one rather than dropped.
-    used = (
-        bool(mail.message_id)
-        and Message.objects.filter(channel="email", external_id=mail.message_id).exists()
-    )
     return IncomingMessage(
         channel="email",
         sender=sender.address,
@@ -271,7 +303,7 @@ def _incoming(
             IncomingFile(one.filename, one.content, one.content_type, one.content_id, one.inline)
             for one in mail.attachments
         ],
-        external_id="" if used else mail.message_id,
+        external_id=external_id,
         aliases=[one for one in (*mail.references, *mail.in_reply_to, mail.message_id) if one],
         occurred_at=occurred_at,
         is_automatic=not kind.may_be_answered,
