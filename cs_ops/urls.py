@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("customers.api.urls")),
     path("api/v1/", include("health.api.urls")),
     path("api/v1/", include("tickets.api.urls")),
+    path("api/v1/", include("success.api.urls")),
     path("api/v1/", include("insights.api.urls")),
     path("api/v1/", include("integrations.api.urls")),
     path("", start, name="start"),

@@ -41,12 +41,12 @@ PERMISSION_OF: dict[str, str] = {
 }
 VERBS: frozenset[str] = frozenset(PERMISSION_OF)
 
-# As the scopes of API keys, so that one list explains both; REST has no door to success yet.
+# As the scopes of API keys, so that one list explains both.
 WEBHOOK_SCOPES: dict[str, frozenset[str]] = {
     "tickets:read": SCOPES["tickets:read"],
     "accounts:read": SCOPES["accounts:read"],
     "health:read": SCOPES["health:read"],
-    "success:read": frozenset({"success.view"}),
+    "success:read": SCOPES["success:read"],
 }
 WEBHOOK_SCOPE_LABELS = {
     "tickets:read": _("Tickets"),

@@ -44,6 +44,10 @@ class Viewer:
         if permission not in self.permissions:
             raise PermissionDenied(_("You may not do this: it needs the permission “%s”.") % permission)
 
+    def lent(self, *permissions: str) -> "Viewer":
+        """Return the same viewer with permissions that a service lends for an effect of its own."""
+        return replace(self, permissions=self.permissions | set(permissions))
+
     def through(self, source: str) -> "Viewer":
         """Return the same viewer coming through another door."""
         return replace(self, source=source)

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -130,13 +132,26 @@ def _answer(
     return response
 
 
+def _plain_part(value: Any) -> str:
+    """What stands for a part of a body that is no JSON: of a file the digest of its content."""
+    if not isinstance(value, UploadedFile):
+        return str(value)
+    digest = hashlib.sha256()
+    for chunk in value.chunks():
+        digest.update(chunk)
+    value.seek(0)
+    return f"{value.name}:{digest.hexdigest()}"
+
+
 def _claim(request: Request, key: str) -> IdempotencyRecord | Response:
     """Claim the key, or return the answer to give instead. A claim with a body is work that was begun and not answered."""
     if len(key) > MAX_KEY:
         return problem(400, code="invalid", detail="Idempotency-Key is longer than 255 characters.")
     scope = f"{request.user} {request.method} {request.path}"[:200]
+    # A form may have several parts of one name.
+    sent = dict(request.data.lists()) if isinstance(request.data, MultiValueDict) else request.data
     digest = hashlib.sha256(
-        json.dumps(request.data, sort_keys=True, separators=(",", ":"), default=str).encode()
+        json.dumps(sent, sort_keys=True, separators=(",", ":"), default=_plain_part).encode()
     ).hexdigest()
     IdempotencyRecord.objects.filter(
         scope=scope, key=key, status=None, body__isnull=True, created_at__lt=timezone.now() - ABANDONED

@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from integrations.api import webhooks
+from integrations.api import events, webhooks
 
 urlpatterns: list[URLPattern] = [
+    path("events/", events.Events.as_view(), name="api-events"),
     path("webhooks/", webhooks.Webhooks.as_view(), name="api-webhooks"),
     path("webhooks/events/", webhooks.WebhookEvents.as_view(), name="api-webhook-events"),
     path("webhooks/<int:pk>/", webhooks.WebhookDetail.as_view(), name="api-webhook"),

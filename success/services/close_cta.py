@@ -35,5 +35,6 @@ def close_cta(*, cta: CTA, outcome: str, by: Viewer, note: str = "") -> bool:
         detail={"title": cta.title, "outcome": outcome, "note": note.strip()},
     )
     following = CTA.objects.open().filter(account_id=cta.account_id).order_by("due_on", "pk").first()
-    update_account(account=cta.account, values={"next_step": following.title if following else ""}, by=by)
+    next_step = following.title if following else ""
+    update_account(account=cta.account, values={"next_step": next_step}, by=by.lent("customers.edit"))
     return True

@@ -67,7 +67,7 @@ def open_cta(
         detail={"title": cta.title, "reason": cta.reason},
         cause=cause,
     )
-    update_account(account=account, values={"next_step": cta.title}, by=by)
+    update_account(account=account, values={"next_step": cta.title}, by=by.lent("customers.edit"))
     if cta.owner_id is not None and cta.owner_id != by.user_id:
         notify_user(
             user_id=cta.owner_id,

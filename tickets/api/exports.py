@@ -11,12 +11,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.files import WhateverIsAccepted
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.problems import Conflict
@@ -158,25 +157,11 @@ class ExportDetail(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class _WhateverIsAccepted(BaseContentNegotiation):
-    """A file is what it is; refusals are told in JSON."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Take the first."""
-        return parsers[0]
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        """Take the first."""
-        return renderers[0], renderers[0].media_type
-
-
 class ExportFile(APIView):
     """The file of an export."""
 
     required_permissions: ClassVar = {"*": "tickets.view"}
-    content_negotiation_class = _WhateverIsAccepted
+    content_negotiation_class = WhateverIsAccepted
 
     @extend_schema(
         operation_id="exports_file",

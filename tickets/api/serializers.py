@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -153,6 +154,18 @@ class TicketMessageIn(serializers.Serializer[dict[str, Any]]):
             "The newest message you have seen: the answer is refused with 409 when a newer one has arrived."
         ),
     )
+
+
+class TicketMessageUploadIn(TicketMessageIn):
+    """A message to add, with its files; ``contact.email`` and ``contact.name`` are parts of their own."""
+
+    files = serializers.ListField(child=serializers.FileField(max_length=255), required=False, default=list)
+
+
+class TicketUploadIn(TicketIn):
+    """A new ticket with its first message and its files; ``contact.email`` and ``contact.name`` are parts of their own."""
+
+    files = serializers.ListField(child=serializers.FileField(max_length=255), required=False, default=list)
 
 
 class TicketName(serializers.Serializer[Any]):
@@ -341,6 +354,11 @@ class TicketAttachment(serializers.Serializer[Any]):
     scan = serializers.ChoiceField(source="verdict.scan", choices=StoredFile.Scan.choices)
     scan_detail = serializers.CharField(source="verdict.detail")
     held = serializers.CharField(source="verdict.hold")
+    file = serializers.SerializerMethodField()
+
+    def get_file(self, attachment: Any) -> str:
+        """The address of the file itself."""
+        return reverse("api-attachment-file", args=[attachment.pk])
 
     def to_representation(self, instance: Any) -> Any:
         """Add the verdict that the attachment was read with."""

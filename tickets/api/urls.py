@@ -5,7 +5,9 @@ from rest_framework.views import APIView
 
 from tickets.api import (
     assignment,
+    attachments,
     configuration,
+    desk,
     exports,
     lists,
     macros,
@@ -32,6 +34,8 @@ _LISTS: list[tuple[str, type[APIView], str]] = [
     ("exports/", exports.ExportList, "exports"),
     ("exports/<slug:reference>/", exports.ExportDetail, "export"),
     ("exports/<slug:reference>/file/", exports.ExportFile, "export-file"),
+    ("attachments/<int:pk>/", attachments.AttachmentDetail, "attachment"),
+    ("attachments/<int:pk>/file/", attachments.AttachmentFile, "attachment-file"),
     ("escalations/", sla.EscalationList, "escalations"),
     ("satisfaction/", satisfaction.SatisfactionList, "satisfaction"),
     ("macros/", macros.MacroList, "macros"),
@@ -41,6 +45,12 @@ _LISTS: list[tuple[str, type[APIView], str]] = [
 _CONFIGURATION: list[tuple[str, type[APIView], str]] = [
     ("ticket-statuses/", configuration.TicketStatuses, "ticket-statuses"),
     ("ticket-statuses/<slug:key>/", configuration.TicketStatusDetail, "ticket-status"),
+    ("inboxes/", desk.Inboxes, "inboxes"),
+    ("inboxes/<int:pk>/", desk.InboxDetail, "inbox"),
+    ("categories/", desk.Categories, "categories"),
+    ("categories/<int:pk>/", desk.CategoryDetail, "category"),
+    ("sla-policies/", desk.SlaPolicies, "sla-policies"),
+    ("sla-policies/<int:pk>/", desk.SlaPolicyDetail, "sla-policy"),
     ("mailboxes/", mailboxes.MailboxList, "mailboxes"),
     ("mailboxes/<int:pk>/", mailboxes.MailboxDetail, "mailbox"),
     ("ticket-types/", configuration.TicketTypes, "ticket-types"),

@@ -1,19 +1,23 @@
 """REST of tickets: a view parses, calls one service or selector, answers."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db import transaction
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
+from core.api.parsers import StorableJSONParser
 from core.api.problems import Conflict
 from core.api.reading import Filter, Listing, prefetch, select
 from core.api.shapes import fields_of, shown, taken
@@ -21,7 +25,8 @@ from core.api.versions import Versioned
 from people.api.permissions import viewer_of
 from people.viewer import Viewer
 from tickets.api import serializers
-from tickets.incoming import IncomingMessage
+from tickets.attachment_policy import attachment_policy
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import Message, Ticket
 from tickets.selectors import (
     FIELD_VALUES,
@@ -98,6 +103,7 @@ class TicketList(APIView):
     """All visible tickets, newest first."""
 
     required_permissions: ClassVar = {"GET": "tickets.view", "POST": "tickets.create"}
+    parser_classes = (StorableJSONParser, MultiPartParser)
     pagination_class = KeysetPagination
     listing = TICKETS
 
@@ -110,16 +116,19 @@ class TicketList(APIView):
 
     @extend_schema(
         operation_id="tickets_create",
-        request=serializers.TicketIn,
+        request={
+            "application/json": serializers.TicketIn,
+            "multipart/form-data": serializers.TicketUploadIn,
+        },
         responses={201: serializers.TicketDetailOut, 200: serializers.TicketDetailOut},
     )
     @idempotent
     def post(self, request: Request) -> Response:
         """Open a ticket. 200 instead of 201 when the channel has sent this ``external_id`` before."""
-        wanted = read_body(serializers.TicketIn, request)
+        wanted, files = read_form(serializers.TicketIn, serializers.TicketUploadIn, request)
         viewer = viewer_of(request)
         known = {name: wanted[name] for name in KNOWN if name in wanted}
-        received = _create(wanted, known, viewer)
+        received = _create(wanted, known, files, viewer)
         if received.outcome == "duplicate":
             return _ticket_answer(viewer, received.ticket.pk)
         if known:
@@ -170,6 +179,7 @@ class TicketMessages(APIView):
         "GET": "tickets.view",
         "POST": ("tickets.create", "tickets.note", "tickets.reply"),
     }
+    parser_classes = (StorableJSONParser, MultiPartParser)
     pagination_class = KeysetPagination
     listing = MESSAGES
 
@@ -184,7 +194,10 @@ class TicketMessages(APIView):
 
     @extend_schema(
         operation_id="ticket_messages_create",
-        request=serializers.TicketMessageIn,
+        request={
+            "application/json": serializers.TicketMessageIn,
+            "multipart/form-data": serializers.TicketMessageUploadIn,
+        },
         responses={201: serializers.TicketMessageOut, 200: serializers.TicketMessageOut, 404: NOT_FOUND},
     )
     @idempotent
@@ -193,11 +206,11 @@ class TicketMessages(APIView):
 
         An inbound message to a closed ticket opens a follow-up; 200 when its ``external_id`` is known.
         """
-        wanted = read_body(serializers.TicketMessageIn, request)
+        wanted, files = read_form(serializers.TicketMessageIn, serializers.TicketMessageUploadIn, request)
         viewer = viewer_of(request)
-        message, new = _add_message(pk, wanted, viewer)
+        message, new = _add_message(pk, wanted, files, viewer)
         answered = message
-        if message.kind == Message.Kind.INBOUND:
+        if message.kind == Message.Kind.INBOUND or files:
             # An external_id may be known from a ticket that this viewer does not see.
             joined = visible_tickets(viewer).only("pk").get(pk=message.ticket_id)
             answered = messages_of(joined).get(pk=message.pk)
@@ -244,7 +257,9 @@ class TicketCorrections(APIView):
         return _ticket_answer(viewer, pk)
 
 
-def _create(wanted: dict[str, Any], known: dict[str, Any], viewer: Viewer) -> Received:
+def _create(
+    wanted: dict[str, Any], known: dict[str, Any], files: Sequence[IncomingFile], viewer: Viewer
+) -> Received:
     return open_ticket(
         subject=wanted["subject"],
         body=wanted["body"],
@@ -254,8 +269,33 @@ def _create(wanted: dict[str, Any], known: dict[str, Any], viewer: Viewer) -> Re
         external_id=wanted["external_id"],
         inbox=wanted["inbox"],
         known=known,
+        files=files,
         by=viewer,
     )
+
+
+def read_form(
+    serializer: type[Any], with_files: type[Any], request: Request
+) -> tuple[dict[str, Any], list[IncomingFile]]:
+    """Return the validated body and its files: of a form its parts ``files``, of JSON none. Raises ValidationError."""
+    if not isinstance(request.data, MultiValueDict):
+        return read_body(serializer, request), []
+    values: dict[str, Any] = taken(with_files, request.data)
+    # ``contact.email`` and ``tags[0]`` belong to ``contact`` and ``tags``.
+    named = {re.split(r"[.\[]", name, maxsplit=1)[0] for name in request.data}
+    if unknown := sorted(named - fields_of(with_files)):
+        raise ValidationError({name: [_("There is no such field.")] for name in unknown})
+    uploads = values.pop("files")
+    # Asked before a byte is read.
+    attachment_policy().check([(upload.name or "", upload.size or 0) for upload in uploads])
+    return values, [
+        IncomingFile(
+            name=upload.name or "",
+            content=upload.read(),
+            content_type=upload.content_type or "application/octet-stream",
+        )
+        for upload in uploads
+    ]
 
 
 def read_body(serializer: type[Any], request: Request, *, partial: bool = False) -> dict[str, Any]:
@@ -288,7 +328,9 @@ def _change(ticket: Ticket, wanted: dict[str, Any], viewer: Viewer) -> None:
         change_status(ticket=ticket, status=wanted["status"], by=viewer)
 
 
-def _add_message(pk: int, wanted: dict[str, Any], viewer: Viewer) -> tuple[Message, bool]:
+def _add_message(
+    pk: int, wanted: dict[str, Any], files: Sequence[IncomingFile], viewer: Viewer
+) -> tuple[Message, bool]:
     """Add the message through the service of its kind; the second value tells whether it is new."""
     if wanted["kind"] == Message.Kind.OUTBOUND:
         try:
@@ -298,15 +340,17 @@ def _add_message(pk: int, wanted: dict[str, Any], viewer: Viewer) -> tuple[Messa
                 body=wanted["body"],
                 status=wanted["status"],
                 seen_message_id=wanted["seen_message_id"],
+                files=files,
                 by=viewer,
             )
         except NewerMessage as newer:
             raise Conflict(str(newer)) from newer
-        without_files(answer)
+        if not files:
+            without_files(answer)
         return answer, True
     ticket = visible_tickets(viewer).select_related("contact").get(pk=pk)
     if wanted["kind"] == Message.Kind.NOTE:
-        return add_note(ticket=ticket, body=wanted["body"], by=viewer), True
+        return add_note(ticket=ticket, body=wanted["body"], files=files, by=viewer), True
     contact = wanted.get("contact") or {"email": ticket.contact.email, "name": ticket.contact.name}
     if not contact["email"]:
         raise ValidationError({"contact": [_("Say who wrote: the ticket's contact has no address.")]})
@@ -319,6 +363,7 @@ def _add_message(pk: int, wanted: dict[str, Any], viewer: Viewer) -> tuple[Messa
         subject=wanted["subject"],
         text=wanted["body"],
         external_id=wanted["external_id"],
+        files=files,
     )
     received = receive_message(incoming=incoming, by=viewer, ticket=ticket)
     return received.message, received.outcome != "duplicate"

@@ -19,12 +19,12 @@ from people.services.save_profile import UNDO_DEFAULT, UNDO_SECONDS
 from people.viewer import Viewer
 from tickets.answer_cc import is_outsider, split_addresses, with_cc
 from tickets.attachment_policy import attachment_policy
+from tickets.downloads import PICTURE_TYPES
 from tickets.drafts import own_draft, waiting_answers
 from tickets.incoming import IncomingFile
 from tickets.models import Draft, Message, Ticket
 from tickets.outbound.email_answer import signature_of
 from tickets.pages.lists import ListState
-from tickets.pages.message_html import PICTURE_TYPES
 from tickets.presence import PresentPerson, others_replying
 from tickets.recipients import Recipient, Recipients, recipients_of_answer
 from tickets.reply_routes import ReplyRoute, reply_routes

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from people.models import Team
 from people.viewer import Viewer
 from tickets.conversation import EventItem, Item, MessageItem, read_conversation
+from tickets.downloads import PICTURE_TYPES
 from tickets.file_scans import verdict_of
 from tickets.models import Attachment, Category, Draft, Message, Status, Ticket
 from tickets.pages.composing import waiting_parts
 from tickets.pages.lists import ListState
-from tickets.pages.message_html import PICTURE_TYPES
 from tickets.registry import channel_parts
 from tickets.rich_text import safe_html
 from tickets.status_rows import statuses

@@ -1,22 +1,15 @@
 """What customers sent, served so that it cannot act: HTML in a frame's own document, files as downloads."""
 
-import mimetypes
-
 from django.http import Http404, HttpResponse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from people.requests import StaffRequest, page
-from tickets.file_scans import release
+from tickets.downloads import download
 from tickets.models import Attachment, Message
-from tickets.pages.message_html import PICTURE_TYPES, TooComplex, inline_pictures, safe_document
+from tickets.pages.message_html import TooComplex, inline_pictures, safe_document
 from tickets.pages.tickets import visible_ticket
 from tickets.selectors import with_files
-from tickets.stored_files import read_file
-
-# Types that keep their name; everything else leaves as bytes that no program opens by itself.
-DOWNLOAD_TYPES = PICTURE_TYPES | {"application/pdf", "text/plain", "text/csv", "application/json"}
 
 _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src {images}; frame-ancestors 'self'; base-uri 'none'; "
@@ -59,20 +52,7 @@ def attachment(request: StaffRequest, ticket_id: int, attachment_id: int) -> Htt
     found = Attachment.objects.filter(pk=attachment_id, message__ticket=ticket).first()
     if found is None:
         raise Http404(_("There is no such file."))
-    release(found.sha256)
-    try:
-        content = read_file(found.storage_key)
-    except (FileNotFoundError, ValueError):
-        raise Http404(_("The file is not in the storage any more.")) from None
-    declared = found.content_type.partition(";")[0].strip().lower()
-    kind = declared if declared in DOWNLOAD_TYPES else "application/octet-stream"
-    if kind.startswith("text/"):
-        kind += "; charset=utf-8"
-    response = HttpResponse(content, content_type=kind)
-    response["Content-Disposition"] = content_disposition_header(True, _file_name(found)) or "attachment"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    return response
+    return download(found)
 
 
 def message_of(request: StaffRequest, ticket_id: int, message_id: int) -> Message:
@@ -83,14 +63,3 @@ def message_of(request: StaffRequest, ticket_id: int, message_id: int) -> Messag
     if message is None:
         raise Http404(_("There is no such message."))
     return message
-
-
-def _file_name(attachment: Attachment) -> str:
-    """The sender's name for the file, without anything that a file system or a header would read as more than a name."""
-    kept = "".join(
-        char if char.isprintable() and char not in '/\\"<>|:*?' else "_" for char in attachment.name
-    )
-    name = kept.strip(" .")[:120] or "attachment"
-    if "." in name:
-        return name
-    return name + (mimetypes.guess_extension(attachment.content_type) or "")

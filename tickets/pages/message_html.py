@@ -12,6 +12,7 @@ import nh3
 
 from tickets.channels.email.html_text import read_html
 from tickets.channels.email.limits import MAX_HTML_BYTES, MAX_HTML_DEPTH, MAX_LINKS
+from tickets.downloads import PICTURE_TYPES
 from tickets.file_scans import verdict_of
 from tickets.models import Attachment
 from tickets.stored_files import read_file
@@ -19,7 +20,6 @@ from tickets.stored_files import read_file
 MAX_INLINE_BYTES = 1024 * 1024
 MAX_INLINE_TOTAL_BYTES = 5 * 1024 * 1024
 # Formats that a browser draws and that hold no script.
-PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 _TAGS = frozenset((
     "a", "abbr", "b", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup", "dd",

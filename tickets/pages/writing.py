@@ -15,6 +15,7 @@ from core.formatting import initials
 from people.requests import StaffRequest, is_partial, page
 from tickets.answer_cc import split_addresses
 from tickets.attachment_policy import attachment_policy
+from tickets.downloads import PICTURE_TYPES
 from tickets.drafts import THUMBNAIL_BYTES, file_of, own_draft, waiting_answers_of, writing_on
 from tickets.file_scans import release
 from tickets.models import Draft, Message, Ticket
@@ -27,7 +28,6 @@ from tickets.pages.composing import (
     waiting_parts,
 )
 from tickets.pages.lists import list_state
-from tickets.pages.message_html import PICTURE_TYPES
 from tickets.pages.tickets import conversation_answer, visible_ticket
 from tickets.presence import people_on
 from tickets.rich_text import as_html

@@ -1,10 +1,12 @@
 """Open a ticket on a customer's behalf: by an integration, or by a colleague who took a call."""
 
+from collections.abc import Sequence
+
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from people.viewer import Viewer
-from tickets.incoming import IncomingMessage
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import Inbox
 from tickets.services.receive_message import Received, receive_message
 
@@ -19,6 +21,7 @@ def create_ticket(
     channel: str = "api",
     external_id: str = "",
     inbox: Inbox | None = None,
+    files: Sequence[IncomingFile] = (),
 ) -> Received:
     """Open a ticket with what the customer said as its first message; a known ``external_id`` gives the first one again.
 
@@ -36,5 +39,6 @@ def create_ticket(
         subject=subject,
         text=body,
         external_id=external_id,
+        files=files,
     )
     return receive_message(incoming=incoming, by=by, inbox=inbox)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from people.models import Team, TeamMembership, User
 from people.viewer import Viewer
+from tickets.incoming import IncomingFile
 from tickets.models import Category, Inbox, Ticket
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
@@ -35,6 +36,7 @@ def open_ticket(
     external_id: str = "",
     inbox: Inbox | None = None,
     known: Mapping[str, Any] | None = None,
+    files: Sequence[IncomingFile] = (),
 ) -> Received:
     """Open a ticket with what the customer said as its first message, and set those of KNOWN that are named; all of it or
     nothing. Each is set by its own service and needs its permission.
@@ -52,6 +54,7 @@ def open_ticket(
         channel=channel,
         external_id=external_id,
         inbox=inbox,
+        files=files,
         by=by,
     )
     if not wanted:
