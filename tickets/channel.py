@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 from core.registry import Part
 from customers.identities import Identity
 from tickets.incoming import IncomingFile
+from tickets.models import Inbox
 
 Label = str | Promise
 
@@ -211,12 +212,17 @@ class Channel(Part):
     watches_itself: ClassVar[bool] = False
     documented_at: ClassVar[str] = ""
     guide: ClassVar[Label] = ""
-    # A template that the page of an inbox shows at its top, with ``inbox`` and ``connection``: an address, a snippet to copy.
+    # A template that the page of an inbox shows at its top, with ``inbox``, ``connection`` and what ``card`` returns as ``card``:
+    # an address, a snippet to copy.
     card_template: ClassVar[str] = ""
 
     def clean_settings(self, config: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
         """Return the settings as they are stored; raises ValidationError naming the field. Asks nobody."""
         return config
+
+    def card(self, inbox: Inbox) -> Mapping[str, Any]:
+        """Return what ``card_template`` shows as ``card``."""
+        return {}
 
     def try_connection(self, connection: Connection) -> Trial:
         """Ask the provider whether these settings work; takes 15 seconds at most and never raises for a provider's answer."""

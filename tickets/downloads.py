@@ -7,7 +7,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from tickets.file_scans import release
-from tickets.models import Attachment
+from tickets.models import Attachment, FormFile
 from tickets.stored_files import read_file
 
 PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -15,7 +15,7 @@ PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"}
 DOWNLOAD_TYPES = PICTURE_TYPES | {"application/pdf", "text/plain", "text/csv", "application/json"}
 
 
-def download(attachment: Attachment) -> HttpResponse:
+def download(attachment: Attachment | FormFile) -> HttpResponse:
     """Return the file as a download; raises FileHeld with the reason for one that is held back, and Http404."""
     release(attachment.sha256)
     try:
@@ -33,7 +33,7 @@ def download(attachment: Attachment) -> HttpResponse:
     return response
 
 
-def _file_name(attachment: Attachment) -> str:
+def _file_name(attachment: Attachment | FormFile) -> str:
     """The sender's name for the file, without anything that a file system or a header would read as more than a name."""
     kept = "".join(
         char if char.isprintable() and char not in '/\\"<>|:*?' else "_" for char in attachment.name

@@ -167,3 +167,29 @@ EXPORTED = EventType("tickets.exported", subject="view", sentence=_("exported ti
 EXPORT_FETCHED = EventType(
     "tickets.export_fetched", subject="export", sentence=_("fetched an export of tickets"), feed=False
 )
+# detail: inbox, state.
+FORM_SUBMITTED = EventType(
+    "tickets.form_submitted", subject="form_submission", sentence=_("sent a web form"), feed=False
+)
+FORM_CONFIRMED = EventType(
+    "tickets.form_confirmed", subject="form_submission", sentence=_("confirmed a web form"), feed=False
+)
+SUBMISSION_ACCEPTED = EventType(
+    "tickets.submission_accepted", subject="form_submission", sentence=_("let a web form in"), feed=False
+)
+SUBMISSION_REFUSED = EventType(
+    "tickets.submission_refused", subject="form_submission", sentence=_("refused a web form"), feed=False
+)
+SUBMISSION_MAILED = EventType(
+    "tickets.submission_mailed",
+    subject="form_submission",
+    sentence=_("sent the confirmation of a web form again"),
+    feed=False,
+)
+# One per run: the count of those that nobody confirmed.
+FORMS_EXPIRED = EventType(
+    "tickets.forms_expired",
+    subject="form_submission",
+    sentence=_("dropped unconfirmed web forms"),
+    feed=False,
+)

@@ -26,7 +26,8 @@ class IncomingMessage:
     ``external_id`` is the channel's own id of the message: the same id never becomes two messages. ``folds`` are the
     (start, end, kind) stretches of ``text`` that repeat older text. ``recipients`` is ``{"to": [...], "cc": [...]}``
     of ``{"name", "address"}``. ``is_automatic`` says that no person wrote it. ``sender_verified`` is False when the
-    channel cannot tell that the sender takes part in the given ticket. ``aliases`` are ids by which answers may refer to it.
+    channel cannot tell that the sender takes part in the given ticket, ``address_proven`` when anybody could have typed the
+    address: somebody new is then an unverified contact. ``aliases`` are ids by which answers may refer to it.
     ``sender`` is whom the channel knows the writer as, a mail address when it is given as text.
     """
 
@@ -44,3 +45,4 @@ class IncomingMessage:
     occurred_at: datetime | None = None
     is_automatic: bool = False
     sender_verified: bool = True
+    address_proven: bool = True

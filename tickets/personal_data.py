@@ -16,6 +16,8 @@ from customers.models import ContactIdentity
 from customers.registry import PersonalData
 from ml.models import Prediction
 from people.viewer import system_viewer
+from tickets.channels.web.services.end_submissions import delete_unused, erase_submissions
+from tickets.channels.web.services.submit_form import address_digest
 from tickets.drafts import keys_of_drafts
 from tickets.file_scans import verdict_of
 from tickets.models import (
@@ -27,6 +29,7 @@ from tickets.models import (
     CustomField,
     Draft,
     FieldValue,
+    FormSubmission,
     MailLedger,
     Mention,
     Message,
@@ -168,6 +171,41 @@ class ChannelData(PersonalData):
         )
         counts["conversations"] = threads.update(key=_ERASED_ID, data={}, contact=None, last_inbound_at=None)
         return counts
+
+
+class FormData(PersonalData):
+    """Web forms that were sent with the person's addresses, whether or not a ticket came of them."""
+
+    key = "web_forms"
+    order = 600
+
+    def export(self, contact_ids: Collection[int]) -> Mapping[str, Any]:
+        """Return what was sent, and what became of it."""
+        told = ("state", "proof", "values", "received_at", "confirmed_at", "ticket__reference")
+        return {"web_forms": list(_submissions(contact_ids).order_by("pk").values(*told))}
+
+    def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
+        """Empty the submissions and delete their files; one that waits ends. States and times stay."""
+        rows = _submissions(contact_ids)
+        ids = list(rows.values_list("pk", flat=True))
+        open_states = (
+            FormSubmission.State.WAITING,
+            FormSubmission.State.CONFIRMED,
+            FormSubmission.State.FAILED,
+        )
+        rows.filter(state__in=open_states).update(state=FormSubmission.State.REFUSED)
+        keys = erase_submissions(ids)
+        if keys:
+            delete_unused(keys, name=f"forms-of-{min(contact_ids)}-{len(keys)}")
+        return {"web_forms": len(ids)}
+
+
+def _submissions(contact_ids: Collection[int]) -> QuerySet[FormSubmission]:
+    addresses = ContactIdentity.objects.filter(contact__in=contact_ids, kind="email")
+    digests = [address_digest(value) for value in addresses.values_list("value", flat=True)]
+    return FormSubmission.objects.filter(
+        Q(address_digest__in=digests) | Q(ticket__contact__in=contact_ids)
+    ).distinct()
 
 
 class TicketExportData(PersonalData):

@@ -12,6 +12,9 @@ from tickets.channels.email.services.poll_drop_folder import poll_drop_folders
 from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
 from tickets.channels.email.services.reconcile_mailbox import reconcile_due_mailboxes
 from tickets.channels.email.services.watch_mailboxes import watch_mailboxes
+from tickets.channels.web.floods import forget_old_counts
+from tickets.channels.web.services.end_submissions import end_submissions
+from tickets.channels.web.services.take_submissions import take_submissions
 from tickets.services.assign_waiting_tickets import assign_waiting_tickets
 from tickets.services.change_many import resume_bulk_acts
 from tickets.services.close_resolved_tickets import close_resolved_tickets
@@ -57,6 +60,19 @@ def take_payloads_task() -> None:
 def forget_old_payloads_task() -> None:
     """Forget what providers have sent long ago."""
     forget_old_payloads()
+
+
+@shared_task(name="tickets.take_submissions")
+def take_submissions_task() -> None:
+    """Open the tickets of web forms that were confirmed."""
+    take_submissions(until=timezone.now() + BUDGET)
+
+
+@shared_task(name="tickets.end_submissions")
+def end_submissions_task() -> None:
+    """Drop web forms that nobody confirmed, and old counts."""
+    end_submissions()
+    forget_old_counts()
 
 
 @shared_task(name="tickets.watch_channels")

@@ -72,6 +72,20 @@ def add_identity(*, contact: Contact, kind: str, value: str, by: Viewer) -> Cont
     return identity
 
 
+@transaction.atomic
+def verify_contact(*, contact: Contact, by: Viewer) -> None:
+    """Note that a contact has proven its address; does nothing where that is known."""
+    changed = Contact.objects.filter(pk=contact.pk, is_verified=False).update(is_verified=True)
+    contact.is_verified = True
+    if changed:
+        CONTACT_CHANGED.record(
+            by=by,
+            subject_id=contact.pk,
+            account_id=contact.account_id,
+            detail={"changed": {"is_verified": [False, True]}},
+        )
+
+
 def identify_contact(*, identity: Identity, by: Viewer, name: str = "", verified: bool = True) -> Contact:
     """Return the contact whom a channel knows by ``identity``, created when nobody is; a mail address decides the account.
 

@@ -238,6 +238,7 @@ RULES = [
         allowed={
             "success/pages/unsubscribe.py": "mail programs post the one click (RFC 8058); the signed token is the proof",
             "tickets/pages/hooks.py": "providers call it without cookies; their signature is the proof",
+            "tickets/pages/web_form.py": "shown in frames of other sites without cookies; a signed token is the proof",
             "tickets/pages/feedback.py": "opened from mails, in browsers without cookies too; the signed token is the proof",
         },
     ),

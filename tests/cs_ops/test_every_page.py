@@ -31,6 +31,11 @@ PUBLIC = {
     "unsubscribe": "proved by its token",
     "mail-topics": "proved by its token",
     "feedback": "proved by its token",
+    "web-form": "for everybody",
+    "web-form-fields": "for everybody",
+    "web-form-thanks": "for everybody",
+    "web-form-submit": "for everybody",
+    "web-form-confirm": "proved by its token",
     "channel-hook": "proved by the provider's signature",
 }
 SAMPLES = {"int": "987654", "str": "sample", "slug": "sample", "uuid": "00000000-0000-4000-8000-000000000000"}

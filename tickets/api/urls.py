@@ -17,6 +17,7 @@ from tickets.api import (
     search,
     sla,
     structure,
+    submissions,
     views,
     writing,
 )
@@ -53,6 +54,10 @@ _CONFIGURATION: list[tuple[str, type[APIView], str]] = [
     ("sla-policies/<int:pk>/", desk.SlaPolicyDetail, "sla-policy"),
     ("mailboxes/", mailboxes.MailboxList, "mailboxes"),
     ("mailboxes/<int:pk>/", mailboxes.MailboxDetail, "mailbox"),
+    ("form-submissions/", submissions.SubmissionList, "form-submissions"),
+    ("form-submissions/<int:pk>/", submissions.SubmissionDetail, "form-submission"),
+    ("form-submissions/<int:pk>/accept/", submissions.SubmissionAccept, "form-submission-accept"),
+    ("form-submissions/<int:pk>/refuse/", submissions.SubmissionRefuse, "form-submission-refuse"),
     ("ticket-types/", configuration.TicketTypes, "ticket-types"),
     ("ticket-types/<int:pk>/", configuration.TicketTypeDetail, "ticket-type"),
     ("ticket-fields/", configuration.TicketFields, "ticket-fields"),

@@ -198,6 +198,7 @@ def _show(
         "capabilities": _capability_words(channel),
         "own_media": own.media,
         "connection": connection_of(inbox) if inbox else None,
+        "card": channel.card(inbox) if inbox else {},
     }
     if own.is_bound and own.errors and not common.errors:
         common.add_error(None, [])

@@ -14,6 +14,7 @@ from tickets.pages import (
     settings_properties,
     settings_satisfaction,
     settings_sla,
+    settings_submissions,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -27,6 +28,24 @@ urlpatterns: list[URLPattern] = [
         "inboxes/<int:inbox_id>/calls/<int:payload_id>/retry/",
         settings_inboxes.payload_retry,
         name="settings-payload-retry",
+    ),
+    path(
+        "inboxes/<int:inbox_id>/submissions/", settings_submissions.submissions, name="settings-submissions"
+    ),
+    path(
+        "inboxes/<int:inbox_id>/submissions/<int:submission_id>/",
+        settings_submissions.submission,
+        name="settings-submission",
+    ),
+    path(
+        "inboxes/<int:inbox_id>/submissions/<int:submission_id>/files/<int:file_id>/",
+        settings_submissions.submission_file,
+        name="settings-submission-file",
+    ),
+    path(
+        "inboxes/<int:inbox_id>/submissions/<int:submission_id>/<slug:act>/",
+        settings_submissions.submission_act,
+        name="settings-submission-act",
     ),
     path(
         "inboxes/<int:inbox_id>/mailboxes/new/", settings_mailboxes.mailbox_new, name="settings-mailbox-new"

@@ -20,11 +20,17 @@ from tickets.pages import (
     sla,
     structure,
     tickets,
+    web_form,
     writing,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/<str:key>/", hooks.channel_hook, name="channel-hook"),
+    path("forms/<str:key>/", web_form.web_form_page, name="web-form"),
+    path("forms/<str:key>/fields/", web_form.web_form_fields, name="web-form-fields"),
+    path("forms/<str:key>/thanks/", web_form.web_form_thanks, name="web-form-thanks"),
+    path("forms/<str:key>/submit/", web_form.web_form_submit, name="web-form-submit"),
+    path("forms/<str:key>/confirm/<str:token>/", web_form.web_form_confirm, name="web-form-confirm"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/views/", inbox.views, name="inbox-views"),
     path("inbox/rows/", inbox.rows, name="inbox-rows"),

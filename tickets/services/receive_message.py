@@ -84,7 +84,7 @@ def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket:
         identity=_identity(incoming.sender),
         name=one_line(storable(incoming.sender_name), 160),
         by=by,
-        verified=incoming.sender_verified or joined is None,
+        verified=incoming.address_proven and (incoming.sender_verified or joined is None),
     )
     actor = contact_viewer(contact.pk, by.source) if by.kind == "system" else by
     outcome: Outcome = "appended"

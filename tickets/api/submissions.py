@@ -1,0 +1,126 @@
+"""REST of web forms: what was sent, where it is, and the decision about it."""
+
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.api.pagination import KeysetPagination
+from core.api.problems import Conflict
+from people.api.permissions import viewer_of
+from people.viewer import Viewer
+from tickets.channels.web.services.confirm_submission import accept_submission, refuse_submission
+from tickets.models import FormSubmission
+
+
+class SubmissionOut(serializers.ModelSerializer[FormSubmission]):
+    """What was sent by a form. ``proof`` is how the address was proven, empty when it was not; ``values`` are empty when they
+    have been erased; ``ticket`` is the id of the ticket that it became."""
+
+    values = serializers.JSONField()
+
+    class Meta:
+        model = FormSubmission
+        fields: ClassVar = [
+            "id", "inbox", "state", "proof", "values", "ticket", "error", "received_at", "confirmed_at", "expires_at",
+        ]  # fmt: skip
+
+
+class SubmissionList(APIView):
+    """The submissions."""
+
+    required_permissions: ClassVar = {"*": "tickets.configure"}
+    pagination_class = KeysetPagination
+
+    @extend_schema(
+        operation_id="form_submissions_list",
+        parameters=[
+            OpenApiParameter("inbox", int, description="Of one inbox."),
+            OpenApiParameter("state", str, enum=FormSubmission.State.values),
+        ],
+        responses={200: SubmissionOut(many=True), 400: OpenApiResponse(description="A filter is unknown.")},
+    )
+    def get(self, request: Request) -> Response:
+        """List what was sent by forms, the newest first."""
+        rows = _visible(viewer_of(request))
+        state, inbox = request.query_params.get("state", ""), request.query_params.get("inbox", "")
+        if state and state not in FormSubmission.State.values:
+            raise ValidationError({"state": ", ".join(FormSubmission.State.values)})
+        if inbox and not (inbox.isascii() and inbox.isdecimal() and len(inbox) < 19):
+            raise ValidationError({"inbox": _("Give the id of an inbox.")})
+        if state:
+            rows = rows.filter(state=state)
+        if inbox:
+            rows = rows.filter(inbox=int(inbox))
+        pages = KeysetPagination()
+        found: Any = pages.paginate_queryset(rows, request, view=self)
+        return pages.get_paginated_response(SubmissionOut(found, many=True).data)
+
+
+class SubmissionDetail(APIView):
+    """One submission."""
+
+    required_permissions: ClassVar = {"*": "tickets.configure"}
+
+    @extend_schema(
+        operation_id="form_submissions_read",
+        responses={200: SubmissionOut, 404: OpenApiResponse(description="There is none here.")},
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Read a submission."""
+        return Response(SubmissionOut(_visible(viewer_of(request)).get(pk=pk)).data)
+
+
+class SubmissionAccept(APIView):
+    """The word that lets a submission in."""
+
+    required_permissions: ClassVar = {"*": "tickets.configure"}
+
+    @extend_schema(
+        operation_id="form_submissions_accept",
+        request=None,
+        responses={
+            200: SubmissionOut,
+            404: OpenApiResponse(description="There is none here."),
+            409: OpenApiResponse(description="It is over, or on its way already."),
+        },
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Let a submission in without confirmation, out of the spam, or once more after a failure."""
+        viewer = viewer_of(request)
+        row = _visible(viewer).get(pk=pk)
+        if not accept_submission(submission=row, by=viewer):
+            raise Conflict(_("It is no longer in a state in which this is possible."))
+        return Response(SubmissionOut(_visible(viewer).get(pk=pk)).data)
+
+
+class SubmissionRefuse(APIView):
+    """The word that ends a submission."""
+
+    required_permissions: ClassVar = {"*": "tickets.configure"}
+
+    @extend_schema(
+        operation_id="form_submissions_refuse",
+        request=None,
+        responses={
+            200: SubmissionOut,
+            404: OpenApiResponse(description="There is none here."),
+            409: OpenApiResponse(description="It is over, or on its way already."),
+        },
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Let a submission never become a ticket; what was written is erased after 30 days."""
+        viewer = viewer_of(request)
+        row = _visible(viewer).get(pk=pk)
+        if not refuse_submission(submission=row, by=viewer):
+            raise Conflict(_("It is no longer in a state in which this is possible."))
+        return Response(SubmissionOut(_visible(viewer).get(pk=pk)).data)
+
+
+def _visible(viewer: Viewer) -> Any:
+    return FormSubmission.objects.visible_to(viewer).order_by("-pk")

@@ -1,0 +1,1 @@
+"""The writers of submissions, one use case each."""
