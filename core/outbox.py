@@ -3,7 +3,8 @@
 A sender part handles one kind. The life of a row: *pending* → leased and prepared → *sending* (committed before the
 first byte leaves) → *sent*, or back to *pending* after a temporary failure, or *failed*. A row found in *sending* with an
 expired lease means that its worker died mid-send: the sender is asked whether the effect arrived; when nobody can tell,
-the row becomes *uncertain* and a person decides. So nothing is sent twice behind anybody's back.
+the row becomes *uncertain* and a person decides. A sender that lives and cannot know says so itself (``FateUnknown``). So
+nothing is sent twice behind anybody's back.
 """
 
 import logging
@@ -47,8 +48,19 @@ class PermanentFailure(Exception):
     """The effect did not happen and never will; a person must know."""
 
 
+class FateUnknown(Exception):
+    """The effect may have happened or not, and nobody can tell: a person decides, nothing is tried again."""
+
+
 class Withheld(Exception):
     """The effect must not happen any more; the text says why."""
+
+
+_ENDS: dict[type[Exception], Outbound.State] = {
+    Withheld: Outbound.State.CANCELLED,
+    PermanentFailure: Outbound.State.FAILED,
+    FateUnknown: Outbound.State.UNCERTAIN,
+}
 
 
 class Postponed(Exception):
@@ -69,12 +81,15 @@ class Sender(Part):
         raise NotImplementedError
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
-        """Cause the effect and return the provider's id; raises TemporaryFailure or PermanentFailure."""
+        """Cause the effect and return the provider's id; raises TemporaryFailure, PermanentFailure or FateUnknown."""
         raise NotImplementedError
 
     def arrived(self, outbound: Outbound) -> bool | None:
         """After a crash mid-send: whether the effect happened, or None when nobody can tell."""
         return None
+
+    def delayed(self, outbound: Outbound) -> None:
+        """Called in the transaction that lets the row wait until its ``not_before``, for the reason in ``last_error``."""
 
     def settled(self, outbound: Outbound) -> None:
         """Called in the transaction that gives the row its final state (sent, failed, cancelled or uncertain)."""
@@ -175,6 +190,24 @@ def fail_sent(*, idempotency_key: str, reason: str) -> bool:
     return bool(sent.update(state=Outbound.State.FAILED, last_error=reason[:2000], updated_at=timezone.now()))
 
 
+def arrived_after_all(*, idempotency_key: str) -> bool:
+    """Note that what counted as failed or uncertain has arrived, as its receiver shows: nobody may send it again."""
+    doubted = Outbound.objects.filter(
+        idempotency_key=idempotency_key, state__in=[Outbound.State.FAILED, Outbound.State.UNCERTAIN]
+    )
+    return bool(doubted.update(state=Outbound.State.SENT, last_error="", updated_at=timezone.now()))
+
+
+def keep_progress(*, outbound: Outbound, progress: Mapping[str, Any]) -> None:
+    """Write into the payload how far the sending of a row has come that this worker holds: what is kept has left.
+
+    Raises FateUnknown when the row is somebody else's by now.
+    """
+    outbound.payload = {**outbound.payload, **progress}
+    if not _advance(outbound, payload=outbound.payload):
+        raise FateUnknown("another worker holds this row")
+
+
 def send_due(*, budget_seconds: float = 40.0) -> int:
     """Send every due row until none is left or the budget is over; returns the number of rows handled."""
     deadline = time.monotonic() + budget_seconds
@@ -227,12 +260,10 @@ def _handle(outbound: Outbound) -> None:
             return
         outbound.attempts += 1
         provider_id = sender.send(outbound, prepared)
-    except Withheld as error:
-        _settle(outbound, sender, Outbound.State.CANCELLED, error=str(error))
     except Postponed as error:
-        _advance(outbound, not_before=error.until, leased_until=None, last_error=str(error))
-    except PermanentFailure as error:
-        _settle(outbound, sender, Outbound.State.FAILED, error=str(error))
+        _wait(outbound, sender, until=error.until, reason=str(error))
+    except (Withheld, PermanentFailure, FateUnknown) as error:
+        _settle(outbound, sender, _ENDS[type(error)], error=str(error))
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001 - an unknown failure is shown on the row and retried like a temporary one
@@ -272,13 +303,22 @@ def _retry_later(outbound: Outbound, sender: Sender, error: Exception) -> None:
             _settle(outbound, sender, Outbound.State.FAILED, error=str(error))
             return
         retry_at = timezone.now() + timedelta(seconds=RETRY_SECONDS[max(outbound.attempts - 1, 0)])
-    _advance(
-        outbound,
-        state=Outbound.State.PENDING,
-        not_before=retry_at,
-        leased_until=None,
-        last_error=str(error)[:2000],
-    )
+    _wait(outbound, sender, until=retry_at, reason=str(error))
+
+
+def _wait(outbound: Outbound, sender: Sender, *, until: datetime, reason: str) -> None:
+    """Let the row wait, and let the sender show it, in one transaction."""
+    with transaction.atomic():
+        waits = _advance(
+            outbound,
+            state=Outbound.State.PENDING,
+            not_before=until,
+            leased_until=None,
+            last_error=reason[:2000],
+        )
+        if waits:
+            outbound.refresh_from_db()
+            sender.delayed(outbound)
 
 
 def _advance(outbound: Outbound, **values: Any) -> bool:

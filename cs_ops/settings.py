@@ -250,6 +250,8 @@ PHONE_REGION = env.str("PHONE_REGION", default="").upper()
 # The default writes each mail to a file under var/outbox: a demo never mails a stranger.
 # Hosts of one's own network that webhooks may call, "host" or "host:port"; every other must have a public address.
 GUARDED_HTTP_ALLOW = env.list("GUARDED_HTTP_ALLOW", default=[])
+# Interfaces of messengers that are elsewhere than usual, "telegram=https://bots.example.com": a Bot API server of one's own.
+PROVIDER_URLS = env.dict("PROVIDER_URLS", default={})
 
 # --- Mail in --------------------------------------------------------------------------------------------------------
 # IMAP servers of one's own network, "host" or "host:port"; every other must have a public address and port 143 or 993.

@@ -6,7 +6,7 @@ by a task; what leaves goes through the outbox.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -144,12 +144,33 @@ class DeletionArrival:
 
 @dataclass(frozen=True)
 class DeliveryArrival:
-    """What became of an answer: ``state`` is sent, delivered, read or failed."""
+    """What became of an answer: ``state`` is sent, delivered, read or failed.
+
+    ``key`` is the answer's own (``OutgoingMessage.key``) where the provider repeats it: by it an answer is known whose acceptance
+    was lost.
+    """
 
     message_id: str
     state: str
     occurred_at: datetime
     detail: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class ReadingArrival:
+    """How far the customer has come in a thread: whatever we sent until ``until`` is in ``state`` (delivered or read)."""
+
+    thread_key: str
+    state: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class NothingToDo:
+    """What leads to nothing here; the words say what it was, for who looks at the payload."""
+
+    words: str
 
 
 @dataclass(frozen=True)
@@ -167,7 +188,28 @@ class ConsentArrival:
     occurred_at: datetime
 
 
-Arrival = MessageArrival | EditArrival | DeletionArrival | DeliveryArrival | ConsentArrival
+Arrival = (
+    MessageArrival
+    | EditArrival
+    | DeletionArrival
+    | DeliveryArrival
+    | ReadingArrival
+    | ConsentArrival
+    | NothingToDo
+)
+
+
+@dataclass(frozen=True)
+class Template:
+    """Words that a provider has approved, with places for values: "Hello {{1}}". ``state`` is the provider's word for it;
+    ``is_approved`` says that it can be sent with values for its body alone."""
+
+    name: str
+    language: str
+    body: str
+    category: str = ""
+    state: str = ""
+    is_approved: bool = True
 
 
 @dataclass(frozen=True)
@@ -185,6 +227,18 @@ class OutgoingMessage:
     author: str = ""
     files: Sequence[tuple[str, str, bytes]] = ()
     template: tuple[str, str, Sequence[str]] | None = None
+
+    def one_file_each(self, *, longest_caption: int = 0) -> "list[OutgoingMessage]":
+        """Return this as messages with one file at most. The text goes with the first file where it fits below it, else it
+        comes first, alone."""
+        if not self.files:
+            return [self]
+        fits = len(self.text) <= longest_caption
+        alone = [replace(self, files=())] if self.text and not fits else []
+        texts = [self.text if fits and number == 0 else "" for number in range(len(self.files))]
+        return alone + [
+            replace(self, text=text, files=[file]) for text, file in zip(texts, self.files, strict=True)
+        ]
 
 
 class Channel(Part):
@@ -228,6 +282,10 @@ class Channel(Part):
         """Ask the provider whether these settings work; takes 15 seconds at most and never raises for a provider's answer."""
         raise NotImplementedError
 
+    def connect_hook(self, connection: Connection) -> Trial:
+        """Have the provider call our address; the "Connect webhook" button. Like ``try_connection``; twice does no harm."""
+        raise NotImplementedError
+
     def verify(self, connection: Connection, request: HookRequest) -> None:
         """Raise RefusedCall unless the call comes from the provider. Costs no query and asks nobody."""
         raise NotImplementedError
@@ -259,6 +317,16 @@ class Channel(Part):
         """Fetch a file from the provider; raises TemporaryFailure or PermanentFailure of ``core.outbox``."""
         raise NotImplementedError
 
+    def fetch_templates(self, connection: Connection) -> Sequence[Template]:
+        """Ask the provider for its templates; raises TemporaryFailure or PermanentFailure."""
+        raise NotImplementedError
+
+    def split(self, message: OutgoingMessage) -> Sequence[OutgoingMessage]:
+        """Return an answer as the messages that the provider takes, one call of ``send`` each; always the same for the same
+        answer, since after a failure it goes on where it stopped."""
+        return [message]
+
     def send(self, connection: Connection, message: OutgoingMessage) -> str:
-        """Send an answer and return the provider's id of it; raises TemporaryFailure or PermanentFailure."""
+        """Send one message and return the provider's id of it. Raises TemporaryFailure when it did not leave, PermanentFailure
+        when it never will, FateUnknown when nobody can tell."""
         raise NotImplementedError

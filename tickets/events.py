@@ -77,6 +77,9 @@ ATTACHMENT_RELEASED = EventType(
     "tickets.attachment_released", subject="ticket", sentence=_("released an attachment")
 )
 INBOX_SAVED = EventType("tickets.inbox_saved", subject="inbox", sentence=_("saved an inbox"))
+INBOX_CONNECTED = EventType(
+    "tickets.inbox_connected", subject="inbox", sentence=_("connected the webhook of an inbox")
+)
 CHANNEL_STATE_CHANGED = EventType(
     "tickets.channel_state_changed", subject="inbox", sentence=_("found a channel changed"), feed=False
 )

@@ -1,6 +1,8 @@
 """How channels talk to their providers over HTTP: one guarded call, and what an answer means for a message.
 
-Providers are asked by tasks and by the "Test connection" button, never in a transaction.
+Providers are asked by tasks and by the "Test connection" button, never in a transaction. What is sent must not be sent twice
+behind anybody's back: where a connection breaks after the request has left, or a gateway answers 500 or 504 in words of its own,
+the fate of the message is unknown and a person decides. 502 and 503 are how a provider that is down looks from outside.
 """
 
 import json
@@ -9,21 +11,25 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import guarded_http
 from core.guarded_http import Answer
-from core.outbox import PermanentFailure, TemporaryFailure
-from tickets.outbound.channel_answer import CredentialsRefused
+from core.outbox import FateUnknown, PermanentFailure, TemporaryFailure
+from tickets.outbound.channel_answer import CredentialsRefused, Throttled
 
 # What a provider may answer when it only wants the same thing later.
 _LATER = frozenset({408, 423, 425, 429})
+_TELL_NOTHING = frozenset({500, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_HOPS = 4
 # A provider that asks for more patience than this is asked again all the same.
 LONGEST_PAUSE = timedelta(hours=1)
+# Below what is left of a task after its other work.
 FILE_SECONDS = 60.0
+SENDING_SECONDS = 40.0
 
 
 def ask(
@@ -31,24 +37,44 @@ def ask(
     *,
     method: str = "POST",
     body: bytes = b"",
+    data: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    repeatable: bool | None = None,
     most_bytes: int = guarded_http.MOST_BYTES,
     total_seconds: float = guarded_http.TOTAL_SECONDS,
 ) -> Answer:
-    """Send one request and return the answer, whatever its status. Raises TemporaryFailure and PermanentFailure alone."""
+    """Send one request, ``data`` as JSON, and return the answer, whatever its status.
+
+    ``repeatable`` says that asking twice does no harm (None: a GET). Raises TemporaryFailure when nothing has happened,
+    PermanentFailure for an address that must not be called, FateUnknown when nobody can tell.
+    """
+    sent = {"user-agent": "CS-Ops/1", **(headers or {})}
+    if data is not None:
+        body, sent["content-type"] = json.dumps(data).encode(), "application/json"
+    harmless = method == "GET" if repeatable is None else repeatable
     try:
-        return guarded_http.call(
+        answer = guarded_http.call(
             url,
             method=method,
             body=body,
-            headers={"user-agent": "CS-Ops/1", **(headers or {})},
+            headers=sent,
             most_bytes=most_bytes,
             total_seconds=total_seconds,
         )
     except guarded_http.RefusedAddress as error:
         raise PermanentFailure(str(error)) from error
+    except guarded_http.AnswerLost as error:
+        raise (TemporaryFailure if harmless else FateUnknown)(str(error)) from error
     except guarded_http.CallFailed as error:
         raise TemporaryFailure(str(error)) from error
+    if answer.status in _TELL_NOTHING and not harmless and not json_of(answer):
+        raise FateUnknown(_("The provider answered %d.") % answer.status)
+    return answer
+
+
+def provider_url(key: str, default: str) -> str:
+    """Return where the interface of a provider is: a fixed public host, unless ``settings.PROVIDER_URLS`` names another."""
+    return str(settings.PROVIDER_URLS.get(key, default)).rstrip("/")
 
 
 def refuse_bad_status(answer: Answer, words: str = "") -> None:
@@ -71,15 +97,19 @@ def later(text: str, answer: Answer) -> TemporaryFailure:
     asked = answer.headers.get("retry-after", "")
     if not asked.isdecimal() or len(asked) > 9:
         return TemporaryFailure(text)
-    pause = min(timedelta(seconds=int(asked) + 1), LONGEST_PAUSE)
-    return TemporaryFailure(text, retry_at=timezone.now() + pause)
+    return throttled(text, int(asked) + 1)
+
+
+def throttled(text: str, seconds: float) -> Throttled:
+    """Return the failure that has an inbox wait as long as its provider asks, within reason."""
+    return Throttled(text, retry_at=timezone.now() + min(timedelta(seconds=seconds), LONGEST_PAUSE))
 
 
 def json_of(answer: Answer) -> dict[str, Any]:
     """Return the JSON object of an answer, an empty one for anything else."""
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -26,6 +28,18 @@ class Asked:
         return parse_qs(self.body.decode(), keep_blank_values=True)
 
     @property
+    def parts(self) -> dict[str, Any]:
+        """The fields of a multipart body; of a file its name, type and content."""
+        head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
+        found: dict[str, Any] = {}
+        for part in message_from_bytes(head + self.body, policy=default).iter_parts():
+            name = str(part.get_param("name", header="content-disposition"))
+            content = part.get_payload(decode=True)
+            file = part.get_filename()
+            found[name] = content.decode() if file is None else (file, part.get_content_type(), content)
+        return found
+
+    @property
     def json(self) -> Any:
         """The body as JSON."""
         return json.loads(self.body)
@@ -33,7 +47,7 @@ class Asked:
 
 @dataclass
 class Reply:
-    """What is answered; a dict as JSON."""
+    """What is answered; a dict as JSON. Status 0: nothing, the line is cut once the request is in."""
 
     body: bytes | dict[str, Any] = b"{}"
     status: int = 200
@@ -62,15 +76,16 @@ class FakeProvider:
 
 
 @contextmanager
-def running_provider(settings: Any) -> Iterator[FakeProvider]:
-    """Run one on a port of the loopback that may be called meanwhile."""
+def running_provider(settings: Any, *keys: str) -> Iterator[FakeProvider]:
+    """Run one on a port of the loopback that may be called meanwhile; it stands in for the providers of ``keys``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     provider = FakeProvider(server.server_port)
     server.provider = provider  # type: ignore[attr-defined]
     settings.GUARDED_HTTP_ALLOW = [
         *getattr(settings, "GUARDED_HTTP_ALLOW", []), f"127.0.0.1:{server.server_port}",
     ]  # fmt: skip
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    settings.PROVIDER_URLS = settings.PROVIDER_URLS | dict.fromkeys(keys, provider.url)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield provider
@@ -87,6 +102,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Asked for something."""
         self._take()
 
+    def do_DELETE(self) -> None:
+        """Told to forget something."""
+        self._take()
+
     def do_POST(self) -> None:
         """Told something."""
         self._take()
@@ -97,6 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         provider: FakeProvider = self.server.provider  # type: ignore[attr-defined]
         reply = provider.answer(Asked(self.command, parts.path, parts.query, headers, body))
+        if not reply.status:
+            self.close_connection = True
+            return
         content = json.dumps(reply.body).encode() if isinstance(reply.body, dict) else reply.body
         self.send_response(reply.status)
         for name, value in {"content-type": "application/json", **reply.headers}.items():

@@ -4,6 +4,7 @@ from tickets.models.assignment import TeamQueue
 from tickets.models.channel import (
     ChannelHealth,
     ChannelPayload,
+    ChannelTemplate,
     ChannelThread,
     ChannelTraffic,
     ProviderMessage,
@@ -43,6 +44,7 @@ __all__ = [
     "Category",
     "ChannelHealth",
     "ChannelPayload",
+    "ChannelTemplate",
     "ChannelThread",
     "ChannelTraffic",
     "ChecklistItem",

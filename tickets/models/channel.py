@@ -139,6 +139,9 @@ class ChannelThread(models.Model):
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, related_name="+")
     data = models.JSONField(default=dict)
     last_inbound_at = models.DateTimeField(null=True)
+    # How far the customer has come, where the provider tells of threads rather than of messages.
+    delivered_until = models.DateTimeField(null=True)
+    read_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -165,4 +168,24 @@ class ProviderMessage(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["inbox", "provider_id"], name="one_row_per_provider_message")
+        ]
+
+
+class ChannelTemplate(models.Model):
+    """Words with places for values ({{1}}) that the provider of an inbox has approved, for the time when one may not answer
+    freely. Kept like the provider has them; those that it no longer names are ``is_usable`` False."""
+
+    inbox = models.ForeignKey(Inbox, models.CASCADE, related_name="templates", db_index=False)
+    name = models.CharField(max_length=512)
+    language = models.CharField(max_length=16)
+    body = models.TextField()
+    category = models.CharField(max_length=40, blank=True)
+    state = models.CharField(max_length=40, blank=True)
+    is_usable = models.BooleanField(default=True)
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["name", "language"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["inbox", "name", "language"], name="one_template_per_language")
         ]

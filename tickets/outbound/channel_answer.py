@@ -4,12 +4,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from core.models import Outbound
-from core.outbox import PermanentFailure, Sender, TemporaryFailure, Withheld, postpone_outbound
+from core.outbox import (
+    PermanentFailure,
+    Sender,
+    TemporaryFailure,
+    Withheld,
+    keep_progress,
+    postpone_outbound,
+)
 from tickets.channel import Channel, Connection, OutgoingMessage
 from tickets.connections import channel_of, connection_of
 from tickets.models import ChannelHealth, Message
@@ -32,6 +40,10 @@ class CredentialsRefused(TemporaryFailure):
     """The provider does not accept us: nothing of this inbox leaves until somebody has mended it."""
 
 
+class Throttled(TemporaryFailure):
+    """We ask too often: the provider works, and the others of the inbox wait as long."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """An answer ready to leave."""
@@ -42,7 +54,11 @@ class Prepared:
 
 
 class ChannelAnswerSender(Sender):
-    """Delivers the outbound message ``payload["message"]`` through ``payload["inbox"]``."""
+    """Delivers the outbound message ``payload["message"]`` through ``payload["inbox"]``.
+
+    An answer of several messages keeps the provider's ids of those that have left in ``payload["parts"]``, so that a failure of
+    the next one repeats none of them.
+    """
 
     key = "tickets.channel_answer"
     label: ClassVar[str] = gettext_noop("Message")
@@ -86,13 +102,22 @@ class ChannelAnswerSender(Sender):
         return Prepared(channel, connection_of(message.inbox), outgoing)
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
-        """Hand it to the provider, and note how the provider is."""
+        """Hand it to the provider, and note how the provider is. Returns the id of the first of its messages."""
         inbox_id = prepared.connection.inbox_id
+        # What was accepted as a whole and failed afterwards is sent anew, on a person's word.
+        left: list[str] = [] if outbound.provider_id else list(outbound.payload.get("parts", ()))
+        parts = prepared.channel.split(prepared.message)
         try:
-            provider_id: str = prepared.channel.send(prepared.connection, prepared.message)
+            for part in parts[len(left) :]:
+                left.append(prepared.channel.send(prepared.connection, part))
+                if len(parts) > 1:
+                    keep_progress(outbound=outbound, progress={"parts": left})
         except CredentialsRefused as error:
             failures = note_channel(inbox_id=inbox_id, state=ChannelHealth.State.REFUSED, error=str(error))
             self._hold_back_others(inbox_id, failures)
+            raise
+        except Throttled as error:
+            postpone_outbound(rows=self._of(inbox_id), until=error.retry_at or timezone.now() + PAUSE)
             raise
         except TemporaryFailure as error:
             failures = note_channel(
@@ -101,15 +126,19 @@ class ChannelAnswerSender(Sender):
             self._hold_back_others(inbox_id, failures)
             raise
         note_channel(inbox_id=inbox_id, state=ChannelHealth.State.OK)
-        return provider_id
+        return left[0]
 
     def settled(self, outbound: Outbound) -> None:
         """Write the outcome on the message; what the provider has said of it meanwhile counts."""
         message = settle_answer(outbound)
-        if message is not None and message.inbox is not None and outbound.provider_id:
-            note_known(inbox=message.inbox, provider_id=outbound.provider_id, message=message)
+        if message is not None and message.inbox is not None:
+            parts = outbound.payload.get("parts") or [outbound.provider_id]
+            for provider_id in filter(None, parts):
+                note_known(inbox=message.inbox, provider_id=provider_id, message=message)
 
     def _hold_back_others(self, inbox_id: int, failures: int) -> None:
-        waiting = Outbound.objects.filter(kind=self.key, payload__inbox=inbox_id)
         pause = min(PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-        postpone_outbound(rows=waiting, until=timezone.now() + pause)
+        postpone_outbound(rows=self._of(inbox_id), until=timezone.now() + pause)
+
+    def _of(self, inbox_id: int) -> QuerySet[Outbound]:
+        return Outbound.objects.filter(kind=self.key, payload__inbox=inbox_id)

@@ -22,7 +22,7 @@ from tickets.models import ChannelHealth, ChannelPayload, Inbox, MailLedger
 from tickets.pages.settings_forms import InboxForm
 from tickets.pages.settings_mailboxes import mailbox_items
 from tickets.registry import channel_parts, channels, connectable_channels
-from tickets.services.save_inbox import save_inbox, try_inbox
+from tickets.services.save_inbox import connect_inbox, save_inbox, try_inbox
 from tickets.services.take_payload import retry_payload
 
 SHOWN = 50
@@ -159,6 +159,8 @@ def _inbox_page(request: StaffRequest, channel: Channel, inbox: Inbox | None) ->
     if request.method == "POST" and "try" in request.POST:
         found = {"trial": _tried(request, channel, own, inbox), "form": own, "tried": True}
         return render(request, "tickets/settings/_mailbox_trial.html", found)
+    if request.method == "POST" and inbox is not None and "connect" in request.POST:
+        return _connect(request, inbox)
     if request.method == "POST" and common.is_valid() and own.is_valid():
         try:
             saved = save_inbox(
@@ -173,6 +175,14 @@ def _inbox_page(request: StaffRequest, channel: Channel, inbox: Inbox | None) ->
         else:
             return done(request, _("Inbox saved."), reverse("settings-inbox", args=[saved.pk]))
     return _show(request, channel, inbox, common, own)
+
+
+def _connect(request: StaffRequest, inbox: Inbox) -> HttpResponse:
+    try:
+        trial = connect_inbox(inbox=inbox, by=request.viewer)
+    except ValidationError as error:
+        trial = Trial(False, " ".join(error.messages))
+    return render(request, "tickets/settings/_mailbox_trial.html", {"trial": trial, "tried": True})
 
 
 def _show(
@@ -194,6 +204,7 @@ def _show(
         "own_fields": [own[name] for name in own.fields],
         "own_errors": own.non_field_errors(),
         "can_try": type(channel).try_connection is not Channel.try_connection,
+        "can_connect": inbox is not None and type(channel).connect_hook is not Channel.connect_hook,
         "items": mailbox_items(request, inbox) if inbox else [],
         "capabilities": _capability_words(channel),
         "own_media": own.media,

@@ -101,11 +101,11 @@ def _state(ticket: Ticket) -> tuple[int | None, int, Deadlines]:
 
 
 def note_customer_waits(ticket: Ticket, since: datetime) -> None:
-    """The customer has written on a locked ticket: from ``since`` an answer is due, unless one was due already.
+    """The customer has written on a locked ticket: from ``since`` an answer is due, unless one was due earlier already.
 
     Call it before the ticket is reopened; the caller saves.
     """
-    if ticket.waiting_since is None:
+    if ticket.waiting_since is None or since < ticket.waiting_since:
         ticket.waiting_since = since
         set_deadlines(ticket)
 

@@ -3,19 +3,23 @@
 What is said is kept by the provider's id; whatever we know of both is brought to the message.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from core.events import EventType
-from core.outbox import fail_sent
+from core.outbox import arrived_after_all, fail_sent
 from people.viewer import system_viewer
-from tickets.channel import DeletionArrival, DeliveryArrival, EditArrival
+from tickets.channel import DeletionArrival, DeliveryArrival, EditArrival, ReadingArrival
+from tickets.channels.email.events import ANSWER_SENT
 from tickets.events import MESSAGE_DELIVERED, MESSAGE_EDITED, MESSAGE_TAKEN_BACK
 from tickets.message_text import one_line, storable
-from tickets.models import Inbox, Message, ProviderMessage
+from tickets.models import ChannelThread, Inbox, Message, ProviderMessage
 from tickets.search_index import index_message
+from tickets.services.receive_message import note_text_changed
 
+# By how much a provider's clock and the way to us may differ, when it tells until when everything was read.
+CLOCKS = timedelta(seconds=10)
 # Forwards only: what was read was delivered, and what was delivered did not fail.
 _RANKS = {"": 0, "sent": 1, "failed": 2, "delivered": 3, "read": 4}
 
@@ -28,17 +32,49 @@ def note_known(*, inbox: Inbox, provider_id: str, message: Message) -> None:
         row.save(update_fields=["message"])
         _bring_state(row)
         _bring_text(row)
+        if message.kind == Message.Kind.OUTBOUND:
+            _bring_reading(row, message)
 
 
 def note_delivery(*, inbox: Inbox, news: DeliveryArrival) -> None:
     """Note what became of an answer; an older or weaker word changes nothing. In the caller's transaction."""
     row = _locked(inbox, news.message_id)
+    if row.message is None and news.key:
+        _claim_lost(row, news)
     if _RANKS[news.state] <= _RANKS[row.state]:
         return
     row.state, row.state_at = news.state, news.occurred_at
     row.detail = one_line(storable(news.detail), 300)
     row.save(update_fields=["state", "state_at", "detail"])
     _bring_state(row)
+
+
+def note_reading(*, inbox: Inbox, news: ReadingArrival) -> None:
+    """Note how far the customer has come in a thread; never backwards. In the caller's transaction."""
+    key = news.thread_key[:255]
+    ChannelThread.objects.get_or_create(inbox=inbox, key=key)
+    thread = ChannelThread.objects.select_for_update(of=("self",)).get(inbox=inbox, key=key)
+    mark = "read_until" if news.state == "read" else "delivered_until"
+    known = getattr(thread, mark)
+    if known is not None and known >= news.until:
+        return
+    setattr(thread, mark, news.until)
+    thread.save(update_fields=[mark])
+    if thread.contact_id is None:
+        return
+    sent = ProviderMessage.objects.filter(
+        inbox=inbox, message__ticket__contact=thread.contact_id, message__kind=Message.Kind.OUTBOUND,
+        message__created_at__lte=news.until, message__delivered_at__lte=news.until + CLOCKS,
+    )  # fmt: skip
+    for row in sent.exclude(state__in=["failed", "read", news.state]).select_related("message__ticket"):
+        _reach(row, news.state, news.until)
+
+
+def _reach(row: ProviderMessage, state: str, at: datetime) -> None:
+    if _RANKS[state] > _RANKS[row.state]:
+        row.state, row.state_at = state, at
+        row.save(update_fields=["state", "state_at"])
+        _bring_state(row)
 
 
 def note_edit(*, inbox: Inbox, news: EditArrival) -> None:
@@ -62,36 +98,76 @@ def note_deletion(*, inbox: Inbox, news: DeletionArrival) -> None:
         _record(MESSAGE_TAKEN_BACK, row.message, inbox, news.occurred_at)
 
 
+def forget_said(*, message: Message) -> None:
+    """Let what was said about a failed answer no longer count, because it is sent anew. In the caller's transaction."""
+    ProviderMessage.objects.filter(message=message).update(message=None)
+
+
 def _locked(inbox: Inbox, provider_id: str) -> ProviderMessage:
     ProviderMessage.objects.get_or_create(inbox=inbox, provider_id=provider_id[:255])
     rows = ProviderMessage.objects.select_for_update(of=("self",)).select_related("message__ticket")
     return rows.get(inbox=inbox, provider_id=provider_id[:255])
 
 
-def _bring_state(row: ProviderMessage) -> None:
-    message = row.message
-    if (
-        message is None
-        or message.kind != Message.Kind.OUTBOUND
-        or row.state not in ("delivered", "read", "failed")
-    ):
+def _claim_lost(row: ProviderMessage, news: DeliveryArrival) -> None:
+    """Find the answer that was accepted without our getting to know: the provider repeats its key. It has left after all."""
+    number = news.key.removeprefix("message:")
+    if number == news.key or not (number.isascii() and number.isdigit() and len(number) < 18):
         return
-    if message.delivery == row.state:
+    message = (
+        Message.objects.filter(pk=int(number), inbox=row.inbox, kind=Message.Kind.OUTBOUND)
+        .filter(delivery=Message.Delivery.UNCERTAIN)
+        .select_related("ticket")
+        .first()
+    )
+    if message is None or not arrived_after_all(idempotency_key=news.key):
         return
-    message.delivery = Message.Delivery(row.state)
-    message.delivery_detail = row.detail
-    message.delivered_at = row.state_at if row.state != "failed" else None
+    row.message = message
+    row.save(update_fields=["message"])
+    message.delivery, message.delivery_detail = Message.Delivery.SENT, ""
+    message.delivered_at = news.occurred_at
     message.save(update_fields=["delivery", "delivery_detail", "delivered_at"])
-    if row.state == "failed":
-        fail_sent(idempotency_key=f"message:{message.pk}", reason=row.detail)
+    _record(ANSWER_SENT, message, row.inbox, news.occurred_at, {"state": "sent"})
+
+
+def _bring_state(row: ProviderMessage) -> None:
+    """Bring the state to the answer. One of several messages has failed when one of them has, and has come as far as the last."""
+    message = row.message
+    if message is None or message.kind != Message.Kind.OUTBOUND or row.state in ("", "sent"):
+        return
+    told = list(ProviderMessage.objects.filter(message=message))
+    weakest = next((one for one in told if one.state == "failed"), None) or min(
+        told, key=lambda one: max(_RANKS[one.state], _RANKS["sent"])
+    )
+    if weakest.state in ("", "sent") or message.delivery == weakest.state:
+        return
+    failed = weakest.state == "failed"
+    message.delivery = Message.Delivery(weakest.state)
+    message.delivery_detail = weakest.detail
+    message.delivered_at = None if failed else weakest.state_at
+    message.save(update_fields=["delivery", "delivery_detail", "delivered_at"])
+    if failed:
+        fail_sent(idempotency_key=f"message:{message.pk}", reason=weakest.detail)
+    else:
+        arrived_after_all(idempotency_key=f"message:{message.pk}")
     MESSAGE_DELIVERED.record(
         by=system_viewer(message.channel),
         subject_id=message.pk,
         ticket_id=message.ticket_id,
         account_id=message.ticket.account_id,
-        detail={"state": row.state, "reason": row.detail},
-        occurred_at=row.state_at or timezone.now(),
+        detail={"state": weakest.state, "reason": weakest.detail},
+        occurred_at=weakest.state_at or timezone.now(),
     )
+
+
+def _bring_reading(row: ProviderMessage, message: Message) -> None:
+    """Bring to an answer how far the customer had come before we knew that it had left."""
+    threads = ChannelThread.objects.filter(inbox=row.inbox, contact=message.ticket.contact_id)
+    for thread in threads.exclude(read_until=None, delivered_until=None):
+        for state, until in (("delivered", thread.delivered_until), ("read", thread.read_until)):
+            sent_at = message.delivered_at or message.created_at
+            if until is not None and message.created_at <= until and sent_at <= until + CLOCKS:
+                _reach(row, state, until)
 
 
 def _bring_text(row: ProviderMessage) -> None:
@@ -103,6 +179,7 @@ def _bring_text(row: ProviderMessage) -> None:
         message.body_text, message.body_html, message.quote_offsets = row.text, "", []
         message.save(update_fields=["body_text", "body_html", "quote_offsets"])
         index_message(message.pk)
+        note_text_changed(message)
         _record(MESSAGE_EDITED, message, row.inbox, row.edited_at, {"before": before})
     if row.deleted_at is not None:
         _record(MESSAGE_TAKEN_BACK, message, row.inbox, row.deleted_at)

@@ -27,7 +27,7 @@ from tickets.services.change_status import move_to
 from tickets.services.snooze_ticket import wake
 from tickets.status_rows import status_of
 from tickets.stored_files import store_file
-from tickets.ticket_rows import RANKS, lock_where_it_goes_on, next_number, save_ticket
+from tickets.ticket_rows import RANKS, lock_ticket, lock_where_it_goes_on, next_number, save_ticket
 
 REOPEN_DAYS = 7
 NO_SUBJECT = "(no subject)"
@@ -103,10 +103,10 @@ def _receive(incoming: IncomingMessage, by: Viewer, inbox: Inbox | None, ticket:
     }
     record_together(by=actor, entries=[*told, (MESSAGE_RECEIVED, arrival)])
     if outcome == "appended":
-        known_account = joined.account_id
+        indexed = joined.account_id, joined.subject
         _note_arrival(joined, message, contact, actor, now)
         save_ticket(joined)
-        if joined.account_id != known_account:
+        if indexed != (joined.account_id, joined.subject):
             index_ticket(joined.pk)
     return Received(message, outcome)
 
@@ -298,19 +298,48 @@ def add_files(message: Message, files: Sequence[IncomingFile], *, opens: bool = 
 
 
 def _note_arrival(ticket: Ticket, message: Message, contact: Contact, actor: Actor, now: datetime) -> None:
-    """Bring the list columns of a ticket up to date with a message that joined it, and reopen it when due."""
+    """Bring the list columns of a ticket up to date with a message that joined it, and reopen it when due.
+
+    Messages may come late and in any order: what a ticket shows depends on when they were written. But what comes in after an
+    answer or a solution has not been seen by whoever gave that, so it makes the customer wait and reopens, whenever it was
+    written.
+    """
     ticket.inbound_count += 1
     if now >= ticket.last_message_at:
         ticket.last_message_at = now
         ticket.last_message_preview = preview(message.body_text, message.quote_offsets)
         ticket.last_message_inbound = True
+    if now < ticket.created_at:
+        _open_earlier(ticket, message, now)
     if ticket.account_id is None and contact.pk == ticket.contact_id:
         ticket.account = contact.account
     if message.is_automatic:
         return
     ticket.unread = True
-    wake(ticket, by=actor, reason="customer_wrote", at=now)
+    # What follows from it never stands before what it undoes.
+    at = max(now, ticket.resolved_at or now)
+    wake(ticket, by=actor, reason="customer_wrote", at=at)
     note_customer_waits(ticket, now)
     if ticket.status.category not in {Status.Category.NEW, Status.Category.OPEN}:
-        move_to(ticket, status_of("open"), by=actor, reason="customer_wrote", at=now)
+        move_to(ticket, status_of("open"), by=actor, reason="customer_wrote", at=at)
         ticket.unread = True
+
+
+def _open_earlier(ticket: Ticket, message: Message, now: datetime) -> None:
+    """Let a ticket begin with a message that was written before the one which opened it. Words that a person has chosen stay."""
+    opening = ticket.messages.exclude(pk=message.pk).order_by("created_at", "pk").first()
+    if opening is None or opening.kind != Message.Kind.INBOUND or opening.channel != message.channel:
+        return
+    if ticket.subject == (opening.subject or NO_SUBJECT):
+        ticket.subject = message.subject or NO_SUBJECT
+    ticket.created_at = now
+    set_deadlines(ticket)
+
+
+def note_text_changed(message: Message) -> None:
+    """Bring the list columns up to date with a message whose text was changed by who wrote it; in the caller's transaction."""
+    ticket = lock_ticket(message.ticket_id)
+    newest = ticket.messages.exclude(kind=Message.Kind.NOTE).order_by("-created_at", "-pk").first()
+    if newest is not None and newest.pk == message.pk:
+        ticket.last_message_preview = preview(message.body_text, message.quote_offsets)
+        save_ticket(ticket)

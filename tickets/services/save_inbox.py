@@ -14,7 +14,7 @@ from people.models import Team
 from people.viewer import Viewer
 from tickets.channel import Channel, Trial
 from tickets.connections import channel_of, connection_of, sealed, secrets_of
-from tickets.events import INBOX_SAVED
+from tickets.events import INBOX_CONNECTED, INBOX_SAVED
 from tickets.models import Inbox
 from tickets.registry import channels
 
@@ -78,6 +78,19 @@ def try_inbox(*, channel: str, settings: Mapping[str, Any], by: Viewer, inbox: I
     config = row.config | part.clean_settings(_config(part, settings), secrets)
     saved = connection_of(row)
     return part.try_connection(dataclasses.replace(saved, config=config, secrets=secrets))
+
+
+def connect_inbox(*, inbox: Inbox, by: Viewer) -> Trial:
+    """Have the provider of an inbox call our address; what came of it, in words. Raises ValidationError where that is done at
+    the provider alone. Not in a transaction: it may take 15 seconds."""
+    by.require("settings.manage")
+    part = channel_of(inbox)
+    if not part.is_hooked or type(part).connect_hook is Channel.connect_hook:
+        raise ValidationError(_("This is done at the provider."))
+    trial = part.connect_hook(connection_of(inbox))
+    if trial.works:
+        INBOX_CONNECTED.record(by=by, subject_id=inbox.pk)
+    return trial
 
 
 def _config(part: Channel, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from tickets.channel import (
     EditArrival,
     HookRequest,
     MessageArrival,
+    NothingToDo,
+    ReadingArrival,
     RemoteFile,
     Unreadable,
 )
@@ -34,8 +36,14 @@ from tickets.connections import channel_of, connection_of
 from tickets.events import PAYLOAD_RETRIED
 from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import ChannelPayload, ChannelThread, Inbox, Message, Ticket
-from tickets.services.note_provider_message import note_deletion, note_delivery, note_edit, note_known
-from tickets.services.receive_message import receive_message
+from tickets.services.note_provider_message import (
+    note_deletion,
+    note_delivery,
+    note_edit,
+    note_known,
+    note_reading,
+)
+from tickets.services.receive_message import known_message, receive_message
 from tickets.services.record_own_answer import colleague_of, record_own_answer
 from tickets.services.take_consent import take_consent
 
@@ -68,10 +76,12 @@ def take_payload(payload: ChannelPayload) -> None:
     try:
         channel, connection = channel_of(inbox), connection_of(inbox)
         read = (channel.complete(connection, one) for one in channel.read(connection, _request(payload)))
-        arrivals = [_with_files(channel, connection, one) for one in read if one is not None]
+        arrivals = [_with_files(inbox, channel, connection, one) for one in read if one is not None]
         with transaction.atomic():
             ticket = apply_arrivals(inbox=inbox, arrivals=arrivals)
-            _settle(payload, State.PROCESSED if arrivals else State.IGNORED, _words(arrivals), ticket)
+            led_somewhere = any(not isinstance(one, NothingToDo) for one in arrivals)
+            state = State.PROCESSED if led_somewhere else State.IGNORED
+            _settle(payload, state, _words(arrivals), ticket)
     except DatabaseError:
         raise
     except (Unreadable, LookupError, ValidationError) as error:
@@ -103,7 +113,9 @@ def apply_arrivals(*, inbox: Inbox, arrivals: Sequence[Arrival]) -> Ticket | Non
             note_edit(inbox=inbox, news=one)
         elif isinstance(one, ConsentArrival):
             ticket = take_consent(inbox=inbox, news=one, by=by) or ticket
-        else:
+        elif isinstance(one, ReadingArrival):
+            note_reading(inbox=inbox, news=one)
+        elif isinstance(one, DeletionArrival):
             note_deletion(inbox=inbox, news=one)
     return ticket
 
@@ -133,7 +145,7 @@ def _take_message(inbox: Inbox, arrival: MessageArrival, by: Viewer) -> Message:
             subject=arrival.subject or _subject(arrival.text),
             text=arrival.text,
             files=[file for file in arrival.files if isinstance(file, IncomingFile)],
-            external_id=f"{inbox.pk}:{arrival.message_id}",
+            external_id=_external_id(inbox, arrival),
             occurred_at=arrival.occurred_at,
             is_automatic=arrival.is_automatic,
         ),
@@ -143,10 +155,10 @@ def _take_message(inbox: Inbox, arrival: MessageArrival, by: Viewer) -> Message:
     )
     message = received.message
     if received.outcome != "duplicate":
-        newest = max(filter(None, [thread.last_inbound_at, arrival.occurred_at]))
-        if newest == arrival.occurred_at:
-            thread.data = dict(arrival.thread_data)
-        thread.ticket, thread.contact, thread.last_inbound_at = message.ticket, message.contact, newest
+        thread.ticket = message.ticket
+        if thread.last_inbound_at is None or arrival.occurred_at >= thread.last_inbound_at:
+            thread.last_inbound_at = arrival.occurred_at
+            thread.contact, thread.data = message.contact, dict(arrival.thread_data)
         thread.save(update_fields=["ticket", "contact", "data", "last_inbound_at"])
     note_known(inbox=inbox, provider_id=arrival.message_id, message=message)
     return message
@@ -158,10 +170,16 @@ def _subject(text: str) -> str:
     return line if len(line) <= 80 else f"{line[:79].rstrip()}…"
 
 
-def _with_files(channel: Channel, connection: Connection, arrival: Arrival) -> Arrival:
-    """Fetch the files of a message; one that is gone for good is named in the text instead."""
-    if not isinstance(arrival, MessageArrival):
+def _external_id(inbox: Inbox, arrival: MessageArrival) -> str:
+    return f"{inbox.pk}:{arrival.message_id}"
+
+
+def _with_files(inbox: Inbox, channel: Channel, connection: Connection, arrival: Arrival) -> Arrival:
+    """Fetch the files of a message that is not known yet; one that is gone for good is named in the text instead."""
+    if not isinstance(arrival, MessageArrival) or not arrival.files:
         return arrival
+    if known_message(inbox.channel, _external_id(inbox, arrival)) is not None:
+        return replace(arrival, files=())
     files: list[IncomingFile] = []
     missing: list[str] = []
     for file in arrival.files:
@@ -231,17 +249,20 @@ def _try_later(payload: ChannelPayload, error: Exception) -> None:
 
 def _words(arrivals: Sequence[Arrival]) -> str:
     counts: dict[str, int] = {}
+    left = list(dict.fromkeys(one.words for one in arrivals if isinstance(one, NothingToDo)))
     names = {
         MessageArrival: _("messages"),
         EditArrival: _("edits"),
         DeletionArrival: _("deletions"),
         DeliveryArrival: _("delivery states"),
+        ReadingArrival: _("readings"),
         ConsentArrival: _("words of consent"),
     }
     for one in arrivals:
-        name = names[type(one)]
-        counts[name] = counts.get(name, 0) + 1
-    return ", ".join(f"{count} {name}" for name, count in counts.items())
+        if type(one) in names:
+            name = names[type(one)]
+            counts[name] = counts.get(name, 0) + 1
+    return ", ".join([*(f"{count} {name}" for name, count in counts.items()), *left])
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,1 @@
+"""Messengers: what their providers send, and fakes of their interfaces that check what we send."""
