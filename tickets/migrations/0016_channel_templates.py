@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tickets", "0014_channels"),
+        ("tickets", "0015_web_forms"),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""Instagram: messages to a page or profile, through Meta's Messenger Platform."""

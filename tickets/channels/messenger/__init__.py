@@ -1,0 +1,1 @@
+"""Messenger: messages to a page or profile, through Meta's Messenger Platform."""

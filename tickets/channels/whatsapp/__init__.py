@@ -1,0 +1,1 @@
+"""WhatsApp: messages to a business number, through Meta's Cloud API."""
