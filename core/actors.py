@@ -25,3 +25,5 @@ class SystemActor:
 
 
 SYSTEM = SystemActor()
+# The source of events that tell what happened elsewhere, before this product: no subscriber reacts, no page is told.
+HISTORY = "history"

@@ -16,7 +16,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Mod
 from django.utils import timezone
 
-from core.actors import SYSTEM
+from core.actors import HISTORY, SYSTEM
 from core.events import SUBSCRIBER_PARKED
 from core.models import DeadLetter, Event, SubscriberPosition
 from core.sequencing import sequence_events
@@ -90,9 +90,13 @@ def _deliver(subscriber: Subscriber, shard: int, head: int, deadline: float) -> 
 
 
 def events_after(subscriber: Subscriber, shard: int, seq: int, head: int) -> QuerySet[Event]:
-    """Return the subscriber's events with ``seq`` in (seq, head] in order, annotated with ``seq``, details loaded."""
+    """Return the subscriber's events with ``seq`` in (seq, head] in order, annotated with ``seq``, details loaded.
+
+    History is left out: whoever brought it in has written its effects.
+    """
     events = (
         Event.objects.filter(position__seq__gt=seq, position__seq__lte=head, verb__in=subscriber.verbs)
+        .exclude(source=HISTORY)
         .annotate(seq=F("position__seq"))
         .select_related("detail")
         .order_by("position__seq")

@@ -93,7 +93,9 @@ def choose(
     now: datetime | None = None,
     fields: ConditionFields | None = None,
 ) -> SLAPolicy | None:
-    """Return the first of ``policies`` whose condition holds for the loaded ticket."""
+    """Return the first of ``policies`` whose condition holds for the loaded ticket; none when its clocks are off."""
+    if ticket.sla_off:
+        return None
     known, moment = fields or ConditionFields(), now or timezone.now()
     return next(
         (policy for policy in policies if holds(policy.condition, ticket, me=None, now=moment, fields=known)),

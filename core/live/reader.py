@@ -15,6 +15,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 
+from core.actors import HISTORY
 from core.live.subjects import live_subjects
 from core.models import Event
 from core.sequencing import last_seq
@@ -109,7 +110,7 @@ def missed(after: int, newest: int, listener: Listener) -> list[Change] | None:
 
 
 def _events(after: int, newest: int) -> list[Event]:
-    rows = Event.objects.filter(position__seq__gt=after, position__seq__lte=newest)
+    rows = Event.objects.filter(position__seq__gt=after, position__seq__lte=newest).exclude(source=HISTORY)
     return list(rows.annotate(seq=F("position__seq")).order_by("position__seq"))
 
 

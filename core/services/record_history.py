@@ -1,8 +1,8 @@
 """Record events of the past in bulk: what an import or the demo world brings along.
 
 Each event keeps the moment it happened as the moment it was recorded, and the events get their places in the order at
-once, oldest first. No worker is nudged: whoever imports moves the subscribers past it (``fast_forward``) or lets them
-read it.
+once, oldest first. No worker is nudged. Subscribers leave events of the source ``core.actors.HISTORY`` alone: whoever
+imports writes the effects too. Events of other sources are read like any, unless ``fast_forward`` moves everybody past them.
 """
 
 import json

@@ -191,6 +191,8 @@ class Ticket(models.Model):
     sla_policy = models.ForeignKey(SLAPolicy, models.SET_NULL, null=True, related_name="+", db_index=False)
     # The version of the policy that the deadlines were computed from.
     sla_policy_version = models.PositiveIntegerField(default=0)
+    # Brought in with its history from another system: nothing was promised for it here, and nothing is.
+    sla_off = models.BooleanField(default=False, db_default=False)
     # When the next step of the policy (a warning, an escalation) may be due.
     sla_step_at = models.DateTimeField(null=True)
     first_response_due_at = models.DateTimeField(null=True)

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, Min, OuterRef, Q
 from django.utils import timezone
 
+from core.actors import HISTORY
 from core.models import Event, SubscriberPosition
 from core.subscription import subscribers
 from tickets.condition_fields import ConditionFields
@@ -307,4 +308,4 @@ def counters_are_behind() -> bool:
     ]
     verbs = subscribers.get("tickets.view_counts").verbs
     waiting = Event.objects.filter(Q(position__seq__gt=reached or 0) | Q(position__seq=None), verb__in=verbs)
-    return waiting.exists()
+    return waiting.exclude(source=HISTORY).exists()
