@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "success",
     "insights",
     "integrations",
+    "imports",
     "cs_ops",
 ]
 

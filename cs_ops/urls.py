@@ -34,4 +34,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("success.pages.urls")),
     path("", include("insights.pages.urls")),
     path("", include("integrations.pages.urls")),
+    path("", include("imports.pages.urls")),
 ]

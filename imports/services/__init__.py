@@ -1,0 +1,1 @@
+"""The writers of imports, one file per use case."""
