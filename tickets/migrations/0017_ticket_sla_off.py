@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tickets", "0014_channels"),
+        ("tickets", "0016_channel_templates"),
     ]
 
     operations = [
