@@ -13,6 +13,9 @@ CONTACT_CHANGED = EventType("customers.contact_changed", subject="contact", sent
 IDENTITY_ADDED = EventType(
     "customers.identity_added", subject="contact", sentence=_("added an address of a contact")
 )
+IDENTITY_REMOVED = EventType(
+    "customers.identity_removed", subject="contact", sentence=_("removed an address of a contact")
+)
 CONTACTS_MERGED = EventType("customers.contacts_merged", subject="contact", sentence=_("merged two contacts"))
 CONTACTS_UNMERGED = EventType(
     "customers.contacts_unmerged", subject="contact", sentence=_("took a merge of contacts back")

@@ -75,4 +75,9 @@ class ContactData(PersonalData):
 
 
 # Events whose details hold names and addresses.
-_TELLING = ("customers.contact_created", "customers.contact_changed", "customers.identity_added")
+_TELLING = (
+    "customers.contact_created",
+    "customers.contact_changed",
+    "customers.identity_added",
+    "customers.identity_removed",
+)

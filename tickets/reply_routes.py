@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils import timezone
 
 from core.kept_rows import KeptRows
+from customers.models import Contact
 from people.models import Team
 from tickets.channel import Channel
 from tickets.families import family_ids, family_of
@@ -54,7 +56,7 @@ def reply_routes(ticket: Ticket, messages: Sequence[Message] | None = None) -> l
         return routes
     now = timezone.now()
     threads = (
-        ChannelThread.objects.filter(contact__in=[ticket.contact_id], inbox__in=inboxes)
+        ChannelThread.objects.filter(same_person(ticket.contact), inbox__in=inboxes)
         .exclude(last_inbound_at=None)
         .order_by("-last_inbound_at")
     )
@@ -90,7 +92,13 @@ def thread_of_answer(message: Message) -> ChannelThread | None:
     own = threads.filter(ticket__in=family_ids(message.ticket)).order_by("-last_inbound_at").first()
     if own is not None:
         return own
-    return threads.filter(contact=message.ticket.contact_id).order_by("-last_inbound_at").first()
+    return threads.filter(same_person(message.ticket.contact)).order_by("-last_inbound_at").first()
+
+
+def same_person(contact: Contact) -> Q:
+    """Return the clause for threads of a contact, of who took it over, and of those who were taken over by the same."""
+    person = contact.person.pk
+    return Q(contact=person) | Q(contact__merged_into=person) | Q(contact__merged_into__merged_into=person)
 
 
 def closed_window(channel: Channel, thread: ChannelThread, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from customers.models import Account, ConsentEvent, Contact, RevenueMovement, Subscription
+from customers.models import Account, ConsentEvent, Contact, ContactIdentity, RevenueMovement, Subscription
 from customers.services.ingest_usage import MAX_ITEMS
 from customers.upserts import MOST_ROWS
 from people.models import User
@@ -206,6 +206,16 @@ class MergeIn(serializers.Serializer[Any]):
     """Which contact takes over."""
 
     into = serializers.IntegerField(min_value=1)
+
+
+class IdentityOut(serializers.ModelSerializer[ContactIdentity]):
+    """An address or handle; ``network`` is the channel that a handle is of."""
+
+    network = serializers.CharField()
+
+    class Meta:
+        model = ContactIdentity
+        fields: ClassVar = ["id", "kind", "value", "network", "created_at"]
 
 
 class IdentityIn(serializers.Serializer[Any]):

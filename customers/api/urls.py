@@ -20,6 +20,11 @@ urlpatterns: list[URLPattern] = [
     path("contacts/<int:pk>/", views.ContactDetail.as_view(), name="api-contact"),
     path("contacts/<int:pk>/merge/", views.ContactMergeView.as_view(), name="api-contact-merge"),
     path("contacts/<int:pk>/identities/", views.ContactIdentities.as_view(), name="api-contact-identities"),
+    path(
+        "contacts/<int:pk>/identities/<int:identity_pk>/",
+        views.ContactIdentityDetail.as_view(),
+        name="api-contact-identity",
+    ),
     path("contacts/<int:pk>/consent/", views.ContactConsent.as_view(), name="api-contact-consent"),
     path("contacts/<int:pk>/exports/", personal_data.ContactExports.as_view(), name="api-contact-exports"),
     path(

@@ -30,7 +30,7 @@ from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.record_consent import record_consent
 from customers.services.record_revenue import record_revenue_movement, save_subscription
 from customers.services.save_account import create_account, update_account
-from customers.services.save_contact import add_identity, create_contact, update_contact
+from customers.services.save_contact import add_identity, create_contact, remove_identity, update_contact
 from customers.services.upsert_accounts import upsert_accounts
 from customers.services.upsert_contacts import upsert_contacts
 from customers.upserts import MOST_ROWS, Upserted
@@ -254,6 +254,11 @@ class ContactIdentities(APIView):
 
     required_permissions: ClassVar = _EDIT
 
+    @extend_schema(operation_id="contact_identities_list", responses=serializers.IdentityOut(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """List them with their ids."""
+        return Response(serializers.IdentityOut(_contact(request, pk).identities.all(), many=True).data)
+
     @extend_schema(request=serializers.IdentityIn, responses={201: serializers.ContactOut})
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
@@ -262,6 +267,19 @@ class ContactIdentities(APIView):
         wanted.is_valid(raise_exception=True)
         add_identity(contact=_contact(request, pk), by=viewer_of(request), **wanted.validated_data)
         return Response(serializers.ContactOut(_contact(request, pk)).data, status=status.HTTP_201_CREATED)
+
+
+class ContactIdentityDetail(APIView):
+    """One address or handle of a contact."""
+
+    required_permissions: ClassVar = _EDIT
+
+    @extend_schema(operation_id="contact_identities_remove", responses={204: None})
+    def delete(self, request: Request, pk: int, identity_pk: int) -> Response:
+        """Take it away; the last one stays."""
+        identity = _contact(request, pk).identities.get(pk=identity_pk)
+        remove_identity(identity=identity, by=viewer_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ContactConsent(APIView):

@@ -56,9 +56,19 @@ class Contact(models.Model):
         return self.name or self.email
 
     @property
+    def person(self) -> "Contact":
+        """The contact that speaks for this person: itself, or who took it over in the end. A query for each merge."""
+        found: Contact = self
+        while found.merged_into is not None:
+            found = found.merged_into
+        return found
+
+    @property
     def email(self) -> str:
-        """The first e-mail address, empty when there is none. Prefetch ``identities`` in lists."""
-        return next((identity.value for identity in self.identities.all() if identity.kind == "email"), "")
+        """The first e-mail address, empty when there is none; of a merged contact that of who took it over. Prefetch
+        ``identities`` in lists."""
+        own = next((identity.value for identity in self.identities.all() if identity.kind == "email"), "")
+        return own if own or self.merged_into_id is None else self.person.email
 
 
 class ContactIdentity(models.Model):
@@ -82,6 +92,16 @@ class ContactIdentity(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["kind", "value"], name="one_contact_per_identity")
         ]
+
+    @property
+    def network(self) -> str:
+        """The key of the channel that a handle is of ("telegram"), empty for what every channel understands."""
+        return self.value.partition(":")[0] if self.kind == "handle" and ":" in self.value else ""
+
+    @property
+    def shown(self) -> str:
+        """The address as people read it, without the name of its network."""
+        return self.value.partition(":")[2] if self.network else self.value
 
 
 class ContactMerge(models.Model):

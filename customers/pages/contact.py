@@ -16,7 +16,7 @@ from customers.pages.account_forms import Asked, attempt, show
 from customers.pages.forms import AddressForm, ContactForm, MergeForm, NewContactForm
 from customers.pages.personal_data import personal_data_parts_of
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
-from customers.services.save_contact import add_identity, create_contact, update_contact
+from customers.services.save_contact import add_identity, create_contact, remove_identity, update_contact
 from people.requests import StaffRequest, page
 
 
@@ -65,6 +65,19 @@ def contact_address(request: StaffRequest, pk: int) -> HttpResponse:
     if attempt(form, lambda: add_identity(contact=found, by=request.viewer, **form.cleaned_data)):
         return done(request, _("The address is added."), reverse("contact", args=[found.pk]))
     return _contact_page(request, found, address_form=form)
+
+
+@require_POST
+@page("customers.edit")
+def contact_address_remove(request: StaffRequest, pk: int, identity_id: int) -> HttpResponse:
+    """Take an address away from a person."""
+    found = _find(request, pk)
+    identity = get_object_or_404(found.identities, pk=identity_id)
+    try:
+        remove_identity(identity=identity, by=request.viewer)
+    except ValidationError as error:
+        return refused(request, error, reverse("contact", args=[found.pk]))
+    return done(request, _("The address is removed."), reverse("contact", args=[found.pk]))
 
 
 @require_POST

@@ -25,6 +25,11 @@ urlpatterns: list[URLPattern] = [
     path("customers/<int:pk>/<slug:tab>/", account.account_tab, name="account-tab"),
     path("contacts/<int:pk>/", contact.contact, name="contact"),
     path("contacts/<int:pk>/addresses/", contact.contact_address, name="contact-address"),
+    path(
+        "contacts/<int:pk>/addresses/<int:identity_id>/remove/",
+        contact.contact_address_remove,
+        name="contact-address-remove",
+    ),
     path("contacts/<int:pk>/merge/", contact.contact_merge, name="contact-merge"),
     path("contacts/<int:pk>/unmerge/", contact.contact_unmerge, name="contact-unmerge"),
     path("contacts/<int:pk>/exports/", personal_data.contact_export, name="contact-export"),

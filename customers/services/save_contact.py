@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from customers.domains import company_domain, normalise_address
-from customers.events import CONTACT_CHANGED, CONTACT_CREATED, IDENTITY_ADDED
+from customers.events import CONTACT_CHANGED, CONTACT_CREATED, IDENTITY_ADDED, IDENTITY_REMOVED
 from customers.identities import Identity
 from customers.models import Account, Contact, ContactIdentity
 from customers.phone_numbers import e164
@@ -70,6 +70,29 @@ def add_identity(*, contact: Contact, kind: str, value: str, by: Viewer) -> Cont
         detail={"kind": kind, "value": identity.value},
     )
     return identity
+
+
+@transaction.atomic
+def remove_identity(*, identity: ContactIdentity, by: Viewer) -> None:
+    """Take an address or handle away from a contact: who writes from it is somebody new from then on.
+
+    Raises ValidationError for the last one, without which nobody could be answered.
+    """
+    by.require("customers.edit")
+    contact = Contact.objects.select_for_update().get(pk=identity.contact_id)
+    _refuse_erased(contact)
+    known = list(ContactIdentity.objects.filter(contact=contact).values_list("pk", flat=True))
+    if identity.pk not in known:
+        return
+    if len(known) == 1:
+        raise ValidationError({"value": _("This is the only address: add another one first.")})
+    ContactIdentity.objects.filter(pk=identity.pk).delete()
+    IDENTITY_REMOVED.record(
+        by=by,
+        subject_id=contact.pk,
+        account_id=contact.account_id,
+        detail={"kind": identity.kind, "value": identity.value},
+    )
 
 
 @transaction.atomic
