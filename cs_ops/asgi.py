@@ -1,4 +1,5 @@
-"""ASGI entry: the live feed is a plain ASGI application in front of Django, so an open stream holds no request thread."""
+"""ASGI entry: the live feed and the streams of chats are plain ASGI applications in front of Django, so an open stream holds no
+request thread."""
 
 import os
 
@@ -10,6 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cs_ops.settings")
 django_application = get_asgi_application()
 
 from core.live.application import LiveFeed  # noqa: E402  - needs the app registry
+from tickets.channels.chat.stream import ChatStreams  # noqa: E402
 
-application = LiveFeed(django_application)
+application = ChatStreams(LiveFeed(django_application))
 keep_what_is_loaded()

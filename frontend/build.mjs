@@ -1,10 +1,12 @@
 /**
- * Builds frontend/dist/: app.css (with Tabler and the Inter fonts), app.js, theme.js, sprite.svg, icon.svg, LEGAL.txt.
+ * Builds frontend/dist/: app.css (with Tabler and the Inter fonts), app.js, theme.js, sprite.svg, icon.svg, LEGAL.txt, and
+ * widget.js, the chat on other people's pages, with its own styles inside.
  * Usage: node build.mjs [--watch]. Needs only `npm ci --ignore-scripts` before.
  */
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -79,6 +81,26 @@ async function credits() {
   await writeFile(join(dist, "LEGAL.txt"), lines.join(`\n${"-".repeat(80)}\n\n`));
 }
 
+/** What a stranger's page loads for the chat stays small. */
+const WIDGET_BYTES = 40_000;
+
+/** The widget carries its styles as a text, which its shadow root adopts. */
+const cssAsText = {
+  name: "css-as-text",
+  setup(build) {
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await esbuild.transform(await readFile(path, "utf8"), { loader: "css", minify: true });
+      return { contents: code.trim(), loader: "text" };
+    });
+  },
+};
+
+async function checkWidget() {
+  const size = gzipSync(await readFile(join(dist, "widget.js")), { level: 9 }).length;
+  if (size > WIDGET_BYTES) throw new Error(`widget.js has ${size} bytes compressed, more than ${WIDGET_BYTES}`);
+  return size;
+}
+
 const options = {
   entryPoints: { app: join(here, "src/app.ts"), theme: join(here, "src/theme.ts"), styles: join(here, "styles/app.css") },
   outdir: dist,
@@ -96,13 +118,15 @@ await rm(dist, { recursive: true, force: true });
 await mkdir(dist, { recursive: true });
 const { entryPoints, ...shared } = options;
 const scripts = { ...shared, entryPoints: { app: entryPoints.app, theme: entryPoints.theme } };
+const widget = { ...shared, entryPoints: { widget: join(here, "src/chat/widget.ts") }, plugins: [cssAsText] };
 const styles = { ...shared, entryPoints: { app: entryPoints.styles } };
 const count = await sprite();
 await credits();
 await copyFile(join(here, "src/icon.svg"), join(dist, "icon.svg"));
 if (process.argv.includes("--watch")) {
-  for (const set of [scripts, styles]) await (await esbuild.context({ ...set, logLevel: "info" })).watch();
+  for (const set of [scripts, styles, widget]) await (await esbuild.context({ ...set, logLevel: "info" })).watch();
 } else {
-  await Promise.all([esbuild.build(scripts), esbuild.build(styles)]);
-  console.log(`frontend/dist is built: app.css, app.js, theme.js and ${count} icons`);
+  await Promise.all([esbuild.build(scripts), esbuild.build(styles), esbuild.build(widget)]);
+  const size = await checkWidget();
+  console.log(`frontend/dist is built: app.css, app.js, theme.js, ${count} icons, widget.js (${size} bytes compressed)`);
 }

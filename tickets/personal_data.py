@@ -26,6 +26,7 @@ from tickets.models import (
     CarbonCopy,
     ChannelPayload,
     ChannelThread,
+    ChatSession,
     CustomField,
     Draft,
     FieldValue,
@@ -208,6 +209,24 @@ def _submissions(contact_ids: Collection[int]) -> QuerySet[FormSubmission]:
     ).distinct()
 
 
+class ChatData(PersonalData):
+    """Chats on web pages: what visitors said about themselves, and the pages that they were on."""
+
+    key = "chats"
+    order = 510
+
+    def export(self, contact_ids: Collection[int]) -> Mapping[str, Any]:
+        """Return the sessions; what was said is among the messages."""
+        told = ("name", "email", "user_id", "page_url", "browser", "consent_text", "consented_at")
+        return {"chats": list(_chats(contact_ids).order_by("pk").values(*told, "created_at", "last_seen_at"))}
+
+    def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
+        """Delete the sessions with their entries."""
+        chats = list(_chats(contact_ids).values_list("pk", flat=True))
+        ChatSession.objects.filter(pk__in=chats).delete()
+        return {"chats": len(chats)}
+
+
 class TicketExportData(PersonalData):
     """Lists that were taken out and may name the person; after the contact, so that no new one still finds the name."""
 
@@ -230,6 +249,16 @@ def _erase_payloads(inboxes: Collection[int], known: Collection[bytes], contact_
                 body=b"", query="", headers={}, error="", result=""
             )
     return emptied
+
+
+def _chats(contact_ids: Collection[int]) -> QuerySet[ChatSession]:
+    """The chats that led to the person's tickets, or in which the person's address or user id was given."""
+    known = ContactIdentity.objects.filter(contact__in=contact_ids)
+    return ChatSession.objects.filter(
+        Q(ticket__contact__in=contact_ids)
+        | Q(email__in=known.filter(kind="email").values("value"))
+        | Q(user_id__in=known.filter(kind="user").values("value"))
+    )
 
 
 def _said(contact_ids: Collection[int]) -> QuerySet[Message]:

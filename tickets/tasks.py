@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from core.job_runner import start_job
 from people.viewer import system_viewer
+from tickets.channels.chat.services.forget_chats import forget_unused_chats
 from tickets.channels.email.services.fetch_mailbox import VISIT_SECONDS, fetch_due_mailboxes
 from tickets.channels.email.services.poll_drop_folder import poll_drop_folders
 from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
@@ -159,6 +160,12 @@ def copy_value_at_risk_task() -> None:
 def forget_old_presence_task() -> None:
     """Delete the signs of people who have long left a ticket."""
     forget_old_presence()
+
+
+@shared_task(name="tickets.forget_unused_chats")
+def forget_unused_chats_task() -> None:
+    """Delete chats in which nobody ever wrote."""
+    forget_unused_chats()
 
 
 @shared_task(name="tickets.hand_over")

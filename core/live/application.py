@@ -32,15 +32,11 @@ KEEPALIVE_SECONDS = 15.0
 QUEUE_SIZE = 500
 
 
-@dataclass(eq=False)
-class Stream:
-    """One open connection: who listens to which topics, and what waits to be written."""
+@dataclass(eq=False, kw_only=True)
+class OpenStream:
+    """One open connection, and what waits to be written to it; None ends it."""
 
-    listener: Listener
     queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_SIZE))
-    # Up to here the client has been told; None until the opening is written. Each stream has a place of its own: one for
-    # all would pass over what happens while a stream is being opened.
-    seq: int | None = None
 
     def offer(self, chunk: bytes | None) -> None:
         """Queue a chunk; a client too slow to read is closed and will resume."""
@@ -50,6 +46,24 @@ class Stream:
             while not self.queue.empty():
                 self.queue.get_nowait()
             self.queue.put_nowait(None)
+
+    async def write(self, send: Send, disconnected: "asyncio.Task[None]") -> None:
+        """Write what comes, and a sign of life now and then, until either side ends the connection."""
+        while not disconnected.done():
+            chunk = await _next_chunk(self.queue, disconnected)
+            if chunk is None:
+                break
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+@dataclass(eq=False)
+class Stream(OpenStream):
+    """A browser of the desk: who listens to which topics."""
+
+    listener: Listener
+    # Up to here the client has been told; None until the opening is written. Each stream has a place of its own: one for
+    # all would pass over what happens while a stream is being opened.
+    seq: int | None = None
 
 
 class LiveFeed:
@@ -84,47 +98,32 @@ class LiveFeed:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "GET":
-            await _refuse(send, 405)
+            await refuse(send, 405)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            await _refuse(send, 403)
+            await refuse(send, 403)
             return
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         topics = frozenset(topic for value in query.get("topics", []) for topic in value.split(",") if topic)
         listener = await in_thread(reader.identify)(_session_key(headers.get("cookie", "")), topics)
         if listener is None:
-            await _refuse(send, 401)
+            await refuse(send, 401)
             return
         last_event_id = headers.get("last-event-id") or next(iter(query.get("last", [])), "")
         await self._stream(listener, last_event_id, receive, send)
 
     async def _stream(self, listener: Listener, last_event_id: str, receive: Receive, send: Send) -> None:
         stream = Stream(listener)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [
-                    (b"content-type", b"text/event-stream; charset=utf-8"),
-                    (b"cache-control", b"no-store"),
-                    (b"x-accel-buffering", b"no"),
-                    (b"x-content-type-options", b"nosniff"),
-                ],
-            }
-        )
+        await begin(send)
         self._ensure_poller()
         self.streams.add(stream)
-        disconnected = asyncio.create_task(_wait_for_disconnect(receive))
+        disconnected = asyncio.create_task(wait_for_disconnect(receive))
         try:
             stream.seq, chunks = await in_thread(_opening)(listener, last_event_id)
             for chunk in chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            while not disconnected.done():
-                chunk = await _next_chunk(stream, disconnected)
-                if chunk is None:
-                    break
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await stream.write(send, disconnected)
         except OSError:
             logger.debug("live client went away")
         finally:
@@ -184,9 +183,23 @@ def _chunk(change: Change) -> bytes:
     return f"id: {change.seq}\nevent: change\ndata: {data}\n\n".encode()
 
 
-async def _next_chunk(stream: Stream, disconnected: "asyncio.Task[None]") -> bytes | None:
+async def begin(send: Send, headers: Mapping[str, str] | None = None) -> None:
+    """Begin an answer of server-sent events, with further headers."""
+    more = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    fixed = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": [*fixed, *more]})
+
+
+async def _next_chunk(
+    queue: "asyncio.Queue[bytes | None]", disconnected: "asyncio.Task[None]"
+) -> bytes | None:
     """Wait for the next chunk, a keep-alive or the end of the connection."""
-    getter = asyncio.create_task(stream.queue.get())
+    getter = asyncio.create_task(queue.get())
     done, _pending = await asyncio.wait(
         {getter, disconnected}, timeout=KEEPALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
     )
@@ -196,13 +209,17 @@ async def _next_chunk(stream: Stream, disconnected: "asyncio.Task[None]") -> byt
     return None if disconnected in done else b": keep-alive\n\n"
 
 
-async def _wait_for_disconnect(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Return when the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _refuse(send: Send, status: int) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+async def refuse(send: Send, status: int, headers: Mapping[str, str] | None = None) -> None:
+    """Answer with a status and nothing else."""
+    more = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    start = {"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0"), *more]}
+    await send(start)
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -224,6 +224,7 @@ RULES = [
             "tickets/channels/email/backends.py": "writes mail to files in place of sending it",
             "tickets/channels/email/outgoing.py": "writes the message that the sender sends",
             "tickets/outbound/email_answer.py": "sends answers",
+            "tickets/outbound/chat_answer.py": "mails answers that nobody has seen in a chat",
             "tickets/outbound/satisfaction_survey.py": "sends surveys",
         },
     ),
@@ -237,6 +238,7 @@ RULES = [
         good=["from django.views.decorators.csrf import csrf_protect"],
         allowed={
             "success/pages/unsubscribe.py": "mail programs post the one click (RFC 8058); the signed token is the proof",
+            "tickets/pages/chat.py": "asked from other people's pages without cookies; a bearer token is the proof",
             "tickets/pages/hooks.py": "providers call it without cookies; their signature is the proof",
             "tickets/pages/web_form.py": "shown in frames of other sites without cookies; a signed token is the proof",
             "tickets/pages/feedback.py": "opened from mails, in browsers without cookies too; the signed token is the proof",

@@ -37,6 +37,14 @@ PUBLIC = {
     "web-form-submit": "for everybody",
     "web-form-confirm": "proved by its token",
     "channel-hook": "proved by the provider's signature",
+    "chat-widget": "leads to a script",
+    "chat-config": "how a widget on a public page looks",
+    "chat-start": "anybody may begin a chat, within limits",
+    **{
+        f"chat-{act}": "proved by the chat's token"
+        for act in ("session", "message", "typing", "seen", "email", "end", "rating")
+    },
+    "chat-file": "proved by its token",
 }
 SAMPLES = {"int": "987654", "str": "sample", "slug": "sample", "uuid": "00000000-0000-4000-8000-000000000000"}
 ROLES = [role for role in Role if role != Role.INTEGRATION]

@@ -9,6 +9,7 @@ from tickets.models.channel import (
     ChannelTraffic,
     ProviderMessage,
 )
+from tickets.models.chat import ChatEntry, ChatSession
 from tickets.models.episode import Episode, SatisfactionSurvey
 from tickets.models.escalation import Escalation, EscalationRule, SLAStepRun
 from tickets.models.export import TicketExport
@@ -47,6 +48,8 @@ __all__ = [
     "ChannelTemplate",
     "ChannelThread",
     "ChannelTraffic",
+    "ChatEntry",
+    "ChatSession",
     "ChecklistItem",
     "CountedTicket",
     "CustomField",

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from tickets.pages import (
+    chat,
     file_scans,
     mail_ledger,
     settings,
@@ -86,6 +87,7 @@ urlpatterns: list[URLPattern] = [
         settings_escalations.escalation_rule_delete,
         name="settings-escalation-rule-delete",
     ),
+    path("inboxes/<int:inbox_id>/preview/", chat.preview, name="settings-chat-preview"),
     path("sla/", settings_sla.sla_policies, name="settings-sla-policies"),
     path("sla/new/", settings_sla.sla_policy_form, name="settings-sla-policy-new"),
     path("sla/preview/", settings_sla.sla_preview, name="settings-sla-preview-new"),

@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("forms/<str:key>/thanks/", web_form.web_form_thanks, name="web-form-thanks"),
     path("forms/<str:key>/submit/", web_form.web_form_submit, name="web-form-submit"),
     path("forms/<str:key>/confirm/<str:token>/", web_form.web_form_confirm, name="web-form-confirm"),
+    path("chat/", include("tickets.pages.chat_urls")),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/views/", inbox.views, name="inbox-views"),
     path("inbox/rows/", inbox.rows, name="inbox-rows"),

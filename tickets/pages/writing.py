@@ -29,7 +29,7 @@ from tickets.pages.composing import (
 )
 from tickets.pages.lists import list_state
 from tickets.pages.tickets import conversation_answer, visible_ticket
-from tickets.presence import people_on
+from tickets.presence import people_on, visitor_on
 from tickets.rich_text import as_html
 from tickets.send_later import send_times
 from tickets.services.note_presence import leave, note_presence
@@ -200,7 +200,7 @@ def presence(request: StaffRequest, ticket_id: int) -> HttpResponse:
         return JsonResponse({"error": reason(error)}, status=422)
     people = [
         {"id": one.user_id, "initials": initials(one.name), "state": one.state, "text": one.sentence}
-        for one in people_on(ticket, besides=request.viewer)
+        for one in (*filter(None, [visitor_on(ticket)]), *people_on(ticket, besides=request.viewer))
     ]
     return JsonResponse({"people": people})
 
