@@ -103,6 +103,16 @@ def build_desk() -> Desk:
         name="Billing", channel="email", address="billing@demo.example", from_name="Fieldbook Billing",
         signature="Fieldbook Billing\nbilling@demo.example", default_team=desk.teams["Billing"],
     )  # fmt: skip
+    # Its preview works at once; pages of one's own are named in its settings.
+    Inbox.objects.create(
+        name="Website chat", channel="chat", from_name="Fieldbook Support",
+        config={
+            "title": "Fieldbook Support", "greeting": "Hello! Ask us anything about Fieldbook.",
+            "ask_name": "optional", "ask_email": "required", "calendar": extended.pk,
+            "closed_text": "We are back in the morning. Leave a message and we answer by e-mail.",
+            "mail_inbox": desk.support.pk,
+        },
+    )  # fmt: skip
     return desk
 
 

@@ -12,6 +12,8 @@ interface Person {
 }
 
 const EVERY_MS = 4000;
+/** With a visitor in a chat (whose id is 0) signs come and go faster. */
+const CHAT_EVERY_MS = 2000;
 /** Who has not typed for so long has stopped writing. */
 const WRITING_MS = 20_000;
 const MOST_SHOWN = 4;
@@ -56,7 +58,8 @@ async function beat(): Promise<void> {
     present = [];
     show();
   }
-  timer = window.setTimeout(() => void beat(), EVERY_MS);
+  const chats = present.some((person) => person.id === 0);
+  timer = window.setTimeout(() => void beat(), chats ? CHAT_EVERY_MS : EVERY_MS);
   if (!id || document.hidden || !navigator.onLine) return;
   try {
     const answer = await fetch(`/inbox/${id}/presence/`, { method: "POST", body: data(state()) });

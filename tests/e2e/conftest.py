@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from core.live.application import LiveFeed
 from people.models import User
+from tickets.channels.chat.stream import ChatStreams
 
 START_SECONDS = 20
 # Playwright keeps an event loop in the test's thread; the ORM is still used synchronously there.
@@ -58,7 +59,7 @@ def site(transactional_db: None, settings: Any) -> Iterator[str]:
         pytest.fail("The browser tests need the built assets: run make setup-web.")
     settings.WHITENOISE_USE_FINDERS = True
     settings.WHITENOISE_AUTOREFRESH = True
-    application = LiveFeed(get_asgi_application())
+    application = ChatStreams(LiveFeed(get_asgi_application()))
     server = uvicorn.Server(
         uvicorn.Config(
             application,

@@ -43,6 +43,7 @@ export class Conversation {
   private seen = 0;
   private page = "";
   private listening: AbortController | null = null;
+  private attempt: AbortController | null = null;
   private sending = false;
   private typedAt = 0;
   private seenTimer = 0;
@@ -57,7 +58,14 @@ export class Conversation {
     private readonly wordOf: (key: string) => string,
   ) {
     this.place = `cs-ops-chat:${inbox}`;
-    addEventListener("online", () => this.revive());
+    addEventListener("online", () => {
+      this.attempt?.abort(); // the former connection may be dead without knowing
+      this.revive();
+    });
+    addEventListener("offline", () => {
+      this.isConnected = false;
+      this.changed();
+    });
     addEventListener("storage", (event) => {
       if (event.key === this.place && this.stored()?.token !== this.client.token) void this.resume();
     });
@@ -102,9 +110,9 @@ export class Conversation {
   async start(values: { name?: string; email?: string; agreed?: boolean }): Promise<void> {
     const { user_id, signature, email, name } = this.identity;
     const who = user_id ? { user_id, signature, email, name } : {};
-    const chat = await this.client.post<Chat>("start", { ...values, ...who, page_url: location.href, page_title: document.title });
+    const chat = await this.client.post<Chat>("start", { ...values, ...who, page_url: here(), page_title: document.title });
     this.client.token = chat.token ?? "";
-    this.page = location.href;
+    this.page = here();
     this.notice = "";
     this.take(chat);
     this.keep();
@@ -140,13 +148,13 @@ export class Conversation {
 
   /** The visitor has everything before the eyes. */
   look(): void {
-    if (!this.isStarted || document.hidden || (this.seen >= this.last && this.page === location.href)) return;
+    if (!this.isStarted || document.hidden || (this.seen >= this.last && this.page === here())) return;
     const number = this.last;
     this.seen = Math.max(this.seen, number);
     window.clearTimeout(this.seenTimer);
     this.seenTimer = window.setTimeout(() => {
-      this.page = location.href;
-      void this.client.post("seen", { number, page_url: location.href, page_title: document.title }).catch(() => undefined);
+      this.page = here();
+      void this.client.post("seen", { number, page_url: this.page, page_title: document.title }).catch(() => undefined);
     }, 300);
     this.changed();
   }
@@ -252,13 +260,18 @@ export class Conversation {
     const mine = (this.listening = new AbortController());
     let pause = 1000;
     while (!mine.signal.aborted) {
+      const attempt = (this.attempt = new AbortController());
+      const stop = (): void => attempt.abort();
+      mine.signal.addEventListener("abort", stop);
       try {
-        await this.client.listen(this.last, (event, data) => this.hear(event, data, () => (pause = 1000)), mine.signal);
+        await this.client.listen(this.last, (event, data) => this.hear(event, data, () => (pause = 1000)), attempt.signal);
       } catch (error) {
         const status = error instanceof Refused ? error.status : 0;
         if (mine.signal.aborted) break;
         if (status === 401) return this.lost();
         if (status === 403 || status === 410) break;
+      } finally {
+        mine.signal.removeEventListener("abort", stop);
       }
       if (mine.signal.aborted) break;
       this.isConnected = false;
@@ -321,6 +334,11 @@ function body(one: Pending): object {
   form.set("text", one.text);
   for (const file of one.files) form.append("files", file);
   return form;
+}
+
+/** The page, without what its address may carry for the page alone. */
+function here(): string {
+  return location.origin + location.pathname;
 }
 
 const sleepers = new Set<() => void>();

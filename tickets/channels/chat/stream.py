@@ -25,6 +25,7 @@ from core.live.application import (
     refuse,
     wait_for_disconnect,
 )
+from people.pages.addresses import address_behind
 from tickets.channels.chat.limits import STREAMS_PER_ADDRESS, STREAMS_PER_CHAT
 from tickets.channels.chat.origins import chat_inbox, cors_headers, may_ask, preflight_headers
 from tickets.channels.chat.services.note_visitor import note_online
@@ -110,7 +111,8 @@ class ChatStreams:
         if session_id is None:
             await refuse(send, 401, cors)
             return
-        address = (scope.get("client") or ("", 0))[0]
+        peer = (scope.get("client") or ("", 0))[0]
+        address = address_behind(headers.get("x-forwarded-for", ""), peer)
         if self._is_full(session_id, address):
             await refuse(send, 429, {**cors, "Retry-After": "30"})
             return
@@ -121,11 +123,7 @@ class ChatStreams:
     def _is_full(self, session_id: int, address: str) -> bool:
         chats = Counter(stream.session_id for stream in self.streams)
         addresses = Counter(stream.address for stream in self.streams)
-        # Behind a proxy on this machine everybody has its address.
-        near = address in {"", "127.0.0.1", "::1"}
-        return chats[session_id] >= STREAMS_PER_CHAT or (
-            not near and addresses[address] >= STREAMS_PER_ADDRESS
-        )
+        return chats[session_id] >= STREAMS_PER_CHAT or addresses[address] >= STREAMS_PER_ADDRESS
 
     async def _stream(
         self, stream: ChatStream, headers: Mapping[str, str], receive: Receive, send: Send

@@ -56,7 +56,7 @@ def state_of(session: ChatSession) -> dict[str, Any]:
 def read_news(after: Mapping[int, int]) -> dict[int, News]:
     """Return the news of chats by id, given the number of the last entry that is known. A chat that is gone is left out.
 
-    Two queries, three more when there are new entries.
+    Three queries, three more when there are new entries.
     """
     sessions = list(ChatSession.objects.filter(pk__in=after).select_related("agent", "inbox"))
     behind = {one.pk: after[one.pk] for one in sessions if one.last_number > after[one.pk]}
@@ -82,14 +82,8 @@ def file_of_link(token: str) -> Attachment | None:
 
 
 def _states(sessions: Collection[ChatSession]) -> dict[int, dict[str, Any]]:
-    """The state of each, with one query for who is typing, none when no chat has a ticket."""
-    tickets = {one.ticket_id for one in sessions if one.ticket_id is not None}
-    typing: dict[int, User] = {}
-    if tickets:
-        signs = Presence.objects.filter(
-            ticket__in=tickets, state=Presence.State.REPLYING, seen_at__gt=timezone.now() - TYPING_LASTS
-        )
-        typing = {sign.ticket_id: sign.user for sign in signs.select_related("user").order_by("seen_at")}
+    """The state of each, with two queries for who is typing, none when no chat has a ticket."""
+    typing = _typing({one.ticket_id for one in sessions if one.ticket_id is not None})
     states = {}
     for one in sessions:
         writer = typing.get(one.ticket_id or 0)
@@ -99,6 +93,25 @@ def _states(sessions: Collection[ChatSession]) -> dict[int, dict[str, Any]]:
             "typing": "" if writer is None else public_name(writer, one.inbox),
         }
     return states
+
+
+def _typing(ticket_ids: Collection[int]) -> dict[int, User]:
+    """Who is writing on these tickets, or has written an answer that can still be taken back."""
+    if not ticket_ids:
+        return {}
+    now = timezone.now()
+    waiting = Message.objects.filter(
+        ticket__in=ticket_ids,
+        kind=Message.Kind.OUTBOUND,
+        channel="chat",
+        delivery=Message.Delivery.QUEUED,
+        leaves_at__gt=now - TYPING_LASTS,
+    )
+    found = {one.ticket_id: one.author for one in waiting.select_related("author") if one.author is not None}
+    signs = Presence.objects.filter(
+        ticket__in=ticket_ids, state=Presence.State.REPLYING, seen_at__gt=now - TYPING_LASTS
+    )
+    return found | {sign.ticket_id: sign.user for sign in signs.select_related("user").order_by("seen_at")}
 
 
 def _read_entries(after: Mapping[int, int]) -> dict[int, list[tuple[int, dict[str, Any]]]]:
