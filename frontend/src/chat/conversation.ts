@@ -146,17 +146,16 @@ export class Conversation {
     void this.client.post("typing", {}).catch(() => undefined);
   }
 
-  /** The visitor has everything before the eyes. */
+  /** The visitor has everything before the eyes. Called by each drawing, so it draws nothing itself. */
   look(): void {
     if (!this.isStarted || document.hidden || (this.seen >= this.last && this.page === here())) return;
-    const number = this.last;
-    this.seen = Math.max(this.seen, number);
+    this.seen = Math.max(this.seen, this.last);
+    this.page = here();
     window.clearTimeout(this.seenTimer);
     this.seenTimer = window.setTimeout(() => {
-      this.page = here();
-      void this.client.post("seen", { number, page_url: this.page, page_title: document.title }).catch(() => undefined);
+      const said = { number: this.seen, page_url: this.page, page_title: document.title };
+      void this.client.post("seen", said).catch(() => undefined);
     }, 300);
-    this.changed();
   }
 
   async leaveEmail(email: string): Promise<void> {
