@@ -45,6 +45,7 @@ app.conf.beat_schedule = {
     "forget-old-payloads": _every("tickets.forget_old_payloads", 3600, queue="batch"),
     "take-submissions": _every("tickets.take_submissions", 5, queue="channels"),
     "end-submissions": _every("tickets.end_submissions", 600, queue="batch"),
+    "fetch-templates": _every("tickets.fetch_templates", 86_400, queue="channels"),
     "watch-channels": _every("tickets.watch_channels", 300, queue="channels"),
     "process-mail-ledger": _every("tickets.process_waiting_mail", 30, queue="channels"),
     "scan-files": _every("tickets.scan_files", 5, queue="channels"),

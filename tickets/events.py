@@ -80,6 +80,9 @@ INBOX_SAVED = EventType("tickets.inbox_saved", subject="inbox", sentence=_("save
 INBOX_CONNECTED = EventType(
     "tickets.inbox_connected", subject="inbox", sentence=_("connected the webhook of an inbox")
 )
+TEMPLATES_FETCHED = EventType(
+    "tickets.templates_fetched", subject="inbox", sentence=_("fetched templates"), feed=False
+)
 CHANNEL_STATE_CHANGED = EventType(
     "tickets.channel_state_changed", subject="inbox", sentence=_("found a channel changed"), feed=False
 )

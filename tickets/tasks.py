@@ -23,6 +23,7 @@ from tickets.services.copy_value_at_risk import copy_value_at_risk
 from tickets.services.count_views import count_due_tickets
 from tickets.services.escalate_by_rules import escalate_by_time
 from tickets.services.export_tickets import clear_expired_exports
+from tickets.services.fetch_templates import fetch_all_templates
 from tickets.services.forget_old_payloads import forget_old_payloads
 from tickets.services.hand_over_tickets import hand_over_absences, take_back_unattended
 from tickets.services.mark_sla_breaches import mark_sla_breaches
@@ -74,6 +75,12 @@ def end_submissions_task() -> None:
     """Drop web forms that nobody confirmed, and old counts."""
     end_submissions()
     forget_old_counts()
+
+
+@shared_task(name="tickets.fetch_templates")
+def fetch_templates_task() -> None:
+    """Fetch the templates that providers have approved."""
+    fetch_all_templates(until=timezone.now() + BUDGET)
 
 
 @shared_task(name="tickets.watch_channels")

@@ -41,6 +41,7 @@ class Composer {
     this.preview(false);
     this.files.show();
     this.drafts.show();
+    this.route();
   }
 
   private choose(kind: string): void {
@@ -109,7 +110,7 @@ class Composer {
       this.files.add([...(target.files ?? [])]);
       target.value = ""; // the form itself sends no file
     }
-    if (target.matches("[data-via]")) this.route();
+    if (target.matches("[data-via], [data-template]")) this.route();
     if (target instanceof HTMLInputElement && target.matches("[data-hold]")) {
       const hold = first<HTMLInputElement>("input[name=hold]", this.form);
       if (hold) hold.value = target.checked ? "1" : "0";
@@ -124,6 +125,7 @@ class Composer {
     const byMail = option?.dataset.byMail !== undefined;
     for (const part of all("[data-mail-only]", this.form)) part.hidden = !byMail;
     for (const words of all("[data-route]", this.form)) words.hidden = words.dataset.route !== choice.value;
+    this.template(choice.value);
     const length = first("[data-length]", this.form);
     const longest = Number(option?.dataset.longest ?? "");
     if (!length) return;
@@ -131,6 +133,19 @@ class Composer {
     length.hidden = !longest || left > longest / 5;
     length.textContent = String(left);
     length.classList.toggle("is-bad", left < 0);
+  }
+
+  /** A template takes the place of what one writes freely, for as long as its way is chosen and the answer is one. */
+  private template(via: string): void {
+    const choices = all<HTMLSelectElement>("[data-template]", this.form);
+    const chosen = choices.some((one) => one.value.startsWith(`${via}:`)) && this.drafts.kind === "reply";
+    const fields = first("#composer-template", this.form);
+    if (fields) {
+      fields.hidden = !chosen;
+      for (const field of all<HTMLInputElement>("input", fields)) field.disabled = !chosen;
+    }
+    this.field.hidden = chosen;
+    this.field.required = !chosen;
   }
 
   private onKey(event: KeyboardEvent): void {

@@ -24,6 +24,7 @@ from tickets.connections import hook_url, secrets_of
 from tickets.models import (
     ChannelHealth,
     ChannelPayload,
+    ChannelTemplate,
     ChannelThread,
     ChannelTraffic,
     Inbox,
@@ -221,7 +222,11 @@ def test_after_the_window_only_a_template_leaves(loft: Inbox, pigeon: Pigeon, ag
         ticket = Ticket.objects.get()
         with pytest.raises(Exception, match="time to answer freely"):
             answer(ticket, agent)
-        answer(ticket, agent, template={"name": "hello", "language": "en", "values": ["Rosa"]})
+        ChannelTemplate.objects.create(
+            inbox=loft, name="hello", language="en", body="Hello {{1}}", fetched_at=timezone.now()
+        )
+        written = answer(ticket, agent, "", template={"name": "hello", "language": "en", "values": ["Rosa"]})
+    assert written.body_text == "Hello Rosa"
     assert pigeon.sent[0].template == ("hello", "en", ["Rosa"])
 
 

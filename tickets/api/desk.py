@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from core.api.pagination import KeysetPagination
 from core.api.reading import Filter, Listing, prefetch, select
-from tickets.models import Category, Inbox, SLAPolicy
+from tickets.models import Category, ChannelTemplate, Inbox, SLAPolicy
 
 NOT_HERE = OpenApiResponse(description="There is none here.")
 _READERS = ("tickets.view", "tickets.configure")
@@ -116,6 +116,26 @@ class InboxDetail(_DeskRow):
     def get(self, request: Request, pk: int) -> Response:
         """Read an inbox; its secrets are told to nobody."""
         return Response(InboxOut(get_object_or_404(Inbox, pk=pk)).data)
+
+
+class InboxTemplateOut(serializers.ModelSerializer[ChannelTemplate]):
+    """Words that the provider of an inbox has approved; ``is_usable`` says whether they can be sent."""
+
+    class Meta:
+        model = ChannelTemplate
+        fields: ClassVar = ["id", "name", "language", "body", "category", "state", "is_usable"]
+
+
+class InboxTemplates(_DeskRow):
+    """The templates of an inbox."""
+
+    @extend_schema(
+        operation_id="inbox_templates_list", responses={200: InboxTemplateOut(many=True), 404: NOT_HERE}
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """List what can be sent when the time to answer freely is over."""
+        found = get_object_or_404(Inbox, pk=pk).templates.all()
+        return Response(InboxTemplateOut(found, many=True).data)
 
 
 class Categories(_DeskList):

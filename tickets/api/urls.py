@@ -49,6 +49,7 @@ _CONFIGURATION: list[tuple[str, type[APIView], str]] = [
     ("ticket-statuses/<slug:key>/", configuration.TicketStatusDetail, "ticket-status"),
     ("inboxes/", desk.Inboxes, "inboxes"),
     ("inboxes/<int:pk>/", desk.InboxDetail, "inbox"),
+    ("inboxes/<int:pk>/templates/", desk.InboxTemplates, "inbox-templates"),
     ("categories/", desk.Categories, "categories"),
     ("categories/<int:pk>/", desk.CategoryDetail, "category"),
     ("sla-policies/", desk.SlaPolicies, "sla-policies"),

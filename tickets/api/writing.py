@@ -27,10 +27,25 @@ from tickets.services.schedule_answer import discard_scheduled, schedule_answer,
 from tickets.services.undo_answer import undo_answer
 
 
-class TicketAnswerIn(serializers.Serializer[dict[str, Any]]):
-    """An answer. With ``send_at`` it leaves then; else after ``undo_seconds``, in which it can be taken back."""
+class TicketTemplateIn(serializers.Serializer[dict[str, Any]]):
+    """Words that the provider of a channel has approved, with a value for each of their places."""
 
-    body = serializers.CharField(max_length=MAX_BODY, trim_whitespace=False)
+    name = serializers.CharField(max_length=512)
+    language = serializers.CharField(max_length=16)
+    values = serializers.ListField(
+        child=serializers.CharField(max_length=1_000), required=False, default=list, max_length=100
+    )
+
+
+class TicketAnswerIn(serializers.Serializer[dict[str, Any]]):
+    """An answer. With ``send_at`` it leaves then; else after ``undo_seconds``, in which it can be taken back.
+
+    ``body`` is required unless a ``template`` is given, whose words then are the answer.
+    """
+
+    body = serializers.CharField(
+        max_length=MAX_BODY, trim_whitespace=False, required=False, allow_blank=True, default=""
+    )
     cc = serializers.ListField(
         child=serializers.EmailField(max_length=254),
         required=False,
@@ -57,6 +72,16 @@ class TicketAnswerIn(serializers.Serializer[dict[str, Any]]):
     )
     send_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     hold_if_customer_writes = serializers.BooleanField(required=False, default=True)
+    via = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0,
+        help_text=_(
+            "The inbox through which it leaves; without it, where the customer wrote last. 0: e-mail without an inbox."
+        ),
+    )
+    template = TicketTemplateIn(required=False, allow_null=True, default=None)
 
 
 class TicketDraftIn(serializers.Serializer[dict[str, Any]]):
@@ -159,6 +184,8 @@ class TicketAnswers(APIView):
         viewer = viewer_of(request)
         ticket = ticket_of(viewer, pk)
         if wanted["send_at"] is not None:
+            if wanted["template"] is not None:
+                raise ValidationError({"template": [_("A template leaves at once.")]})
             waiting = schedule_answer(
                 ticket=ticket,
                 body=wanted["body"],
@@ -167,6 +194,7 @@ class TicketAnswers(APIView):
                 cc=wanted["cc"],
                 hold_if_customer_writes=wanted["hold_if_customer_writes"],
                 seen_message_id=wanted["seen_message_id"],
+                via=wanted["via"],
                 by=viewer,
             )
             return Response(TicketDraftOut(waiting).data, status=status.HTTP_202_ACCEPTED)
@@ -178,6 +206,8 @@ class TicketAnswers(APIView):
                 seen_message_id=wanted["seen_message_id"],
                 cc=wanted["cc"],
                 undo_seconds=wanted["undo_seconds"],
+                via=wanted["via"],
+                template=wanted["template"],
                 by=viewer,
             )
         except NewerMessage as newer:

@@ -18,11 +18,12 @@ from people.requests import StaffRequest
 from people.services.save_profile import UNDO_DEFAULT, UNDO_SECONDS
 from people.viewer import Viewer
 from tickets.answer_cc import is_outsider, split_addresses, with_cc
+from tickets.answer_templates import places_of
 from tickets.attachment_policy import attachment_policy
 from tickets.downloads import PICTURE_TYPES
 from tickets.drafts import own_draft, waiting_answers
 from tickets.incoming import IncomingFile
-from tickets.models import Draft, Message, Ticket
+from tickets.models import ChannelTemplate, Draft, Message, Ticket
 from tickets.outbound.email_answer import signature_of
 from tickets.pages.lists import ListState
 from tickets.presence import PresentPerson, others_replying
@@ -67,6 +68,8 @@ class Posted:
     version: int | None = None
     file_ids: frozenset[str] | None = None
     via: int | None = None
+    template: int | None = None
+    template_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Attempt:
     cc: tuple[str, ...] | None = None
     anyway: tuple[int, ...] = ()
     via: int | None = None
+    template: int | None = None
+    template_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,18 @@ def read_post(request: StaffRequest) -> Posted:
         version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
         file_ids=None if files is None else frozenset(filter(None, files.split(","))),
         via=int(via) if via.isascii() and via.isdigit() and len(via) < 18 else None,
+        template=_template_of(post.getlist("template"), via),
+        template_values=tuple(post.getlist("template_value")),
     )
+
+
+def _template_of(chosen: Sequence[str], via: str) -> int | None:
+    """The template chosen for the inbox ``via``: every way has a choice of its own, "inbox:template"."""
+    for one in chosen:
+        inbox, _colon, number = one.partition(":")
+        if inbox == via and number.isascii() and number.isdigit() and len(number) < 18:
+            return int(number)
+    return None
 
 
 def typed_text(value: str) -> str:
@@ -155,6 +171,7 @@ def _answer(
         "undo_seconds": seconds,
         "draft": draft,
         "via": posted.via,
+        "template": _template(posted),
     }
     if posted.after == "snooze":
         message = answer_and_snooze(until=_tomorrow_morning(ticket, request.user), **answer)
@@ -170,11 +187,31 @@ def _answer(
     return Written(words, undo, seconds)
 
 
+def _template(posted: Posted) -> dict[str, Any] | None:
+    if posted.template is None:
+        return None
+    chosen = ChannelTemplate.objects.filter(pk=posted.template).first()
+    name, language = ("", "") if chosen is None else (chosen.name, chosen.language)
+    return {"name": name, "language": language, "values": list(posted.template_values)}
+
+
+def template_parts(number: int | None, values: Sequence[str] = ()) -> dict[str, Any] | None:
+    """A template as ``tickets/_template_fields.html`` draws it; None when there is none."""
+    chosen = ChannelTemplate.objects.filter(pk=number or 0, is_usable=True).first()
+    if chosen is None:
+        return None
+    numbers = places_of(chosen.body)
+    filled_in = [*values, *[""] * len(numbers)][: len(numbers)]
+    return {"id": chosen.pk, "body": chosen.body, "places": list(zip(numbers, filled_in, strict=True))}
+
+
 def _schedule(
     request: StaffRequest, ticket: Ticket, posted: Posted, draft: WrittenIn | None, files: list[IncomingFile]
 ) -> Written:
     if files:
         raise ValidationError({"files": _("Wait until the files are uploaded, then choose the time again.")})
+    if posted.template is not None:
+        raise ValidationError({"template": _("A template leaves at once.")})
     at = chosen_time(ticket, request.user, posted.when, posted.at)
     schedule_answer(
         ticket=ticket,
@@ -293,17 +330,27 @@ def composer_parts(
         "may_reply": may_reply,
         "may_resolve": viewer.can("tickets.edit"),
         "signature": signature_of(user, ticket.inbox),
-        **_route_parts(reply_routes(ticket, messages), attempt),
+        **_route_parts(ticket, reply_routes(ticket, messages), attempt),
         **recipient_parts(ticket, cc, recipients or recipients_of_answer(ticket)),
     }
 
 
-def _route_parts(routes: Sequence[ReplyRoute], attempt: Attempt | None) -> dict[str, Any]:
+def _route_parts(ticket: Ticket, routes: Sequence[ReplyRoute], attempt: Attempt | None) -> dict[str, Any]:
     """The ways in which the answer can leave, when there is more to choose or to see than e-mail."""
     if all(one.by_mail for one in routes):
         return {"routes": [], "via": "", "by_mail": True}
     chosen = next((one for one in routes if attempt is not None and one.name == attempt.via), routes[0])
+    kept = template_parts(attempt.template, attempt.template_values) if attempt and attempt.template else None
+    offered: dict[int, list[ChannelTemplate]] = {}
+    if any(one.channel.capabilities.templates for one in routes):
+        inboxes = [
+            one.inbox for one in routes if one.channel.capabilities.templates and one.inbox is not None
+        ]
+        for template in ChannelTemplate.objects.filter(inbox__in=inboxes, is_usable=True):
+            offered.setdefault(template.inbox_id, []).append(template)
     return {
+        "template": kept,
+        "template_url": reverse("inbox-template", args=[ticket.pk]),
         "routes": [
             {
                 "value": one.name,
@@ -314,6 +361,7 @@ def _route_parts(routes: Sequence[ReplyRoute], attempt: Attempt | None) -> dict[
                 "closes_at": None if one.is_closed else one.closes_at,
                 "is_closed": one.is_closed,
                 "takes_templates": one.channel.capabilities.templates,
+                "templates": offered.get(one.name, ()),
             }
             for one in routes
         ],

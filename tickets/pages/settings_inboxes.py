@@ -22,6 +22,7 @@ from tickets.models import ChannelHealth, ChannelPayload, Inbox, MailLedger
 from tickets.pages.settings_forms import InboxForm
 from tickets.pages.settings_mailboxes import mailbox_items
 from tickets.registry import channel_parts, channels, connectable_channels
+from tickets.services.fetch_templates import fetch_templates
 from tickets.services.save_inbox import connect_inbox, save_inbox, try_inbox
 from tickets.services.take_payload import retry_payload
 
@@ -101,6 +102,19 @@ def inbox_form(request: StaffRequest, inbox_id: int) -> HttpResponse:
     """Show how an inbox is, and change it."""
     inbox = get_object_or_404(Inbox.objects.select_related("health"), pk=inbox_id)
     return _inbox_page(request, channel_of(inbox), inbox)
+
+
+@require_POST
+@page("settings.manage")
+def templates(request: StaffRequest, inbox_id: int) -> HttpResponse:
+    """Fetch the templates of an inbox, and show them."""
+    inbox = get_object_or_404(Inbox, pk=inbox_id)
+    parts: dict[str, Any] = {"inbox": inbox}
+    try:
+        fetch_templates(inbox=inbox, by=request.viewer)
+    except ValidationError as error:
+        parts["error"] = " ".join(error.messages)
+    return render(request, "tickets/settings/_templates_card.html", parts)
 
 
 @page("settings.manage")

@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
     path("inboxes/new/", settings_inboxes.channel_choice, name="settings-inbox-new"),
     path("inboxes/new/<slug:channel>/", settings_inboxes.inbox_new, name="settings-inbox-connect"),
     path("inboxes/<int:inbox_id>/", settings_inboxes.inbox_form, name="settings-inbox"),
+    path("inboxes/<int:inbox_id>/templates/", settings_inboxes.templates, name="settings-templates"),
     path("inboxes/<int:inbox_id>/calls/", settings_inboxes.payloads, name="settings-payloads"),
     path("inboxes/<int:inbox_id>/calls/<int:payload_id>/", settings_inboxes.payload, name="settings-payload"),
     path(

@@ -21,6 +21,7 @@ from tickets.pages.answers import reason, refused, with_toast
 from tickets.pages.composing import (
     OPENS_NEXT,
     Attempt,
+    Posted,
     SomebodyReplying,
     Written,
     composer_parts,
@@ -197,16 +198,14 @@ def messages(request: StaffRequest, ticket_id: int) -> HttpResponse:
         warning = _("%s wrote while you were writing. Read it, then send again: your text is below.") % (
             newer.message.author or newer.message.contact or _("Somebody")
         )
-        attempt = Attempt(posted.body, posted.kind, warning=warning, cc=posted.cc, via=posted.via)
+        attempt = _attempt(posted, warning=warning)
     except SomebodyReplying as others:
         names = ", ".join(one.name for one in others.people)
         warning = _("%s is writing an answer too. Send again to send yours anyway.") % names
         told = tuple(sorted(posted.anyway | {one.user_id for one in others.people}))
-        attempt = Attempt(
-            posted.body, posted.kind, warning=warning, cc=posted.cc, anyway=told, via=posted.via
-        )
+        attempt = _attempt(posted, warning=warning, anyway=told)
     except ValidationError as error:
-        attempt = Attempt(posted.body, posted.kind, error=reason(error), cc=posted.cc, via=posted.via)
+        attempt = _attempt(posted, error=reason(error))
     else:
         return _after_writing(
             request, found, state, done, opens_next=posted.after in OPENS_NEXT, following=following
@@ -215,6 +214,19 @@ def messages(request: StaffRequest, ticket_id: int) -> HttpResponse:
     if is_partial(request):
         return conversation_answer(request, again, state, attempt=attempt)
     return _whole_page(request, again, state, attempt)
+
+
+def _attempt(posted: Posted, **why: Any) -> Attempt:
+    """What was posted, to be shown again."""
+    return Attempt(
+        posted.body,
+        posted.kind,
+        cc=posted.cc,
+        via=posted.via,
+        template=posted.template,
+        template_values=posted.template_values,
+        **why,
+    )
 
 
 def _after_writing(

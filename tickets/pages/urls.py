@@ -104,6 +104,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("inbox/<int:ticket_id>/preview/", writing.preview, name="inbox-preview"),
     path("inbox/<int:ticket_id>/presence/", writing.presence, name="inbox-presence"),
+    path("inbox/<int:ticket_id>/template/", writing.template_fields, name="inbox-template"),
     path("inbox/<int:ticket_id>/send-later/", writing.send_later, name="inbox-send-later"),
     path(
         "inbox/<int:ticket_id>/waiting/<int:draft_id>/", writing.waiting_answer, name="inbox-waiting-answer"

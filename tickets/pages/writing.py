@@ -23,6 +23,7 @@ from tickets.pages.answers import reason, refused, with_toast
 from tickets.pages.composing import (
     draft_parts,
     moment_words,
+    template_parts,
     typed_text,
     undo_seconds_of,
     waiting_parts,
@@ -228,6 +229,16 @@ def _open(request: StaffRequest, ticket_id: int, text: str, **toast: Any) -> Htt
     response["HX-Reswap"] = "outerHTML"
     response["HX-Push-Url"] = state.ticket_url(ticket_id)
     return with_toast(response, text, **toast)
+
+
+@page("tickets.reply")
+@require_GET
+def template_fields(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """The words of a template with a field for each value; empty when none is chosen."""
+    _light_ticket(request, ticket_id)
+    chosen = request.GET.get("template", "").rpartition(":")[2]
+    number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 18 else 0
+    return render(request, "tickets/_template_fields.html", {"template": template_parts(number)})
 
 
 @page("tickets.reply")

@@ -13,6 +13,7 @@ from core.outbox import enqueue_outbound
 from people.viewer import Viewer
 from tickets.answer_cc import with_cc
 from tickets.answer_effects import changes_between, snapshot
+from tickets.answer_templates import words_of_template
 from tickets.events import ASSIGNED, REPLIED
 from tickets.incoming import IncomingFile
 from tickets.message_text import PREVIEW_READS, preview, storable
@@ -77,11 +78,13 @@ def reply_to_ticket(
     if again is not None:
         return again
     text = storable(body).strip()
-    if not text:
+    if not text and template is None:
         raise ValidationError({"body": _("Write something.")})
     after = _status_after(locked, status)
     _refuse_when_overtaken(locked, seen_message_id, by)
     route = check_route(locked, via)
+    if template is not None:
+        text = words_of_template(route, template, has_files=bool(files))
     by_mail = route is None or route.by_mail
     recipients = with_cc(recipients_of_answer(locked), cc) if by_mail else None
     if recipients is not None and not recipients.to:

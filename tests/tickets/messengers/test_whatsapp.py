@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rest_framework.test import APIClient
 
 from core.models import Outbound
 from core.outbox import send_due
@@ -24,7 +25,7 @@ from tickets.channel import Connection, HookRequest, Unreadable
 from tickets.channels.whatsapp.adapter import WhatsAppChannel
 from tickets.connections import hook_url
 from tickets.incoming import IncomingFile
-from tickets.models import ChannelHealth, ChannelPayload, Inbox, Message, Ticket
+from tickets.models import ChannelHealth, ChannelPayload, ChannelTemplate, Inbox, Message, Ticket
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.save_inbox import save_inbox
 from tickets.services.take_payload import take_payloads
@@ -255,12 +256,86 @@ def test_an_answer_whose_acceptance_was_lost_is_found_by_its_key(
 
 def test_a_template_leaves_after_the_window(line: Inbox, provider: FakeProvider, agent: User) -> None:
     written_to(line, at=timezone.now() - timedelta(hours=25))
+    ChannelTemplate.objects.create(
+        inbox=line,
+        name="news",
+        language="de",
+        body="Hallo {{1}}, zu #{{2}}: Neues!",
+        fetched_at=timezone.now(),
+    )
     template = {"name": "news", "language": "de", "values": ["Rosa", "4001"]}
     answer(Ticket.objects.get(), agent, template=template)
     assert provider.asked[-1].json["template"] == {
         "name": "news", "language": {"code": "de"},
         "components": [{"type": "body", "parameters": [{"type": "text", "text": "Rosa"}, {"type": "text", "text": "4001"}]}],
     }  # fmt: skip
+
+
+def told(name: str, body: str, status: str = "APPROVED", **more: Any) -> dict[str, Any]:
+    """A template as the Graph API tells it."""
+    parts = [{"type": "BODY", "text": body}, *more.get("parts", ())]
+    return {"name": name, "language": "en", "category": "UTILITY", "status": status, "components": parts}
+
+
+def test_templates_are_fetched_chosen_and_sent(
+    line: Inbox, provider: FakeProvider, admin: User, agent: User, login: Callable[[User], Client]
+) -> None:
+    ticket = written_to(line, at=timezone.now() - timedelta(hours=25))
+    path = f"{GRAPH}/{ACCOUNT}/message_templates"
+    picture = {"type": "HEADER", "format": "IMAGE"}
+    first = {"data": [told("again", "Hello {{1}}, about #{{2}}: {{1}}?"), told("draft", "x", "PENDING")],
+             "paging": {"cursors": {"after": "c2"}, "next": "https://graph.facebook.com/next"}}  # fmt: skip
+    provider.on(
+        path,
+        Reply(first),
+        Reply({"data": [told("picture", "y", parts=[picture]), told("named", "Hi {{name}}")]}),
+    )
+    card = login(admin).post(f"/settings/inboxes/{line.pk}/templates/").content.decode()
+    assert card.count("Approved") == 1
+    assert provider.asked[-1].query.endswith("after=c2")
+    usable = ChannelTemplate.objects.get(is_usable=True)
+    browser = login(agent)
+    page = browser.get(f"/inbox/{ticket.pk}/").content.decode()
+    assert "Time to answer freely is over" in page
+    assert "picture" not in page
+    fields = browser.get(
+        f"/inbox/{ticket.pk}/template/", {"template": f"{line.pk}:{usable.pk}"}
+    ).content.decode()
+    assert fields.count('name="template_value"') == 2
+    posted = {
+        "kind": "reply",
+        "via": str(line.pk),
+        "template": f"{line.pk}:{usable.pk}",
+        "template_value": ["Rosa", ""],
+    }
+    refused = browser.post(f"/inbox/{ticket.pk}/messages/", posted, headers={"HX-Request": "true"})
+    assert (refused.status_code, "Fill in every place" in refused.content.decode()) == (422, True)
+    assert 'value="Rosa"' in refused.content.decode()
+    browser.post(f"/inbox/{ticket.pk}/messages/", posted | {"template_value": ["Rosa", "4001"]})
+    message = Message.objects.get(kind="outbound")
+    assert message.body_text == "Hello Rosa, about #4001: Rosa?"
+    assert message.template == {"name": "again", "language": "en", "values": ["Rosa", "4001"]}
+    provider.on(path, Reply({"data": []}))
+    login(admin).post(f"/settings/inboxes/{line.pk}/templates/")
+    usable.refresh_from_db()
+    assert (usable.is_usable, usable.state) == (False, "gone")
+
+
+def test_integrations_send_templates_too(
+    line: Inbox, provider: FakeProvider, api: Callable[..., APIClient]
+) -> None:
+    ticket = written_to(line, at=timezone.now() - timedelta(hours=25))
+    ChannelTemplate.objects.create(
+        inbox=line, name="again", language="en", body="Hi {{1}}", fetched_at=timezone.now()
+    )
+    client, url = api("tickets:read", "tickets:write"), f"/api/v1/tickets/{ticket.pk}/answers/"
+    template = {"name": "again", "language": "en", "values": ["Rosa"]}
+    made = client.post(url, {"via": line.pk, "template": template}, format="json")
+    assert (made.status_code, made.json()["body"]) == (201, "Hi Rosa")
+    wrong = client.post(url, {"template": template | {"name": "x"}}, format="json")
+    assert (wrong.status_code, list(wrong.json()["errors"])) == (400, ["template"])
+    found = client.get(f"/api/v1/inboxes/{line.pk}/templates/")
+    assert found.json()[0]["body"] == "Hi {{1}}"
 
 
 def test_the_webhook_of_the_number_is_connected(

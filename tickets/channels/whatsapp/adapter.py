@@ -78,6 +78,7 @@ class WhatsAppChannel(Channel):
     secrets = SECRETS
     is_hooked = True
     answers = True
+    card_template = "tickets/settings/_templates_card.html"
     documented_at = "https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks"
     guide = gettext_lazy("Save the numbers and secrets of your app at Meta, then connect the webhook.")
 

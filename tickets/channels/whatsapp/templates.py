@@ -1,5 +1,6 @@
 """Templates of a WhatsApp account (https://developers.facebook.com/docs/graph-api/reference/whats-app-business-account/message_templates)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -7,6 +8,8 @@ from urllib.parse import quote
 from tickets.channel import Connection, Template
 from tickets.channels.meta.graph_api import graph
 
+# Places with names take values of another form.
+_NAMED = re.compile(r"\{\{\s*[^\s\d]")
 MOST_PAGES = 20
 PER_PAGE = 100
 
@@ -48,6 +51,8 @@ def _template(told: Mapping[str, Any]) -> Template:
         language=str(told.get("language", "")),
         body=body,
         category=str(told.get("category", "")).lower(),
-        is_approved=str(told.get("status", "")).upper() == "APPROVED" and not needs_more,
+        is_approved=not _NAMED.search(body)
+        and str(told.get("status", "")).upper() == "APPROVED"
+        and not needs_more,
         state=str(told.get("status", "")).lower(),
     )
