@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Case, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
-from core.formatting import duration
+from core.formatting import duration, plain
 from insights.charts import AGES, age_clause
 from insights.figures import PARTS, Scope, rows_behind
-from insights.registry import Kpi, Quantiles, Ratings, Share, kpis
+from insights.registry import Kpi, Mean, Quantiles, Ratings, Share, kpis
 from insights.report import is_share
 from tickets.models import Episode, Message, SatisfactionSurvey, Ticket
 
@@ -81,6 +81,8 @@ def page_of(behind: Behind, scope: Scope, page: int) -> tuple[list[TicketLine], 
     shown = kpi.source.model._default_manager.filter(pk__in=ids).select_related(*parts)
     if isinstance(kpi.measure, Share):
         shown = shown.annotate(is_hit=Case(When(kpi.measure.hit, then=Value(True)), default=Value(False)))
+    if isinstance(kpi.measure, Mean):
+        shown = shown.annotate(amount=kpi.amount())
     found = {row.pk: row for row in shown}
     return [_line(kpi, found[pk]) for pk in ids if pk in found], total
 
@@ -107,6 +109,8 @@ def _value(kpi: Kpi, row: Any) -> str:
         return duration(getattr(row, kpi.measure.column))
     if isinstance(kpi.measure, Ratings):
         return f"{getattr(row, kpi.measure.column)}/5"
+    if isinstance(kpi.measure, Mean):
+        return f"{plain(row.amount, 2)}\u00a0{kpi.currency()}"
     if isinstance(row, Message):
         return {"negative": _("negative"), "neutral": _("neutral"), "positive": _("positive")}.get(
             row.sentiment_label, ""

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from insights.periods import Period, read_period
 from insights.registry import Count as CountRows
-from insights.registry import Kpi, Quantiles, Ratings, Share
+from insights.registry import Kpi, Mean, Quantiles, Ratings, Share
 from insights.sources import DIMENSIONS
 from people.viewer import Viewer
 
@@ -194,6 +194,9 @@ def _measured(kpi: Kpi, rows: QuerySet[Any], by: Combinable) -> dict[Any, Figure
     if isinstance(measure, Share):
         shares = counted.annotate(n=Count("*"), hits=Count(Value(1), filter=measure.hit))
         return {row["bucket"]: Figure(row["hits"] / row["n"], row["n"], hits=row["hits"]) for row in shares}
+    if isinstance(measure, Mean):
+        means = counted.annotate(n=Count("*"), amount=Avg(kpi.amount()))
+        return {row["bucket"]: Figure(row["amount"], row["n"]) for row in means}
     if isinstance(measure, Ratings):
         ratings = counted.annotate(
             asked=Count("*"),

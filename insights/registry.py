@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 from django.utils.functional import Promise
 
 from core.registry import Part, Registry
 from insights.sources import EPISODES, Source
 
-Unit = Literal["count", "seconds", "share", "score"]
+Unit = Literal["count", "seconds", "share", "score", "money"]
 Good = Literal["up", "down", ""]
 
 
@@ -40,7 +41,12 @@ class Ratings:
     good: int
 
 
-Measure = Count | Quantiles | Share | Ratings
+@dataclass(frozen=True)
+class Mean:
+    """The mean of what ``Kpi.amount`` computes for a row."""
+
+
+Measure = Count | Quantiles | Share | Ratings | Mean
 
 
 class Kpi(Part):
@@ -67,6 +73,14 @@ class Kpi(Part):
     def population(self) -> Q:
         """Return which rows of the source count."""
         return Q()
+
+    def amount(self) -> Combinable:
+        """For a mean: the expression of a row's amount, a float."""
+        raise NotImplementedError
+
+    def currency(self) -> str:
+        """For money: the ISO code of the currency."""
+        return ""
 
     def target(self) -> float | None:
         """Return the value that is meant to be reached, in the figure's own unit; None when there is no such value."""

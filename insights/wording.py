@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 
 from core.formatting import MISSING, duration, plain, signed
 from insights.figures import Figure
-from insights.registry import Kpi, Ratings
+from insights.registry import Kpi, Mean, Ratings
 from insights.report import Result
 
 
@@ -17,6 +17,8 @@ def value_and_unit(kpi: Kpi, figure: Figure) -> tuple[str, str]:
         return plain(value * 100, 1), "%"
     if kpi.unit == "seconds":
         return _time(value)
+    if kpi.unit == "money":
+        return plain(value, 2), kpi.currency()
     return plain(value, 2 if kpi.unit == "score" else 0), ""
 
 
@@ -64,7 +66,7 @@ def note_of(result: Result) -> str:
             "n": plain(figure.n),
             "rate": plain((figure.response_rate or 0) * 100),
         }
-    if figure.hits is not None:
+    if figure.hits is not None or isinstance(result.kpi.measure, Mean):
         return _("n = %(n)s") % {"n": plain(figure.n)}
     return "" if result.change is None else _("on the period before")
 

@@ -109,6 +109,7 @@ SLA_POLICY_DELETED = EventType(
 SLA_TARGET_CHANGED = EventType(
     "tickets.sla_target_changed", subject="setting", sentence=_("changed the target of SLA attainment")
 )
+COSTS_SAVED = EventType("tickets.costs_saved", subject="setting", sentence=_("changed what work costs"))
 TYPE_CHANGED = EventType("tickets.type_changed", subject="ticket", sentence=_("changed the type"))
 TAGS_CHANGED = EventType("tickets.tags_changed", subject="ticket", sentence=_("changed the tags"))
 LANGUAGE_CHANGED = EventType("tickets.language_changed", subject="ticket", sentence=_("changed the language"))

@@ -136,6 +136,16 @@ class SLATargetNav(InboxesNav):
     order = 42
 
 
+class CostsNav(InboxesNav):
+    """What work costs."""
+
+    key = "settings-costs"
+    label = _("Costs")
+    icon = "chart-bar"
+    url_name = "settings-costs"
+    order = 48
+
+
 class SatisfactionNav(InboxesNav):
     """The survey after a solution."""
 

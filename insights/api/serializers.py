@@ -33,7 +33,8 @@ class KpiOut(KpiFigureOut):
     key = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     definition = serializers.CharField()
-    unit = serializers.ChoiceField(choices=["count", "seconds", "share", "score"])
+    unit = serializers.ChoiceField(choices=["count", "seconds", "share", "score", "money"])
+    currency = serializers.CharField(allow_blank=True, help_text="ISO 4217, of money.")
     clock = serializers.CharField(allow_blank=True)
     cohort = serializers.CharField(allow_blank=True)
     good = serializers.CharField(allow_blank=True)

@@ -126,6 +126,7 @@ def _kpi(result: Result) -> dict[str, Any]:
         "label": str(kpi.label),
         "definition": str(kpi.definition),
         "unit": kpi.unit,
+        "currency": kpi.currency(),
         "clock": kpi.clock,
         "cohort": kpi.cohort,
         "good": kpi.good,

@@ -33,6 +33,7 @@ COLUMNS = (
     "reopen_rate",
     "one_touch",
     "csat",
+    "cost",
 )
 
 
@@ -58,6 +59,7 @@ def dashboard(request: StaffRequest) -> HttpResponse:
         "bar": filter_bar(scope, "insights", by=request.GET.get("by", "")),
         "period": period_menu(scope, "insights", by=request.GET.get("by", "")),
         "export_url": f"{reverse('insights-export')}?{scope.query(by=dimension)}",
+        "channels_url": f"{reverse('insights-channels')}?{scope.without('channel').query()}",
         "is_narrow": not request.viewer.can("insights.all_teams"),
         "zone": str(scope.period.zone),
         "data_headers": {
@@ -272,14 +274,15 @@ def _table(scope: Scope, dimension: str) -> dict[str, Any]:
             {
                 "name": group.name,
                 "url": f"{base}?{scope.query(by=dimension, **{dimension: group.value})}",
-                "cells": [_table_cell(scope, dimension, group, kpi, targets[kpi.key]) for kpi in columns],
+                "cells": [table_cell(scope, dimension, group, kpi, targets[kpi.key]) for kpi in columns],
             }
             for group in table_by(scope, dimension, columns)
         ],
     }
 
 
-def _table_cell(scope: Scope, dimension: str, group: Group, kpi: Kpi, target: float | None) -> dict[str, Any]:
+def table_cell(scope: Scope, dimension: str, group: Group, kpi: Kpi, target: float | None) -> dict[str, Any]:
+    """One cell of a table of figures: its words, the tickets behind it, whether it misses the target."""
     figure = group.figures[kpi.key]
     if figure.value is None and not (figure.asked or 0):
         return {"text": "", "url": "", "tone": "", "title": ""}

@@ -21,6 +21,7 @@ from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
 from tickets.services.change_status import change_status
 from tickets.services.correct_routing import correct_routing
+from tickets.services.log_time import log_time
 from tickets.services.merge_tickets import merge_tickets, unmerge_ticket
 from tickets.services.receive_message import Received
 from tickets.services.reply_to_ticket import reply_to_ticket
@@ -278,3 +279,17 @@ def test_the_same_person_may_reopen_later() -> None:
         Happened(at(8), "status", {"to_category": "open"}, **by),
     ]
     assert len(split_into_episodes(history(events, []))) == 2
+
+
+def test_logged_time_belongs_to_the_last_episode_that_had_begun(
+    ticket: Ticket, viewer: Viewer, write: Callable[..., Received], pump: Callable[[], int]
+) -> None:
+    log_time(ticket=ticket, minutes=25, by=viewer)
+    reply_to_ticket(ticket=ticket, body="Here it is.", status="resolved", by=viewer)
+    write("It is not there.", ticket=ticket)
+    log_time(ticket=ticket, minutes=5, by=viewer)
+    pump()
+    assert [one.worked_minutes for one in episodes(ticket)] == [25, 5]
+    before = columns(ticket)
+    call_command("rebuild_episodes")
+    assert columns(ticket) == before

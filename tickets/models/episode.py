@@ -57,6 +57,8 @@ class Episode(models.Model):
 
     replies = models.PositiveIntegerField(default=0)
     inbound_count = models.PositiveIntegerField(default=0)
+    # Logged until the next opening.
+    worked_minutes = models.PositiveIntegerField(default=0)
     reopened = models.BooleanField(default=False)
     one_touch = models.BooleanField(default=False)
     is_counted = models.BooleanField(default=True)

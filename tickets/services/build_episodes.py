@@ -22,7 +22,7 @@ from tickets.events import (
     TYPE_CHANGED,
     UNASSIGNED,
 )
-from tickets.models import Episode, Message, SLAPolicy, Ticket
+from tickets.models import Episode, Message, SLAPolicy, Ticket, TimeEntry
 from tickets.models.episode import SLOT_SECONDS
 
 BATCH = 500
@@ -52,10 +52,13 @@ def build_episodes(*, ticket_ids: Collection[int]) -> int:
     )
     tickets = list(Ticket.objects.filter(pk__in=ticket_ids).order_by("pk"))
     events, messages, policies = _events(ticket_ids), _messages(ticket_ids), _policies(tickets)
-    rows = []
+    logged = _logged(ticket_ids)
+    rows: list[Episode] = []
     for ticket in tickets:
         history = _history(ticket, events[ticket.pk], messages[ticket.pk], policies)
-        rows += [_row(ticket, stretch) for stretch in split_into_episodes(history)]
+        own = [_row(ticket, stretch) for stretch in split_into_episodes(history)]
+        _add_minutes(own, logged[ticket.pk])
+        rows += own
     _drop_dangling(rows, tickets)
     Episode.objects.bulk_create(
         rows,
@@ -122,6 +125,23 @@ def _messages(ticket_ids: Collection[int]) -> dict[int, list[Said]]:
     for ticket_id, kind, at in rows:
         found[ticket_id].append(Said(at, kind == Message.Kind.INBOUND))
     return found
+
+
+def _logged(ticket_ids: Collection[int]) -> dict[int, list[tuple[datetime, int]]]:
+    """When people logged how many minutes on each ticket."""
+    entries = TimeEntry.objects.filter(ticket_id__in=ticket_ids).order_by()
+    found: dict[int, list[tuple[datetime, int]]] = defaultdict(list)
+    for ticket_id, at, minutes in entries.values_list("ticket_id", "created_at", "minutes"):
+        found[ticket_id].append((at, minutes))
+    return found
+
+
+def _add_minutes(rows: Sequence[Episode], logged: Iterable[tuple[datetime, int]]) -> None:
+    """Give each entry to the last episode that had begun when it was logged."""
+    for at, minutes in logged:
+        begun = [row for row in rows if row.opened_at <= at]
+        if rows:
+            (begun or rows[:1])[-1].worked_minutes += minutes
 
 
 def _policies(tickets: Iterable[Ticket]) -> dict[int, tuple[OpeningHours, dict[str, frozenset[str]]]]:
