@@ -121,7 +121,7 @@ export class Conversation {
   }
 
   write(text: string, files: File[]): void {
-    this.pending.push({ id: crypto.randomUUID(), text, files, at: Date.now(), state: "sending", error: "" });
+    this.pending.push({ id: newId(), text, files, at: Date.now(), state: "sending", error: "" });
     this.keep();
     this.changed();
     void this.flush();
@@ -333,6 +333,11 @@ function body(one: Pending): object {
   form.set("text", one.text);
   for (const file of one.files) form.append("files", file);
   return form;
+}
+
+/** Like a UUID, also on pages without TLS, where browsers make none. */
+function newId(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The page, without what its address may carry for the page alone. */

@@ -137,7 +137,7 @@ export class View {
 
   private drawBar(): void {
     const { chat } = this;
-    const lost = chat.isStarted && chat.state.open && !chat.isConnected;
+    const lost = chat.isStarted && chat.state.open && !(chat.isConnected && navigator.onLine);
     if (!lost) this.offlineSince = 0;
     else if (!this.offlineSince) {
       this.offlineSince = Date.now();

@@ -139,9 +139,9 @@ class ChatForm(forms.Form):
         label=gettext_lazy("Place"),
         choices=[("right", gettext_lazy("Lower right")), ("left", gettext_lazy("Lower left"))],
     )
-    ask_name = forms.ChoiceField(label=gettext_lazy("Name"), choices=NEEDED, initial="optional")
+    ask_name = forms.ChoiceField(label=gettext_lazy("The visitor's name"), choices=NEEDED, initial="optional")
     ask_email = forms.ChoiceField(
-        label=gettext_lazy("E-mail address"),
+        label=gettext_lazy("The visitor's e-mail address"),
         choices=NEEDED,
         initial="required",
         help_text=gettext_lazy("Without it an answer that comes later does not reach the visitor."),
