@@ -63,6 +63,8 @@ _ICONS = {
     **STRUCTURE_ICONS,
     **PROPERTY_ICONS,
     **PROMISE_ICONS,
+    "tickets.chat_ended": "message-circle",
+    "tickets.chat_answer_mailed": "mail",
     "tickets.survey_sent": "mood-smile",
     "tickets.rated": "mood-smile",
 }
