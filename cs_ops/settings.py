@@ -358,6 +358,8 @@ SPECTACULAR_SETTINGS = {
         "CustomFieldKindEnum": "tickets.models.CustomField.Kind",
         "RevenueKindEnum": "customers.models.RevenueMovement.Kind",
         "TierEnum": "customers.models.Account.Tier",
+        "GivenAddressKindEnum": ["email", "phone"],
+        "CtaKindEnum": "success.models.CTA.Kind",
         "UpsertStatusEnum": ["created", "updated", "unchanged", "refused"],
         "ConsentStatusEnum": "customers.models.ConsentEvent.Status",
         "ContactRoleEnum": ["sponsor", "buyer", "champion", "admin", "user"],

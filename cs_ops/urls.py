@@ -1,8 +1,9 @@
 """Every URL of CS Ops: each app's pages, each app's REST under `/api/v1/`, schema, docs and the probes."""
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from core.api.nowhere import Nowhere
 from core.pages.probes import healthz, readyz
 from cs_ops.pages.setup import setup, start
 
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("success.api.urls")),
     path("api/v1/", include("insights.api.urls")),
     path("api/v1/", include("integrations.api.urls")),
+    re_path(r"^api/v1/.*/$", Nowhere.as_view()),
     path("", start, name="start"),
     path("setup/", setup, name="setup"),
     path("settings/", include("tickets.pages.settings_urls")),

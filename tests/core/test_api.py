@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -201,8 +201,8 @@ def test_what_the_product_counts_makes_no_copy_old(api: Callable[..., APIClient]
 
 def test_an_operation_that_will_go_says_so() -> None:
     class Going(APIView):
-        permission_classes: ClassVar = []
-        authentication_classes: ClassVar = []
+        permission_classes = ()
+        authentication_classes = ()
 
         @deprecated(since=date(2026, 11, 1), sunset=date(2027, 5, 1), successor="/api/v1/tickets/")
         def get(self, request: Request) -> Response:
@@ -215,6 +215,14 @@ def test_an_operation_that_will_go_says_so() -> None:
         assert answer["Deprecation"] == "@1793491200"
         assert answer["Sunset"] == "Sat, 01 May 2027 00:00:00 GMT"
         assert answer["Link"] == '</api/v1/tickets/>; rel="successor-version"'
+
+
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+@pytest.mark.parametrize("path", ["nothing/", "tickets/abc/", "tickets/1/nothing/"])
+def test_an_address_that_there_is_not_is_refused_as_the_rest(client: Any, path: str, method: str) -> None:
+    answer = getattr(client, method)(f"/api/v1/{path}")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+    assert client.get(f"/api/v1/{path.rstrip('/')}").status_code == 301
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:

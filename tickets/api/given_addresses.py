@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.idempotency import idempotent
 from people.api.permissions import viewer_of
 from tickets.api.properties import all_of
 from tickets.api.views import NOT_FOUND
@@ -61,6 +62,7 @@ class TicketGivenAddresses(APIView):
             400: OpenApiResponse(description="It was not given here."),
         },
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Add the address to the requester, or merge the requester into the contact that has it."""
         wanted = GivenAddressIn(data=request.data)

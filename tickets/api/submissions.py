@@ -2,16 +2,17 @@
 
 from typing import Any, ClassVar
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.problems import Conflict
+from core.api.reading import Filter, Listing
 from people.api.permissions import viewer_of
 from people.viewer import Viewer
 from tickets.channels.web.services.confirm_submission import accept_submission, refuse_submission
@@ -36,30 +37,20 @@ class SubmissionList(APIView):
 
     required_permissions: ClassVar = {"*": "tickets.configure"}
     pagination_class = KeysetPagination
-
-    @extend_schema(
-        operation_id="form_submissions_list",
-        parameters=[
-            OpenApiParameter("inbox", int, description="Of one inbox."),
-            OpenApiParameter("state", str, enum=FormSubmission.State.values),
+    listing = Listing(
+        SubmissionOut,
+        filters=[
+            Filter("inbox", "id", lookup="inbox"),
+            Filter("state", lookup="state", choices=tuple(FormSubmission.State.values)),
+            Filter("received_since", "time", lookup="received_at__gte"),
         ],
-        responses={200: SubmissionOut(many=True), 400: OpenApiResponse(description="A filter is unknown.")},
+        orders=("-id", "received_at"),
     )
+
+    @extend_schema(operation_id="form_submissions_list", responses=SubmissionOut(many=True))
     def get(self, request: Request) -> Response:
         """List what was sent by forms, the newest first."""
-        rows = _visible(viewer_of(request))
-        state, inbox = request.query_params.get("state", ""), request.query_params.get("inbox", "")
-        if state and state not in FormSubmission.State.values:
-            raise ValidationError({"state": ", ".join(FormSubmission.State.values)})
-        if inbox and not (inbox.isascii() and inbox.isdecimal() and len(inbox) < 19):
-            raise ValidationError({"inbox": _("Give the id of an inbox.")})
-        if state:
-            rows = rows.filter(state=state)
-        if inbox:
-            rows = rows.filter(inbox=int(inbox))
-        pages = KeysetPagination()
-        found: Any = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(SubmissionOut(found, many=True).data)
+        return self.listing.answer(request, self, _visible(viewer_of(request)))
 
 
 class SubmissionDetail(APIView):
@@ -90,6 +81,7 @@ class SubmissionAccept(APIView):
             409: OpenApiResponse(description="It is over, or on its way already."),
         },
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Let a submission in without confirmation, out of the spam, or once more after a failure."""
         viewer = viewer_of(request)
@@ -113,6 +105,7 @@ class SubmissionRefuse(APIView):
             409: OpenApiResponse(description="It is over, or on its way already."),
         },
     )
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Let a submission never become a ticket; what was written is erased after 30 days."""
         viewer = viewer_of(request)
