@@ -34,6 +34,15 @@ _MAIL_STYLES = {
 _LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\s]{1,2000}\)")
 # The spaces before and behind the mark of a list or quote end with the line: thousands of empty lines are read once.
 _MARKS = re.compile(r"\*\*(?=\S)|(?<=\S)\*\*|`+|^[^\S\n]*(?:[-*>]|\d{1,3}\.)(?:[^\S\n]+|(?=\n))", re.M)
+_WHOLE_LINK = re.compile(r"\[([^\]\n]{1,200})\]\(([^)\s]{1,2000})\)")
+_AUTOLINK = re.compile(r"<((?:https?://|mailto:|tel:)[^<>\s]{1,2000})>")
+# Strong before plain emphasis; an underscore within a word means nothing.
+_EMPHASIS = (
+    re.compile(r"\*\*(?=\S)([^*\n]{1,2000}?)(?<=\S)\*\*"),
+    re.compile(r"\*(?=\S)([^*\n]{1,2000}?)(?<=\S)\*"),
+    re.compile(r"(?<!\w)__(?=\S)([^_\n]{1,2000}?)(?<=\S)__(?!\w)"),
+    re.compile(r"(?<!\w)_(?=\S)([^_\n]{1,2000}?)(?<=\S)_(?!\w)"),
+)
 _CODE = re.compile(r"((?<!\\)```.*?```|(?<!\\)`[^`\n]*`)", re.S)
 _ESCAPE = re.compile(rf"\\([{re.escape(string.punctuation)}])")
 # Stand for marks without a meaning while the others are taken out: noncharacters, which no text has.
@@ -72,6 +81,28 @@ def without_escapes(text: str) -> str:
     return "".join(
         part if place % 2 else _ESCAPE.sub(r"\1", part) for place, part in enumerate(_CODE.split(text))
     )
+
+
+def as_plain(text: str) -> str:
+    """The text for channels that know no form: no marks of emphasis and code, links as "words (address)"; lists and quotes keep
+    theirs, which read well."""
+    parts = (_bare_code(part) if place % 2 else _bare(part) for place, part in enumerate(_CODE.split(text)))
+    return "".join(parts).strip()
+
+
+def _bare_code(part: str) -> str:
+    if part.startswith("```"):
+        return "\n".join(part[3:-3].split("\n")[1:] if "\n" in part else [part[3:-3]]).strip("\n")
+    return part[1:-1]
+
+
+def _bare(part: str) -> str:
+    hidden = _ESCAPE.sub(lambda escape: escape[1].translate(_HIDDEN), part)
+    hidden = _WHOLE_LINK.sub(lambda link: link[1] if link[1] == link[2] else f"{link[1]} ({link[2]})", hidden)
+    hidden = _AUTOLINK.sub(r"\1", hidden)
+    for emphasis in _EMPHASIS:
+        hidden = emphasis.sub(r"\1", hidden)
+    return hidden.translate(_SHOWN)
 
 
 def code_of(text: str) -> str:

@@ -89,7 +89,8 @@ async function offer(field: HTMLTextAreaElement): Promise<void> {
   if (key === asked) return;
   asked = key;
   const door = now.trigger === "/" ? "canned" : "mentionable";
-  const answer = await fetch(`/inbox/${ticket}/${door}/?q=${encodeURIComponent(now.query)}`, { headers: { "HX-Request": "true" } });
+  const via = first<HTMLSelectElement>("#composer-via")?.value ?? "";
+  const answer = await fetch(`/inbox/${ticket}/${door}/?q=${encodeURIComponent(now.query)}&via=${via}`, { headers: { "HX-Request": "true" } });
   if (!answer.ok || asked !== key) return; // somebody typed on
   const popup = popupOf(field);
   popup.innerHTML = await answer.text();
@@ -113,7 +114,8 @@ function pick(field: HTMLTextAreaElement, option: HTMLElement): void {
   const preview = option.dataset.previewUrl;
   if (preview) {
     replace(field, now.at, "");
-    void htmx.ajax("get", preview, { target: "#macro-slot", swap: "innerHTML" });
+    const via = first<HTMLSelectElement>("#composer-via")?.value ?? "";
+    void htmx.ajax("get", `${preview}?via=${via}`, { target: "#macro-slot", swap: "innerHTML" });
     return;
   }
   const words = option.dataset.text ?? "";

@@ -28,7 +28,7 @@ from tickets.services.save_macro import delete_macro, save_macro
 
 NO_MACRO = OpenApiResponse(description="No such macro, or none that this key may see.")
 FIELDS = (
-    "name", "kind", "folder", "shortcut", "scope", "team", "reply", "note", "sends", "actions", "condition",
+    "name", "kind", "folder", "shortcut", "scope", "team", "reply", "note", "sends", "actions", "condition", "channels",
     "position", "is_active",
 )  # fmt: skip
 
@@ -47,6 +47,12 @@ class MacroIn(serializers.Serializer[dict[str, Any]]):
     sends = serializers.BooleanField(default=False)
     actions = serializers.ListField(child=serializers.DictField(), max_length=20, default=list)
     condition = serializers.JSONField(default=dict, help_text=_("As in views and rules; {} is every ticket."))
+    channels = serializers.ListField(
+        child=serializers.CharField(max_length=32),
+        max_length=40,
+        default=list,
+        help_text=_("Keys of the channels by which the reply may leave; empty for all."),
+    )
     position = serializers.IntegerField(min_value=0, max_value=999, default=0)
     is_active = serializers.BooleanField(default=True)
 
@@ -57,6 +63,7 @@ class MacroOut(serializers.ModelSerializer[Macro]):
     team = serializers.IntegerField(source="team_id", allow_null=True)
     actions = serializers.ListField(child=serializers.DictField())
     condition = serializers.DictField()
+    channels = serializers.ListField(child=serializers.CharField())
 
     class Meta:
         model = Macro

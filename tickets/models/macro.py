@@ -65,6 +65,8 @@ class Macro(models.Model):
     sends = models.BooleanField(_("sends the reply"), default=False)
     actions = models.JSONField(_("actions"), default=list, blank=True)
     condition = models.JSONField(_("offered when"), default=dict, blank=True)
+    # Keys of the channels by which its reply may leave; empty: all.
+    channels = models.JSONField(_("channels"), default=list, blank=True)
     position = models.PositiveSmallIntegerField(_("order"), default=0)
     is_active = models.BooleanField(_("active"), default=True)
     use_count = models.PositiveIntegerField(default=0)

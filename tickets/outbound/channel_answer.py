@@ -19,12 +19,12 @@ from core.outbox import (
     postpone_outbound,
 )
 from tickets.channel import Channel, Connection, OutgoingMessage
+from tickets.channel_texts import text_for
 from tickets.connections import channel_of, connection_of
 from tickets.models import ChannelHealth, Message
 from tickets.opt_outs import has_opted_out
 from tickets.outbound.email_answer import wait_for_scanner
 from tickets.reply_routes import closed_window, thread_of_answer
-from tickets.rich_text import without_escapes
 from tickets.services.note_channel import note_channel
 from tickets.services.note_provider_message import note_known
 from tickets.services.settle_answer import settle_answer
@@ -92,7 +92,7 @@ class ChannelAnswerSender(Sender):
             key=outbound.idempotency_key,
             thread_key=thread.key,
             thread_data=thread.data,
-            text=without_escapes(message.body_text),
+            text=text_for(channel, message.body_text),
             author="" if message.author is None else str(message.author),
             files=files,
             template=None

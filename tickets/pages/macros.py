@@ -37,7 +37,7 @@ def canned(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """What ``/`` offers while somebody writes: texts with their variables replaced, filtered by ``q``."""
     found = visible_ticket(request, ticket_id)
     text = _asked(request)
-    offered = macros_for(request.viewer, found, text=text, limit=IN_POPUP)
+    offered = macros_for(request.viewer, found, text=text, limit=IN_POPUP, via=_via(request))
     return render(request, "tickets/_canned.html", {"ticket": found, "offered": offered, "q": text})
 
 
@@ -47,7 +47,7 @@ def macro_menu(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """What the macro menu offers, filtered by ``macro_q``."""
     found = visible_ticket(request, ticket_id)
     text = _asked(request, "macro_q")
-    offered = macros_for(request.viewer, found, text=text, limit=IN_MENU, by_folder=True)
+    offered = macros_for(request.viewer, found, text=text, limit=IN_MENU, by_folder=True, via=_via(request))
     return render(request, "tickets/_macro_menu.html", {"ticket": found, "offered": offered, "q": text})
 
 
@@ -57,7 +57,7 @@ def macro_preview(request: StaffRequest, ticket_id: int, macro_id: int) -> HttpR
     """The dialog that shows what a macro would do here."""
     found = visible_ticket(request, ticket_id)
     macro = _macro(request, macro_id)
-    preview = preview_macro(ticket=found, macro=macro, by=request.viewer)
+    preview = preview_macro(ticket=found, macro=macro, by=request.viewer, via=_via(request))
     newest = found.messages.exclude(kind="note").order_by("-pk").values_list("pk", flat=True).first()
     parts = {
         "ticket": found,
@@ -67,7 +67,7 @@ def macro_preview(request: StaffRequest, ticket_id: int, macro_id: int) -> HttpR
         "newest": newest or 0,
         "token": uuid4().hex,
         "unfilled": ["{{" + name + "}}" for name in preview.unfilled],
-        "reply": without_escapes(preview.reply),
+        "reply": without_escapes(preview.reply) if preview.fit is None else preview.fit.text,
         "note": without_escapes(preview.note),
     }
     return render(request, "tickets/_macro_preview.html", parts)
@@ -171,6 +171,12 @@ def _macro(request: StaffRequest, macro_id: int) -> Macro:
     if macro is None:
         raise Http404(_("There is no such macro."))
     return macro
+
+
+def _via(request: StaffRequest) -> int | None:
+    """The way that is chosen in the composer, None for the obvious one."""
+    via = request.GET.get("via", "")
+    return int(via) if via.isascii() and via.isdigit() and len(via) < 18 else None
 
 
 def _asked(request: StaffRequest, name: str = "q") -> str:

@@ -15,6 +15,7 @@ from core.pages.forms import ListItem, ListPage, done, list_page, submitted
 from people.models import Team
 from people.requests import StaffRequest, page
 from people.viewer import Viewer
+from tickets.channel_texts import answering_channels
 from tickets.conditions import in_words
 from tickets.macro_lists import macros_of
 from tickets.macro_variables import VARIABLES, unknown_variables, values_for
@@ -71,6 +72,15 @@ class MacroForm(forms.Form):
         required=False,
         help_text=gettext_lazy("Without a condition it is offered on every ticket."),
     )
+    channels = forms.MultipleChoiceField(
+        label=gettext_lazy("Only for answers by"),
+        choices=answering_channels,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy(
+            "Without a choice it is offered for every channel. Texts lose their form where a channel has none."
+        ),
+    )
     position = forms.IntegerField(label=gettext_lazy("Order"), min_value=0, max_value=999, initial=0)
     is_active = forms.BooleanField(label=gettext_lazy("Active: is offered"), required=False, initial=True)
 
@@ -85,7 +95,8 @@ class MacroForm(forms.Form):
     def initial_of(macro: Macro) -> dict[str, Any]:
         """Return what the form shows for a macro."""
         names = (
-            "kind", "name", "shortcut", "folder", "reply", "sends", "note", "scope", "condition", "position", "is_active",
+            "kind", "name", "shortcut", "folder", "reply", "sends", "note", "scope", "condition", "channels",
+            "position", "is_active",
         )  # fmt: skip
         return {name: getattr(macro, name) for name in names} | {"team": macro.team_id}
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from people.viewer import Viewer
+from tickets.channel_texts import FittedText, fitted
 from tickets.conditions import holds, in_words, is_permitted
 from tickets.drafts import own_draft, writing_on
 from tickets.events import MACRO_APPLIED
@@ -29,7 +30,7 @@ from tickets.ticket_rows import lock_ticket
 class MacroPreview:
     """What a macro would do to a ticket: texts with their variables replaced, acts in words, and why it may not be applied.
 
-    ``unfilled`` names variables that have no value here.
+    ``unfilled`` names variables that have no value here, ``fit`` is the reply as its channel carries it.
     """
 
     reply: str
@@ -38,6 +39,7 @@ class MacroPreview:
     acts: tuple[str, ...]
     unfilled: tuple[str, ...] = ()
     refusal: str = ""
+    fit: FittedText | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,12 @@ class MacroResult:
     unfilled: tuple[str, ...] = ()
 
 
-def preview_macro(*, ticket: Ticket, macro: Macro, by: Viewer) -> MacroPreview:
-    """Return what ``apply_macro`` would do; changes nothing."""
+def preview_macro(*, ticket: Ticket, macro: Macro, by: Viewer, via: int | None = None) -> MacroPreview:
+    """Return what ``apply_macro`` would do; changes nothing. ``via`` is the way chosen for an answer that one sends oneself."""
     values = values_for(ticket, by)
     reply, note = render(macro.reply, values), render(macro.note, values)
-    refusal = _refusal(ticket, macro, by)
+    fit = fitted(ticket, reply.text, None if macro.sends else via) if reply.text else None
+    refusal = _refusal(ticket, macro, by) or _misfit(macro, fit)
     if not refusal and macro.sends and reply.unfilled:
         refusal = _unfilled(reply)
     return MacroPreview(
@@ -66,6 +69,7 @@ def preview_macro(*, ticket: Ticket, macro: Macro, by: Viewer) -> MacroPreview:
         acts=tuple(words_of(one) for one in macro.actions),
         unfilled=tuple(dict.fromkeys((*reply.unfilled, *note.unfilled))),
         refusal=refusal,
+        fit=fit,
     )
 
 
@@ -97,6 +101,10 @@ def apply_macro(
     reply, note = render(macro.reply, values), render(macro.note, values)
     if macro.sends and reply.unfilled:
         raise ValidationError({"macro": _unfilled(reply)})
+    # Where the person sends it later, the composer judges the way that is chosen then.
+    misfit = _misfit(macro, fitted(locked, reply.text)) if macro.sends and reply.text else ""
+    if misfit:
+        raise ValidationError({"macro": misfit})
     noted = _write_note(locked, note, by, token)
     answer = None
     if macro.sends and reply.text:
@@ -192,6 +200,21 @@ def _refusal(ticket: Ticket, macro: Macro, by: Viewer) -> str:
         if macro.sends and macro.reply and not by.can("tickets.reply")
         else ""
     )
+
+
+def _misfit(macro: Macro, fit: FittedText | None) -> str:
+    """Why the reply may not leave by its channel, empty when it may; a text for the composer may be shortened there."""
+    if fit is None:
+        return ""
+    if macro.channels and fit.channel.key not in macro.channels:
+        return _("This macro is not for answers by %s.") % fit.channel.label
+    if macro.sends and fit.is_too_long:
+        return _("The reply is too long for %(channel)s: %(length)d characters, at most %(longest)d.") % {
+            "channel": fit.channel.label,
+            "length": fit.length,
+            "longest": fit.longest,
+        }
+    return ""
 
 
 def _unfilled(rendered: Rendered) -> str:

@@ -15,6 +15,7 @@ from tickets.conditions import check_condition
 from tickets.events import MACRO_DELETED, MACRO_SAVED
 from tickets.message_text import storable
 from tickets.models import Macro
+from tickets.registry import channels as registered_channels
 from tickets.registry import macro_actions
 
 MOST_ACTIONS = 20
@@ -43,6 +44,7 @@ def save_macro(
     sends: bool = False,
     actions: Sequence[Mapping[str, Any]] = (),
     condition: object = None,
+    channels: Sequence[str] = (),
     position: int = 0,
     is_active: bool = True,
     macro: Macro | None = None,
@@ -71,6 +73,7 @@ def save_macro(
         "sends": sends and is_macro,
         "actions": check_actions(actions) if is_macro else [],
         "condition": _condition(condition, by),
+        "channels": _channels(channels),
         "position": position,
         "is_active": is_active,
     }
@@ -78,7 +81,7 @@ def save_macro(
     owner_id = values.pop("owner_id")
     changes = apply_changes(row, **values)
     row.owner_id = owner_id
-    row.full_clean(exclude=["owner", "team", "condition", "actions"])
+    row.full_clean(exclude=["owner", "team", "condition", "actions", "channels"])
     row.save()
     if changes or macro is None:
         MACRO_SAVED.record(by=by, subject_id=row.pk, detail=changes)
@@ -133,6 +136,13 @@ def _text(field: str, text: str) -> str:
     if len(clean) > LONGEST_TEXT:
         raise ValidationError({field: _("Write at most %d characters.") % LONGEST_TEXT})
     return clean
+
+
+def _channels(keys: Sequence[str]) -> list[str]:
+    unknown = [key for key in keys if key not in registered_channels]
+    if unknown:
+        raise ValidationError({"channels": _("There is no channel “%s”.") % ", ".join(unknown)[:80]})
+    return sorted(set(keys))
 
 
 def _condition(condition: object, by: Viewer) -> dict[str, Any]:
