@@ -51,7 +51,7 @@ LEFT_OUT = {
     "imports.ImportRow": "work of this installation",
     "imports.Archive": "files that only who asked for them may fetch",
 }
-_SECRET = re.compile(r"password|secret|sealed|token|api_key|credential|private_key")
+_SECRET = re.compile(r"hook_key|password|secret|sealed|token|api_key|credential|private_key")
 # Named alike, and no secret.
 _PLAIN = frozenset(("core.EventBlock.sealed_at", "people.Team.unattended_minutes"))
 _SEALED = re.compile(r"gAAAAA[A-Za-z0-9_=-]{90,}")
