@@ -34,7 +34,10 @@ def work() -> None:
         pass
 
 
-TABLE = "Company,Website,Plan,ARR\nNorthwind Traders,northwind.example,Enterprise,120000\nLakeside Clinic,lakeside.example,Gold,9000\n"
+TABLE = """Company,Website,Plan,ARR
+Northwind Traders,northwind.example,Enterprise,120000
+Lakeside Clinic,lakeside.example,Gold,9000
+"""
 
 
 def test_a_table_from_the_upload_to_the_undo(enter: Enter, admin: User, inbox: Inbox, tmp_path: Path) -> None:
