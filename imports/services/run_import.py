@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -16,7 +16,7 @@ from imports.bulk_updates import update_rows
 from imports.checks import Desk
 from imports.events import BATCH_IMPORTED, IMPORT_ENDED, IMPORT_STARTED
 from imports.guesses import GUESSES, NEW, values_in_columns
-from imports.models import Import, ImportRow
+from imports.models import ExternalRef, Import, ImportRow
 from imports.neutral import KINDS, Unreadable
 from imports.registry import importers
 from imports.services.write_customers import Refs, write_account, write_contact, write_staff
@@ -173,8 +173,9 @@ def check_slice(run: Import, after: int) -> tuple[int, bool]:
     while True:
         rows = list(run.rows.filter(pk__gt=after, outcome=Outcome.WAITING).order_by("pk")[:CHECKED_AT_ONCE])
         verdicts = []
+        lost = _lost_messages(run, rows)
         for row in rows:
-            problem = _problem(desk, row)
+            problem = _problem(desk, row) or lost.get(row.pk, "")
             if problem != row.error:
                 verdicts.append((problem, row.pk))
         update_rows(ImportRow, ("error",), verdicts)
@@ -186,6 +187,21 @@ def check_slice(run: Import, after: int) -> tuple[int, bool]:
         after = rows[-1].pk
         if time.monotonic() > until:
             return after, False
+
+
+def _lost_messages(run: Import, rows: Sequence[ImportRow]) -> dict[int, str]:
+    """The messages among these rows whose ticket neither comes with them nor is here, with the reason. Two queries."""
+    parents = {row.parent for row in rows if row.kind == "message"}
+    if not parents:
+        return {}
+    coming = run.rows.filter(kind="ticket", external_id__in=parents).exclude(outcome=Outcome.REFUSED)
+    here = ExternalRef.objects.filter(system=run.system, kind="ticket", external_id__in=parents)
+    known = {*coming.values_list("external_id", flat=True), *here.values_list("external_id", flat=True)}
+    return {row.pk: _not_here(row) for row in rows if row.kind == "message" and row.parent not in known}
+
+
+def _not_here(row: ImportRow) -> str:
+    return _("Its ticket “%s” is not here.") % row.parent[:60]
 
 
 def _problem(desk: Desk, row: ImportRow) -> str:
@@ -392,7 +408,7 @@ def _added(ready: list[tuple[ImportRow, dict[str, Any]]], refs: Refs) -> list[Ca
     for row, data in ready:
         ref = refs.get("ticket", row.parent)
         if ref is None or not Ticket.objects.filter(pk=ref.object_id).exists():
-            refuse(row, Unreadable(_("Its ticket “%s” is not here.") % row.parent[:60]))
+            refuse(row, Unreadable(_not_here(row)))
             continue
         case = cases.setdefault(row.parent, Case(row.parent, None, None, []))
         case.said.append(Said(row.external_id or f"{row.parent}:row:{row.line}"[:160], data, row))

@@ -27,6 +27,7 @@ def test_a_folder_is_checked_and_then_imported_with_the_mapping(
     dry = run("zendesk", str(DUMPS / "zendesk"), "--dry-run")
     assert not Ticket.objects.exists()
     assert dry["counts"]["ticket"] == {"waiting": 3, "refused": 1}
+    assert dry["counts"]["message"] == {"waiting": 3, "refused": 1}
     dry["mapping"]["status"]["open"] = "on_hold"
     mapping = tmp_path / "mapping.json"
     mapping.write_text(json.dumps(dry))
