@@ -16,7 +16,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.live.application import in_thread
+from core.live.application import LiveFeed, in_thread
 from core.models import Calendar, Event, Outbound
 from core.outbox import send_due
 from customers.models import Contact, ContactIdentity
@@ -431,6 +431,23 @@ def test_nonsense_is_refused_in_words(widget: Widget, body: bytes) -> None:
     assert response.json()["error"]
 
 
+@pytest.mark.parametrize(
+    "odd", [None, 5, 1.5, True, [], {}, [{"a": 1}], "\ud800", "\x00", "\u202e", "x" * 3000]
+)
+def test_odd_values_are_refused_or_made_storable(chat: Inbox, odd: Any) -> None:
+    made = Widget(chat)
+    assert made.start(name=odd, page_url=odd, page_title=odd).status_code == 201
+    for field in ("email", "user_id", "signature"):
+        assert made.ask("start", {"name": "Rosa", field: odd}).status_code in (201, 422)
+    assert made.write("Hello").status_code == 201
+    for path, field in (("messages", "id"), ("email", "email"), ("rating", "score"), ("rating", "comment")):
+        assert made.ask(path, {"score": 1, "text": "x", field: odd}).status_code == 422
+    for path, field in (("seen", "number"), ("seen", "page_url"), ("seen", "page_title"), ("typing", "x")):
+        assert made.ask(path, {field: odd}).status_code == 204
+    assert made.ask("messages", {"id": "message-2", "text": odd}).status_code in (201, 422)
+    assert made.ask("session").status_code == 200
+
+
 def test_a_long_text_is_refused(widget: Widget) -> None:
     assert widget.write("x" * (limits.LONGEST_TEXT + 1)).json()["field"] == "text"
     assert widget.ask("messages", {"id": "message-1", "text": "x" * 70_000}).status_code == 422
@@ -583,6 +600,27 @@ def test_the_stream_tells_what_is_new_and_resumes(chat: Inbox, agent: User) -> N
         await in_thread(widget.write)("Four", "message-3")
         assert (await again.next("entry"))[0] == "5"
         await again.close()
+        assert app.streams == set()
+
+    asyncio.run(listen())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_stops_ends_its_streams(chat: Inbox) -> None:
+    widget = Widget(chat)
+    widget.start(name="Rosa")
+
+    async def listen() -> None:
+        app = ChatStreams(LiveFeed(nothing))
+        stream = Stream(app, widget)
+        await stream.open()
+        await stream.next("hello")
+        life: Any = ApplicationCommunicator(app, {"type": "lifespan"})  # type: ignore[no-untyped-call]
+        await life.send_input({"type": "lifespan.startup"})
+        assert (await life.receive_output(5))["type"] == "lifespan.startup.complete"
+        await life.send_input({"type": "lifespan.shutdown"})
+        assert (await life.receive_output(5))["type"] == "lifespan.shutdown.complete"
+        await stream.connection.wait(5)
         assert app.streams == set()
 
     asyncio.run(listen())
