@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from django.utils.functional import Promise
 
 from core.registry import Part, Registry
-from customers.models import Account
+from customers.models import Account, Contact
 from people.viewer import Viewer
 
 Place = Literal["overview", "side", "tab", "action"]
@@ -50,6 +50,31 @@ def panels_at(place: Place, viewer: Viewer) -> list[AccountPanel]:
     """Return the panels of one place that a viewer gets, in order."""
     shown = [panel for panel in account_panels if panel.place == place and panel.visible_to(viewer)]
     return sorted(shown, key=lambda panel: (panel.order, panel.key))
+
+
+class ContactSection(Part):
+    """A section of the page of a person, contributed by any app in ``<app>/contact_sections.py``."""
+
+    label: ClassVar[str | Promise] = ""
+    order: ClassVar[int] = 100
+    permission: ClassVar[str] = ""
+    template: ClassVar[str] = ""
+
+    def context(self, viewer: Viewer, contact: Contact) -> dict[str, object] | None:
+        """Return the variables of the template, read through ``visible_to(viewer)``; None when there is nothing to show."""
+        raise NotImplementedError
+
+
+contact_sections: Registry[ContactSection] = Registry(ContactSection, "contact_sections")
+
+
+def sections_of(viewer: Viewer, contact: Contact) -> list[tuple[ContactSection, dict[str, object]]]:
+    """Return the sections that a viewer gets on the page of a person, in order, each with its variables."""
+    parts = [one for one in contact_sections if not one.permission or viewer.can(one.permission)]
+    found = [
+        (one, one.context(viewer, contact)) for one in sorted(parts, key=lambda one: (one.order, one.key))
+    ]
+    return [(one, context) for one, context in found if context is not None]
 
 
 class AccountReason(Part):

@@ -188,6 +188,27 @@ class ConsentArrival:
     occurred_at: datetime
 
 
+@dataclass(frozen=True)
+class CallArrival:
+    """News of a call. ``direction`` is inbound or outbound; ``number`` the customer's, empty when withheld; ``line`` ours.
+
+    ``state`` is ringing, answered, missed, voicemail or ended; empty for what comes afterwards (a recording, a transcript).
+    ``agents`` are the lines (numbers, extensions, mail addresses) of colleagues that ring, or of the one who has answered.
+    """
+
+    call_id: str
+    state: str
+    occurred_at: datetime
+    direction: str = ""
+    number: str = ""
+    line: str = ""
+    caller_name: str = ""
+    agents: Sequence[str] = ()
+    duration_seconds: int | None = None
+    recording: RemoteFile | IncomingFile | None = None
+    transcript: str = ""
+
+
 Arrival = (
     MessageArrival
     | EditArrival
@@ -195,6 +216,7 @@ Arrival = (
     | DeliveryArrival
     | ReadingArrival
     | ConsentArrival
+    | CallArrival
     | NothingToDo
 )
 
@@ -294,7 +316,7 @@ class Channel(Part):
         """Return the answer to a handshake, None for a payload to keep. Called after ``verify``."""
         return None
 
-    def acknowledgement(self, request: HookRequest) -> HookAnswer:
+    def acknowledgement(self, connection: Connection, request: HookRequest) -> HookAnswer:
         """Return what the provider is told once its payload is kept."""
         return HookAnswer()
 

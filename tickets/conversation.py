@@ -26,6 +26,7 @@ from customers.models import Contact, ContactIdentity
 from people.models import ApiKey, Team, User
 from people.viewer import Viewer
 from tickets import events
+from tickets.call_lines import CALL_ICONS, words_of_call_event
 from tickets.families import family_of
 from tickets.message_text import new_text
 from tickets.models import Attachment, Category, Message, Ticket
@@ -65,6 +66,7 @@ _ICONS = {
     **PROMISE_ICONS,
     "tickets.chat_ended": "message-circle",
     "tickets.chat_answer_mailed": "mail",
+    **CALL_ICONS,
     "tickets.survey_sent": "mood-smile",
     "tickets.rated": "mood-smile",
 }
@@ -245,7 +247,7 @@ def _event_items(family: Collection[int], merged: Mapping[int, int], known: _Nam
             continue
         if (event.detail.data or {}).get("reason") in SILENT_REASONS:
             continue
-        if kind is not None and kind.feed and kind.subject in {"ticket", "message", "mail"}:
+        if kind is not None and kind.feed and kind.subject in {"ticket", "message", "mail", "call"}:
             shown.append((event, str(kind.sentence)))
     names = _names_in([event for event, _sentence in shown], known)
     return [
@@ -283,6 +285,7 @@ def _names_in(shown: list[Event], known: _Names) -> _Names:
     for event, detail in zip(shown, details, strict=True):
         if event.verb in {events.ASSIGNED.verb, events.UNASSIGNED.verb}:
             users |= {pk for pk in (detail.get("from"), detail.get("to")) if pk}
+    users |= {detail["agent"] for detail in details if detail.get("agent")}
     people = _actors(shown, "contact") | {detail["contact"] for detail in details if detail.get("contact")}
     wanted: dict[str, set[int]] = {
         "users": users - set(known.users),
@@ -354,7 +357,10 @@ def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     if of_structure is not None:
         return of_structure
     of_property = (
-        words_of_property(verb, detail) or words_of_promise(verb, detail) or words_of_rating(verb, detail)
+        words_of_property(verb, detail)
+        or words_of_promise(verb, detail)
+        or words_of_rating(verb, detail)
+        or words_of_call_event(verb, detail, names.users)
     )
     if of_property is not None:
         return of_property

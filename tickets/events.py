@@ -200,3 +200,16 @@ FORMS_EXPIRED = EventType(
     sentence=_("dropped unconfirmed web forms"),
     feed=False,
 )
+# To each person whose screen shows the call. detail: call, state.
+CALL_CHANGED = EventType("tickets.call_changed", subject="user", sentence=_("sees a call change"), feed=False)
+# Of a call that is over, once. detail: direction, state, seconds, agent.
+CALL_ENDED = EventType("tickets.call_ended", subject="call", sentence=_("was on the phone"))
+# A call and a ticket belong together. detail: the same.
+CALL_LINKED = EventType("tickets.call_linked", subject="call", sentence=_("put a call to the ticket"))
+# detail: the same, of a call that somebody has written down.
+CALL_LOGGED = EventType("tickets.call_logged", subject="call", sentence=_("wrote down a call"))
+CALL_TAKEN = EventType("tickets.call_taken", subject="call", sentence=_("took the call"), feed=False)
+# detail: outcome.
+CALL_NOTED = EventType(
+    "tickets.call_noted", subject="call", sentence=_("noted what came of a call"), feed=False
+)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from core.live.subjects import LiveSubject
 from people.viewer import Viewer
-from tickets.models import Ticket
+from tickets.models import Call, Ticket
 
 
 class TicketStream(LiveSubject):
@@ -15,3 +15,13 @@ class TicketStream(LiveSubject):
     def visible_ids(self, viewer: Viewer, ids: Collection[int]) -> set[int]:
         """Return the visible ones."""
         return set(Ticket.objects.visible_to(viewer).filter(pk__in=ids).values_list("pk", flat=True))
+
+
+class CallStream(LiveSubject):
+    """Calls without a ticket and without an account."""
+
+    key = "call"
+
+    def visible_ids(self, viewer: Viewer, ids: Collection[int]) -> set[int]:
+        """Return the visible ones."""
+        return set(Call.objects.visible_to(viewer).filter(pk__in=ids).values_list("pk", flat=True))

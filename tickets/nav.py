@@ -39,6 +39,29 @@ class NewTicketNav(NavItem):
     permission = "tickets.create"
 
 
+class CallsNav(NavItem):
+    """The call log."""
+
+    key = "calls"
+    label = _("Calls")
+    icon = "phone"
+    url_name = "calls"
+    order = 15
+    permission = "tickets.view"
+
+
+class LogCallNav(NavItem):
+    """A call that somebody writes down."""
+
+    key = "call-new"
+    label = _("Call")
+    icon = "phone"
+    url_name = "call-new"
+    place = "create"
+    order = 12
+    permission = "tickets.note"
+
+
 class InboxesNav(NavItem):
     """Inboxes."""
 

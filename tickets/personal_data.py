@@ -16,6 +16,7 @@ from customers.models import ContactIdentity
 from customers.registry import PersonalData
 from ml.models import Prediction
 from people.viewer import system_viewer
+from tickets.calls import recording_name, recording_of
 from tickets.channels.web.services.end_submissions import delete_unused, erase_submissions
 from tickets.channels.web.services.submit_form import address_digest
 from tickets.drafts import keys_of_drafts
@@ -23,6 +24,7 @@ from tickets.file_scans import verdict_of
 from tickets.models import (
     AnswerUndo,
     Attachment,
+    Call,
     CarbonCopy,
     ChannelPayload,
     ChannelThread,
@@ -48,6 +50,9 @@ ERASED_SUBJECT = "–"
 _ERASED_ID = Concat(Value("erased:"), Cast("pk", CharField()))
 FILES_JOB = "tickets.delete_files"
 # Events that quote people in their details; all others hold ids, numbers and stable words.
+_CALL_TOLD = (
+    "direction", "state", "number", "line", "caller_name", "started_at", "ended_at", "duration_seconds", "transcript", "outcome",
+)  # fmt: skip
 _QUOTING = (
     "tickets.fields_changed",
     "tickets.message_bounced",
@@ -81,6 +86,7 @@ class TicketData(PersonalData):
                     "ticket__reference", "kind", "channel", "subject", "body_text", "recipients", "created_at"
                 )
             ),
+            "calls": list(_calls(contact_ids).values(*_CALL_TOLD)),
             "ratings": list(surveys.values("ticket__reference", "score", "comment", "rated_at")),
         }
 
@@ -105,6 +111,11 @@ class TicketData(PersonalData):
             except (FileNotFoundError, ValueError):
                 continue
             yield path, content
+        for call in _calls(contact_ids).exclude(recording_key=""):
+            try:
+                yield f"files/calls/{call.pk}-{recording_name(call)}", recording_of(call)
+            except (FileNotFoundError, ValueError):
+                continue
 
     def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
         """Empty texts, delete files, raw mails, drafts and notices; ids, times, states and scores stay."""
@@ -119,6 +130,8 @@ class TicketData(PersonalData):
         counts = {"tickets": len(own), "messages": len(message_ids)}
         keys = _mail_keys(message_ids, addresses) | _file_keys(message_ids)
         keys |= keys_of_drafts(Draft.objects.filter(ticket__in=own))
+        keys |= set(_calls(contact_ids).exclude(recording_key="").values_list("recording_key", flat=True))
+        counts["calls"] = _erase_calls(contact_ids)
         counts["mails"] = _erase_mails(message_ids, addresses)
         counts["files"] = Attachment.objects.filter(message__in=message_ids).delete()[0]
         _erase_messages(message_ids)
@@ -265,6 +278,26 @@ def _said(contact_ids: Collection[int]) -> QuerySet[Message]:
     """What the person wrote anywhere, and what we wrote on the person's own tickets; not what other customers wrote."""
     ours = Q(ticket__contact__in=contact_ids) & ~Q(kind=Message.Kind.INBOUND)
     return Message.objects.filter(Q(contact__in=contact_ids) | ours)
+
+
+def _calls(contact_ids: Collection[int]) -> QuerySet[Call]:
+    """Calls with the person, also from a number that became known as the person's only later."""
+    numbers = ContactIdentity.objects.filter(contact__in=contact_ids, kind="phone").values("value")
+    return Call.objects.filter(Q(contact__in=contact_ids) | Q(number__in=numbers)).order_by("pk")
+
+
+def _erase_calls(contact_ids: Collection[int]) -> int:
+    """Times and lengths stay."""
+    ids = list(_calls(contact_ids).values_list("pk", flat=True))
+    return Call.objects.filter(pk__in=ids).update(
+        number="",
+        caller_name="",
+        transcript="",
+        note="",
+        recording_key="",
+        recording_sha256="",
+        recording_size=None,
+    )
 
 
 def _file_keys(message_ids: Collection[int]) -> set[str]:

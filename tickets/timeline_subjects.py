@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from core.formatting import plain
 from customers.registry import TimelineSubject
 from people.viewer import Viewer
-from tickets.models import Status, Ticket
+from tickets.call_lines import words_of_call_event
+from tickets.models import Call, Status, Ticket
 
 # Reasons of a change of status that the message before it tells already.
 _TOLD = {"reply", "customer_wrote"}
@@ -40,3 +41,19 @@ class TicketSubject(TimelineSubject):
         if verb == "tickets.assigned":
             return str(data.get("reason") or "")
         return ""
+
+
+class CallSubject(TimelineSubject):
+    """How long, and with whom."""
+
+    key = "call"
+
+    def names(self, viewer: Viewer, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
+        """Return those that the viewer may see."""
+        rows = Call.objects.visible_to(viewer).filter(pk__in=ids).select_related("contact")
+        rows = rows.prefetch_related("contact__identities")
+        return {call.pk: (str(call), reverse("call", args=[call.pk])) for call in rows}
+
+    def detail(self, verb: str, data: Mapping[str, Any]) -> str | None:
+        """Say the direction and the length; a call that is put to a ticket was told before."""
+        return None if verb == "tickets.call_linked" else words_of_call_event(verb, data, {})

@@ -15,6 +15,7 @@ from customers.pages.account import find_account
 from customers.pages.account_forms import Asked, attempt, show
 from customers.pages.forms import AddressForm, ContactForm, MergeForm, NewContactForm
 from customers.pages.personal_data import personal_data_parts_of
+from customers.registry import sections_of
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.save_contact import add_identity, create_contact, remove_identity, update_contact
 from people.requests import StaffRequest, page
@@ -144,6 +145,7 @@ def _contact_page(
         .order_by("-pk"),
         "may_erase": request.viewer.can("customers.erase"),
         **personal_data_parts_of(request, found),
+        "sections": sections_of(request.viewer, found),
         "consent": ConsentEvent.objects.filter(contact=found).order_by("-pk")[:20],
     }
     failed = any(bound is not None and bound.is_bound for bound in (address_form, merge_form)) or bool(

@@ -3,6 +3,7 @@
  * is there and after each part that htmx has settled.
  */
 import htmx from "htmx.org";
+import { initCalls } from "./calls";
 import { initCanned } from "./canned";
 import { initComposer } from "./composer";
 import { initConditions } from "./conditions";
@@ -18,7 +19,7 @@ import { initPresence } from "./presence";
 import { initTimes } from "./times";
 import { initToasts } from "./toasts";
 
-const inits = [initOverlays, initConditions, initKeys, initPalette, initLists, initComposer, initPresence, initCanned, initNotifications, initInbox, initTimes, initToasts, initLive];
+const inits = [initOverlays, initConditions, initKeys, initPalette, initLists, initComposer, initPresence, initCanned, initNotifications, initCalls, initInbox, initTimes, initToasts, initLive];
 
 function initAll(): void {
   for (const init of inits) init();

@@ -6,6 +6,7 @@ from rest_framework.views import APIView
 from tickets.api import (
     assignment,
     attachments,
+    calls,
     configuration,
     costs,
     desk,
@@ -34,6 +35,8 @@ _LISTS: list[tuple[str, type[APIView], str]] = [
     ("views/", lists.ViewList, "views"),
     ("views/<int:pk>/", lists.ViewDetail, "view"),
     ("views/<slug:key>/tickets/", lists.ViewTickets, "view-tickets"),
+    ("calls/", calls.CallList, "calls"),
+    ("calls/<int:pk>/", calls.CallDetail, "call"),
     ("exports/", exports.ExportList, "exports"),
     ("exports/<slug:reference>/", exports.ExportDetail, "export"),
     ("exports/<slug:reference>/file/", exports.ExportFile, "export-file"),

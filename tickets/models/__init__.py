@@ -1,6 +1,7 @@
 """Tables of tickets."""
 
 from tickets.models.assignment import TeamQueue
+from tickets.models.call import Call
 from tickets.models.channel import (
     ChannelHealth,
     ChannelPayload,
@@ -41,6 +42,7 @@ __all__ = [
     "Attachment",
     "BulkAct",
     "BulkItem",
+    "Call",
     "CarbonCopy",
     "Category",
     "ChannelHealth",

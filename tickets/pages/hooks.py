@@ -52,7 +52,7 @@ def channel_hook(request: HttpRequest, key: str) -> HttpResponse:
     if call.method != "POST":
         return _plain("only POST brings news", 405)
     keep_payload(inbox=inbox, request=call, delivery_id=channel.delivery_id(call))
-    return _answer(channel.acknowledgement(call))
+    return _answer(channel.acknowledgement(connection, call))
 
 
 def _answer(answer: HookAnswer) -> HttpResponse:

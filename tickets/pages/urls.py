@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from tickets.pages import (
     bulk,
+    calls,
     condition_form,
     escalations,
     exports,
@@ -27,6 +28,13 @@ from tickets.pages import (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/<str:key>/", hooks.channel_hook, name="channel-hook"),
+    path("calls/", calls.calls, name="calls"),
+    path("calls/new/", calls.new_call, name="call-new"),
+    path("calls/screen/", calls.screen, name="calls-screen"),
+    path("calls/<int:call_id>/", calls.call, name="call"),
+    path("calls/<int:call_id>/take/", calls.take, name="call-take"),
+    path("calls/<int:call_id>/write-up/", calls.write_up, name="call-write-up"),
+    path("calls/<int:call_id>/recording/", calls.recording, name="call-recording"),
     path("forms/<str:key>/", web_form.web_form_page, name="web-form"),
     path("forms/<str:key>/fields/", web_form.web_form_fields, name="web-form-fields"),
     path("forms/<str:key>/thanks/", web_form.web_form_thanks, name="web-form-thanks"),

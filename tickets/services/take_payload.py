@@ -19,6 +19,7 @@ from core.outbox import PermanentFailure
 from people.viewer import Viewer, system_viewer
 from tickets.channel import (
     Arrival,
+    CallArrival,
     Channel,
     Connection,
     ConsentArrival,
@@ -45,6 +46,7 @@ from tickets.services.note_provider_message import (
 )
 from tickets.services.receive_message import known_message, receive_message
 from tickets.services.record_own_answer import colleague_of, record_own_answer
+from tickets.services.take_call import take_call
 from tickets.services.take_consent import take_consent
 
 logger = logging.getLogger(__name__)
@@ -113,6 +115,8 @@ def apply_arrivals(*, inbox: Inbox, arrivals: Sequence[Arrival]) -> Ticket | Non
             note_edit(inbox=inbox, news=one)
         elif isinstance(one, ConsentArrival):
             ticket = take_consent(inbox=inbox, news=one, by=by) or ticket
+        elif isinstance(one, CallArrival):
+            ticket = take_call(inbox=inbox, news=one, by=by).ticket or ticket
         elif isinstance(one, ReadingArrival):
             note_reading(inbox=inbox, news=one)
         elif isinstance(one, DeletionArrival):
@@ -176,6 +180,8 @@ def _external_id(inbox: Inbox, arrival: MessageArrival) -> str:
 
 def _with_files(inbox: Inbox, channel: Channel, connection: Connection, arrival: Arrival) -> Arrival:
     """Fetch the files of a message that is not known yet; one that is gone for good is named in the text instead."""
+    if isinstance(arrival, CallArrival):
+        return _with_recording(channel, connection, arrival)
     if not isinstance(arrival, MessageArrival) or not arrival.files:
         return arrival
     if known_message(inbox.channel, _external_id(inbox, arrival)) is not None:
@@ -194,6 +200,17 @@ def _with_files(inbox: Inbox, channel: Channel, connection: Connection, arrival:
             )
     text = "\n".join(part for part in (arrival.text, *missing) if part)
     return replace(arrival, files=files, text=text)
+
+
+def _with_recording(channel: Channel, connection: Connection, arrival: CallArrival) -> CallArrival:
+    """Fetch the recording of a call; one that is gone for good leaves the call without."""
+    if not isinstance(arrival.recording, RemoteFile):
+        return arrival
+    try:
+        return replace(arrival, recording=channel.fetch_file(connection, arrival.recording))
+    except PermanentFailure as error:
+        logger.warning("the recording of call %s could not be fetched: %s", arrival.call_id, error)
+        return replace(arrival, recording=None)
 
 
 def _claim() -> ChannelPayload | None:
@@ -257,6 +274,7 @@ def _words(arrivals: Sequence[Arrival]) -> str:
         DeliveryArrival: _("delivery states"),
         ReadingArrival: _("readings"),
         ConsentArrival: _("words of consent"),
+        CallArrival: _("news of calls"),
     }
     for one in arrivals:
         if type(one) in names:

@@ -118,7 +118,7 @@ class PageChannel(Channel):
         """Answer the handshake."""
         return greet(request)
 
-    def acknowledgement(self, request: HookRequest) -> HookAnswer:
+    def acknowledgement(self, connection: Connection, request: HookRequest) -> HookAnswer:
         """What Meta's examples answer."""
         return HookAnswer("EVENT_RECEIVED")
 

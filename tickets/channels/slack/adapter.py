@@ -282,7 +282,13 @@ def _send_files(connection: Connection, message: OutgoingMessage, channel: str, 
     uploaded = []
     for name, _kind, file in message.files:
         place = ask_slack(connection, "files.getUploadURLExternal", filename=name, length=str(len(file)))
-        answer = provider_http.ask(str(place.get("upload_url", "")), body=file, total_seconds=60.0)
+        # Until it is shown nobody sees it, so a second copy does no harm.
+        answer = provider_http.ask(
+            str(place.get("upload_url", "")),
+            body=file,
+            repeatable=True,
+            total_seconds=provider_http.SENDING_SECONDS,
+        )
         provider_http.refuse_bad_status(answer)
         uploaded.append({"id": place.get("file_id"), "title": name})
     text = escaped(message.text)

@@ -99,7 +99,7 @@ class SmsChannel(Channel):
         """Check Twilio's signature."""
         verify_signature(connection, request)
 
-    def acknowledgement(self, request: HookRequest) -> HookAnswer:
+    def acknowledgement(self, connection: Connection, request: HookRequest) -> HookAnswer:
         """Say nothing back to the customer."""
         return HookAnswer("<Response/>", "text/xml")
 

@@ -1,0 +1,1 @@
+"""Telephone: calls that Twilio or another telephone system tells of, and those that somebody writes down."""
