@@ -16,9 +16,10 @@ function pop(): HTMLElement | null {
   return document.getElementById("screen-pop");
 }
 
+/** Asked for directly: a page may still be loading, and htmx not know its elements yet. */
 function refresh(): void {
-  const element = pop();
-  if (element) htmx.trigger(element, "live", {});
+  const url = pop()?.dataset.url;
+  if (url) void htmx.ajax("get", url, { target: "#screen-pop", swap: "outerHTML" });
 }
 
 function fields(): Field[] {
@@ -63,9 +64,9 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, requestConfig } = (event as CustomEvent<{ target: Element; requestConfig?: { verb: string } }>).detail;
   if (target?.id === "screen-pop" && requestConfig?.verb === "get") keepTyping();
 });
-document.addEventListener("htmx:afterSwap", () => {
+document.addEventListener("htmx:afterSwap", (event) => {
   const element = pop();
-  if (!element) return;
+  if (!element || (event as CustomEvent<{ target?: Element }>).detail.target?.id !== "screen-pop") return;
   restoreTyping();
   const cards = all("[data-call]", element);
   for (const card of cards) {
