@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("customers", "0004_contact_external_id"),
-        ("tickets", "0019_worked_minutes"),
+        ("tickets", "0020_macro_channels"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
