@@ -116,6 +116,7 @@ class MessageItem:
     to: tuple[str, ...]
     cc: tuple[str, ...]
     attachments: tuple[Attachment, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ def _message_item(message: Message, viewer: Viewer, merged_number: int = 0) -> M
         to=tuple(_addresses(message, "to")),
         cc=tuple(_addresses(message, "cc")),
         attachments=tuple(message.attachments.all()),
+        facts=message.facts,
     )
 
 

@@ -77,6 +77,21 @@ ATTACHMENT_RELEASED = EventType(
     "tickets.attachment_released", subject="ticket", sentence=_("released an attachment")
 )
 INBOX_SAVED = EventType("tickets.inbox_saved", subject="inbox", sentence=_("saved an inbox"))
+ACKNOWLEDGEMENT_SAVED = EventType(
+    "tickets.acknowledgement_saved",
+    subject="inbox",
+    sentence=_("saved the acknowledgement of an inbox"),
+    feed=False,
+)
+ACKNOWLEDGEMENT_PAUSED = EventType(
+    "tickets.acknowledgement_paused",
+    subject="inbox",
+    sentence=_("paused the acknowledgement of an inbox"),
+    feed=False,
+)
+ACKNOWLEDGEMENT_SENT = EventType(
+    "tickets.acknowledgement_sent", subject="ticket", sentence=_("acknowledged the mail")
+)
 INBOX_CONNECTED = EventType(
     "tickets.inbox_connected", subject="inbox", sentence=_("connected the webhook of an inbox")
 )

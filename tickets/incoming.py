@@ -1,7 +1,7 @@
 """What channels hand over: a message of a customer with its files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ class IncomingMessage:
     of ``{"name", "address"}``. ``is_automatic`` says that no person wrote it. ``sender_verified`` is False when the
     channel cannot tell that the sender takes part in the given ticket, ``address_proven`` when anybody could have typed the
     address: somebody new is then an unverified contact. ``aliases`` are ids by which answers may refer to it.
+    ``facts`` is what else the channel tells of it, as JSON (``tickets.channels.email.mail_facts`` for mails).
     ``sender`` is whom the channel knows the writer as, a mail address when it is given as text.
     """
 
@@ -46,3 +47,4 @@ class IncomingMessage:
     is_automatic: bool = False
     sender_verified: bool = True
     address_proven: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from core.models import Notification
 from core.notifications import NotificationKind
 from people.models import User
 from tickets.channels.email.events import MAILBOX_ALARM
-from tickets.events import ANSWER_HELD, CHANNEL_ALARM
+from tickets.events import ACKNOWLEDGEMENT_PAUSED, ANSWER_HELD, CHANNEL_ALARM
 from tickets.models import Ticket
 
 ASSIGNED_KIND = "tickets.assigned_to_me"
@@ -26,6 +26,7 @@ FAILED_KIND = "tickets.answer_failed"
 WOKEN_KIND = "tickets.woken"
 MAILBOX_KIND = "tickets.mailbox_alarm"
 CHANNEL_KIND = "tickets.channel_alarm"
+ACKNOWLEDGEMENT_KIND = "tickets.acknowledgement_paused"
 
 
 class TicketKind(NotificationKind):
@@ -187,3 +188,16 @@ class ChannelAlarm(NotificationKind):
     always = True
     permission = "settings.manage"
     verbs = frozenset({CHANNEL_ALARM.verb})
+
+
+class AcknowledgementPaused(NotificationKind):
+    """An inbox wrote so many acknowledgements that it was stopped."""
+
+    key = ACKNOWLEDGEMENT_KIND
+    label = _("The acknowledgement of an inbox is paused")
+    group = _("Everything else")
+    order = 292
+    mail = True
+    always = True
+    permission = "settings.manage"
+    verbs = frozenset({ACKNOWLEDGEMENT_PAUSED.verb})

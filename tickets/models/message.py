@@ -50,6 +50,8 @@ class Message(models.Model):
     # {"name", "language", "values"} of an answer in words that the provider has approved.
     template = models.JSONField(null=True)
     external_id = models.CharField(max_length=255, blank=True)
+    # What the channel tells of the message besides (``tickets.channels.email.mail_facts`` for mails).
+    facts = models.JSONField(default=dict, blank=True)
     is_automatic = models.BooleanField(default=False)
     delivery = models.CharField(max_length=10, choices=Delivery.choices, default=Delivery.NONE, blank=True)
     delivery_detail = models.CharField(max_length=300, blank=True)

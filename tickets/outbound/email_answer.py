@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -55,7 +56,7 @@ class EmailAnswerSender(Sender):
     def send(self, outbound: Outbound, prepared: Any) -> str:
         """Hand the mail to the mail server. Its 5xx answers are final, except about our own login."""
         try:
-            get_connection().send_messages([prepared])
+            _hand_over(prepared)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _text in error.recipients.values()]
             failure = PermanentFailure if codes and all(code >= 500 for code in codes) else TemporaryFailure
@@ -81,6 +82,20 @@ class EmailAnswerSender(Sender):
     def settled(self, outbound: Outbound) -> None:
         """Write the outcome on the message and tell those who look at it."""
         settle_answer(outbound)
+
+
+def _hand_over(mail: EmailMessage) -> None:
+    """Give a mail to the backend; one without envelope sender, which Django's own has no way for, straight to its server."""
+    backend = get_connection()
+    if mail.from_email or not isinstance(backend, SmtpBackend):
+        backend.send_messages([mail])
+        return
+    backend.open()
+    try:
+        recipients = [parseaddr(one)[1] for one in mail.recipients()]
+        backend.connection.sendmail("", recipients, mail.message().as_bytes(linesep="\r\n"))  # type: ignore[union-attr,call-arg]
+    finally:
+        backend.close()
 
 
 def wait_for_scanner(message: Message) -> None:

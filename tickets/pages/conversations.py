@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from people.models import Team
 from people.viewer import Viewer
+from tickets.channels.email.mail_facts import authentication_words, invitation_cards, is_doubtful
 from tickets.conversation import EventItem, Item, MessageItem, read_conversation
 from tickets.downloads import PICTURE_TYPES
 from tickets.file_scans import verdict_of
@@ -233,6 +234,9 @@ def message_parts(
         "state_tone": _TONES.get(Message.Delivery(item.delivery), ""),
         "state_detail": item.delivery_detail,
         "is_automatic": item.is_automatic,
+        "forwarded_by": (item.facts.get("forwarded_by") or {}).get("name", ""),
+        "doubtful": authentication_words(item.facts) if is_doubtful(item.facts) else "",
+        "invitations": invitation_cards(item.facts),
         "sender_unverified": item.sender_unverified and item.kind == Message.Kind.INBOUND,
         **_leaving(item, viewer),
         "stamp": "-".join((item.delivery, item.sentiment, "" if item.leaves_at is None else "leaving", form)),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from people.requests import StaffRequest, page
+from tickets.channels.email.mail_facts import authentication_words
 from tickets.conversation import EventItem, MessageItem, conversation
 from tickets.file_scans import release, release_mail
 from tickets.models import MailLedger, Message
@@ -64,10 +65,12 @@ def eml(request: StaffRequest, ticket_id: int, message_id: int) -> HttpResponse:
 @require_GET
 def headers(request: StaffRequest, ticket_id: int, message_id: int) -> HttpResponse:
     """The headers of the mail of a message, as they are written in it."""
-    raw = _raw(message_of(request, ticket_id, message_id))
+    message = message_of(request, ticket_id, message_id)
+    raw = _raw(message)
     parsed = BytesHeaderParser(policy=policy.compat32).parsebytes(raw)
     shown = [(name, str(value)[:_LONGEST_HEADER]) for name, value in parsed.items()[:_MOST_HEADERS]]
-    return render(request, "tickets/_mail_headers.html", {"headers": shown})
+    checked = authentication_words(message.facts) if message.kind == Message.Kind.INBOUND else ""
+    return render(request, "tickets/_mail_headers.html", {"headers": shown, "checked": checked})
 
 
 def _raw(message: Message) -> bytes:

@@ -7,6 +7,7 @@ from tickets.pages import (
     file_scans,
     mail_ledger,
     settings,
+    settings_acknowledgement,
     settings_attachments,
     settings_costs,
     settings_escalations,
@@ -25,6 +26,16 @@ urlpatterns: list[URLPattern] = [
     path("inboxes/new/<slug:channel>/", settings_inboxes.inbox_new, name="settings-inbox-connect"),
     path("inboxes/<int:inbox_id>/", settings_inboxes.inbox_form, name="settings-inbox"),
     path("inboxes/<int:inbox_id>/templates/", settings_inboxes.templates, name="settings-templates"),
+    path(
+        "inboxes/<int:inbox_id>/acknowledgement/",
+        settings_acknowledgement.acknowledgement,
+        name="settings-acknowledgement",
+    ),
+    path(
+        "inboxes/<int:inbox_id>/acknowledgement/resume/",
+        settings_acknowledgement.acknowledgement_resume,
+        name="settings-acknowledgement-resume",
+    ),
     path("inboxes/<int:inbox_id>/calls/", settings_inboxes.payloads, name="settings-payloads"),
     path("inboxes/<int:inbox_id>/calls/<int:payload_id>/", settings_inboxes.payload, name="settings-payload"),
     path(

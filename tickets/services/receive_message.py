@@ -265,6 +265,7 @@ def _add_message(
         quote_offsets=[list(fold) for fold in incoming.folds],
         recipients=dict(incoming.recipients or {}),
         external_id=external_id,
+        facts=dict(incoming.facts),
         is_automatic=incoming.is_automatic,
         created_at=now,
     )

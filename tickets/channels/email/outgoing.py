@@ -43,6 +43,7 @@ class OutgoingMail:
 
     ``html`` is the twin of ``text``, made from it when empty. ``automatic`` is empty for what a person wrote, else
     ``auto-replied`` (an answer to one mail) or ``auto-generated``: such mail asks every machine not to answer it.
+    ``null_sender`` leaves the envelope without a sender (``from_email`` is empty), so that not even a bounce comes back.
     """
 
     message_id: str
@@ -59,6 +60,7 @@ class OutgoingMail:
     files: Sequence[OutgoingFile] = ()
     html: str = ""
     automatic: str = ""
+    null_sender: bool = False
     extra_headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -72,13 +74,15 @@ def build_mail(mail: OutgoingMail) -> EmailMultiAlternatives:
     message = EmailMultiAlternatives(
         subject=_literal(mail.subject) or "(no subject)",
         body=mail.text,
-        from_email=format_mailbox(mail.sender),
+        from_email="" if mail.null_sender else format_mailbox(mail.sender),
         to=[format_mailbox(one) for one in mail.to],
         cc=[format_mailbox(one) for one in mail.cc],
         bcc=[format_mailbox(one) for one in mail.bcc],
         reply_to=[format_mailbox(MailAddress("", mail.reply_to))] if mail.reply_to else None,
         headers=_headers(mail),
     )
+    if mail.null_sender:
+        message.from_email = ""  # the constructor would put the default in its place
     message.attach_alternative(mail.html or text_as_html(mail.text), "text/html")
     for one in mail.files:
         message.attach(*_attachment(one))
@@ -127,6 +131,8 @@ def text_as_html(text: str) -> str:
 
 def _headers(mail: OutgoingMail) -> dict[str, str]:
     headers = {"Message-ID": _safe(mail.message_id), "Date": format_datetime(mail.sent_at)}
+    if mail.null_sender:
+        headers["From"] = format_mailbox(mail.sender)
     if mail.in_reply_to and _is_safe(mail.in_reply_to):
         headers["In-Reply-To"] = mail.in_reply_to
     references = thread_references(mail.references)

@@ -2,18 +2,21 @@
 
 ``parse_mail`` gives a result for every input or raises ``MailRefused``; it is pure (no database, no clock, no
 network) and runs in a child process that can be killed (``parse_child``, ``parser_process``). What a stranger
-writes about authentication (Authentication-Results, Received-SPF, X-CSO-*) is not read at all.
+writes about authentication (Received-SPF, X-CSO-*) is not read at all; Authentication-Results are read, and believed only
+from the server that an inbox names (``authentication``).
 """
 
 from __future__ import annotations
 
 import binascii
+import mimetypes
 import re
 from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
 
 from tickets.channels.email import limits
+from tickets.channels.email.authentication import AuthenticationResult, read_results
 from tickets.channels.email.charsets import decode_text
 from tickets.channels.email.header_values import (
     MailAddress,
@@ -24,10 +27,12 @@ from tickets.channels.email.header_values import (
     parse_message_ids,
 )
 from tickets.channels.email.html_text import read_html
+from tickets.channels.email.invitations import MAX_EVENTS, Invitation, read_invitations
 from tickets.channels.email.limits import MailRefused
 from tickets.channels.email.mime_structure import MimePart, split_mail
 from tickets.channels.email.quotes import Fold, fold_quotes
 from tickets.channels.email.reply_words import is_forward_subject
+from tickets.channels.email.tnef import is_tnef, open_tnef
 
 # Kept as written for the classification; nothing else reads them.
 _SIGNAL_HEADERS = (
@@ -117,6 +122,8 @@ class ParsedMail:
     signals: dict[str, tuple[str, ...]]
     delivery_reports: tuple[DeliveryReport, ...]
     bounced_message_ids: tuple[str, ...]
+    invitations: tuple[Invitation, ...]
+    authentication: tuple[AuthenticationResult, ...]
     defects: tuple[str, ...]
 
     def to_wire(self) -> tuple[dict[str, Any], list[bytes]]:
@@ -140,6 +147,8 @@ class ParsedMail:
         values["folds"] = tuple(Fold(*one) for one in record["folds"])
         values["signals"] = {name: tuple(found) for name, found in record["signals"].items()}
         values["delivery_reports"] = tuple(DeliveryReport(**one) for one in record["delivery_reports"])
+        values["invitations"] = tuple(Invitation(**one) for one in record["invitations"])
+        values["authentication"] = tuple(AuthenticationResult(**one) for one in record["authentication"])
         values["attachments"] = tuple(
             MailAttachment(content=content, **one)
             for one, content in zip(record["attachments"], contents, strict=True)
@@ -155,6 +164,7 @@ class _Body:
     attachments: list[MailAttachment] = field(default_factory=list)
     reports: list[DeliveryReport] = field(default_factory=list)
     bounced_ids: list[str] = field(default_factory=list)
+    invitations: list[Invitation] = field(default_factory=list)
 
 
 def parse_mail(raw: bytes) -> ParsedMail:
@@ -200,6 +210,8 @@ def parse_mail(raw: bytes) -> ParsedMail:
         signals=_signals(root),
         delivery_reports=tuple(body.reports),
         bounced_message_ids=tuple(dict.fromkeys(body.bounced_ids)),
+        invitations=tuple({(one.uid, one.starts): one for one in body.invitations}.values()),
+        authentication=tuple(read_results(root.header_values("authentication-results"))),
         defects=tuple(dict.fromkeys(defects)),
     )
 
@@ -234,12 +246,40 @@ def _collect(raw: bytes, part: MimePart, body: _Body, defects: list[str]) -> Non
         if part.content_type in _ORIGINAL_PARTS:
             head = content[: limits.MAX_HEADER_BLOCK_BYTES].decode("latin-1").replace("\r\n", "\n")
             body.bounced_ids.extend(_BOUNCED_ID.findall(head.partition("\n\n")[0])[:3])
-        body.attachments.append(_attachment(part, content, len(body.attachments) + 1))
+        file = _attachment(part, content, len(body.attachments) + 1)
+        body.attachments.append(file)
+        if part.content_type == "text/calendar" or file.filename.lower().endswith(".ics"):
+            body.invitations.extend(read_invitations(content)[: MAX_EVENTS - len(body.invitations)])
+        elif is_tnef(part.content_type, file.filename):
+            _open_container(content, body, defects)
+
+
+def _open_container(content: bytes, body: _Body, defects: list[str]) -> None:
+    """The files of a winmail.dat become files of the mail, and its text the mail's where the mail has none."""
+    opened = open_tnef(content)
+    if opened is None:
+        defects.append("damaged_winmail")
+        return
+    for name, data in opened.files:
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        shown = _display_name(name) or f"attachment-{len(body.attachments) + 1}.bin"
+        body.attachments.append(MailAttachment(shown, kind, data, content_id="", inline=False))
+    if any((text or html or "").strip() for text, html in body.blocks):
+        return
+    text, html = (one if isinstance(one, str) else decode_text(one, "") for one in (opened.text, opened.html))
+    if text.strip() or html.strip():
+        plain = text.replace("\r\n", "\n").replace("\r", "\n")
+        body.blocks.append((plain if plain.strip() else None, html if html.strip() else None))
 
 
 def _collect_alternative(raw: bytes, part: MimePart, body: _Body, defects: list[str]) -> None:
     """The alternatives are one block: its text from the plain ones, its HTML from the HTML one."""
-    inner = _Body(attachments=body.attachments, reports=body.reports, bounced_ids=body.bounced_ids)
+    inner = _Body(
+        attachments=body.attachments,
+        reports=body.reports,
+        bounced_ids=body.bounced_ids,
+        invitations=body.invitations,
+    )
     for child in part.children:
         _collect(raw, child, inner, defects)
     texts = [text for text, _ in inner.blocks if text is not None and text.strip()]

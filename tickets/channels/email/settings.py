@@ -16,6 +16,15 @@ class EmailInboxForm(forms.Form):
         required=False,
         help_text=_("What customers see beside the address."),
     )
+    authserv_id = forms.CharField(
+        label=_("Server that checks senders"),
+        max_length=253,
+        required=False,
+        help_text=_(
+            "The name with which your mail server begins its Authentication-Results headers, such as mx.example.com. "
+            "Empty: what mails say about SPF, DKIM and DMARC is not believed."
+        ),
+    )
     signature = forms.CharField(
         label=_("Signature"), required=False, max_length=4000, widget=forms.Textarea({"rows": 4})
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from copy import copy
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
@@ -16,6 +17,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from core.kept_rows import KeptRows
+from people.models import User
 from people.viewer import system_viewer
 from tickets.channels.email.classification import MailKind, classify_mail, read_bounce
 from tickets.channels.email.events import (
@@ -24,8 +26,10 @@ from tickets.channels.email.events import (
     MESSAGE_BOUNCED,
     POSSIBLE_REPLY_RECEIVED,
 )
+from tickets.channels.email.forwarded import ForwardedMail, read_forward
 from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.limits import MailRefused
+from tickets.channels.email.mail_facts import facts_of, is_doubtful
 from tickets.channels.email.parser_process import parse_in_child
 from tickets.channels.email.parsing import ParsedMail
 from tickets.channels.email.thread_evidence import (
@@ -254,10 +258,15 @@ def _receive(
         sender = mail.reply_to[0]  # a form on our own site writes as us and names the customer here
     if sender is None:
         raise MailRefused("from_missing", "the From header must hold exactly one address")
+    facts = facts_of(mail, row.inbox)
     match = find_thread(mail, sender.address.lower())
+    passed_on = None if match.ticket is not None else _passed_on(mail, sender, facts, own_addresses)
+    if passed_on is not None:
+        facts["forwarded_by"] = passed_on[1]
+        sender = passed_on[0].sender
     try:
         received = receive_message(
-            incoming=_incoming(mail, sender, kind, match, occurred_at, external_id),
+            incoming=_incoming(mail, sender, kind, match, occurred_at, external_id, facts),
             by=system_viewer("mail"),
             inbox=row.inbox,
             ticket=match.ticket,
@@ -277,6 +286,26 @@ def _receive(
         )
 
 
+def _passed_on(
+    mail: ParsedMail, sender: MailAddress, facts: dict[str, Any], own_addresses: frozenset[str]
+) -> tuple[ForwardedMail, dict[str, Any]] | None:
+    """The customer's mail that a colleague passed on to an inbox, and who did; None for any other mail.
+
+    Only colleagues speak for others, and not in a mail of which our own server says that it is not from them.
+    """
+    found = read_forward(mail.subject, mail.text)
+    if found is None or is_doubtful(facts):
+        return None
+    address = sender.address.lower()
+    colleague = User.objects.filter(email__iexact=address, is_active=True).first()
+    original = found.sender.address.lower()
+    if colleague is None or original in own_addresses or original == address:
+        return None
+    if User.objects.filter(email__iexact=original, is_active=True).exists():
+        return None  # colleagues among themselves
+    return found, {"user": colleague.pk, "name": colleague.name, "address": address}
+
+
 def _incoming(
     mail: ParsedMail,
     sender: MailAddress,
@@ -284,6 +313,7 @@ def _incoming(
     match: ThreadMatch,
     occurred_at: datetime,
     external_id: str,
+    facts: dict[str, Any],
 ) -> IncomingMessage:
     """The mail as the receiving service takes it."""
     return IncomingMessage(
@@ -304,6 +334,7 @@ def _incoming(
             for one in mail.attachments
         ],
         external_id=external_id,
+        facts=facts,
         aliases=[one for one in (*mail.references, *mail.in_reply_to, mail.message_id) if one],
         occurred_at=occurred_at,
         is_automatic=not kind.may_be_answered,

@@ -1,0 +1,104 @@
+"""Sends the acknowledgement of a mail: an automatic answer that no machine may answer, with an empty envelope sender."""
+
+from typing import Any, ClassVar
+
+from django.core.mail import EmailMessage, get_connection
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.models import Outbound
+from core.outbox import PermanentFailure, Sender, Withheld
+from people.viewer import system_viewer
+from tickets.acknowledgements import rules_of
+from tickets.channels.email.backends import FileOutboxBackend
+from tickets.channels.email.header_values import MailAddress
+from tickets.channels.email.outgoing import OutgoingMail, build_mail, reply_subject
+from tickets.channels.email.thread_tokens import make_message_id, reply_address
+from tickets.events import ACKNOWLEDGEMENT_SENT
+from tickets.macro_variables import render, values_for
+from tickets.models import Message
+from tickets.outbound.email_answer import EmailAnswerSender, sender_of
+from tickets.services.plan_acknowledgement import address_of, why_not
+
+
+class AcknowledgementSender(Sender):
+    """Delivers the acknowledgement of the message ``payload["message"]``."""
+
+    key = "tickets.acknowledgement"
+    label: ClassVar[str | Promise] = gettext_lazy("Acknowledgement")
+
+    def prepare(self, outbound: Outbound) -> EmailMessage:
+        """Build the mail, unless something has happened since that speaks against it."""
+        message = _message(outbound)
+        if message is None:
+            raise Withheld(_("the message does not exist any more"))
+        refused = why_not(message.ticket, message)
+        if refused:
+            raise Withheld(refused)
+        try:
+            return _mail(message)
+        except ValueError as error:
+            raise PermanentFailure(str(error)) from error
+
+    def send(self, outbound: Outbound, prepared: Any) -> str:
+        """Hand the mail to the mail server in the same way as an agent's answer."""
+        return EmailAnswerSender().send(outbound, prepared)
+
+    def arrived(self, outbound: Outbound) -> bool | None:
+        """The file outbox can be looked into; of a mail server nobody can tell."""
+        connection, message = get_connection(), _message(outbound)
+        if not isinstance(connection, FileOutboxBackend) or message is None:
+            return None
+        return connection.path_of(_message_id(message)).exists()
+
+    def settled(self, outbound: Outbound) -> None:
+        """Tell on the ticket that it left."""
+        message = _message(outbound)
+        if message is not None and outbound.state in (Outbound.State.SENT, Outbound.State.UNCERTAIN):
+            ACKNOWLEDGEMENT_SENT.record(
+                by=system_viewer("outbox"),
+                subject_id=message.ticket_id,
+                ticket_id=message.ticket_id,
+                account_id=message.ticket.account_id,
+                detail={"message": message.pk},
+            )
+
+
+def _message(outbound: Outbound) -> Message | None:
+    rows = Message.objects.select_related(
+        "ticket__inbox", "ticket__contact", "ticket__account", "ticket__team"
+    )
+    return rows.filter(pk=outbound.payload["message"]).first()
+
+
+def _mail(message: Message) -> EmailMessage:
+    """The mail. Raises ValueError when a name or address would break a header."""
+    ticket, sender = message.ticket, sender_of(message.ticket)
+    inbox = ticket.inbox
+    if inbox is None:
+        raise ValueError("the ticket has no inbox")
+    tagged = inbox.address.lower() == sender.address.lower() and inbox.config.get("plus_address", True)
+    references = [message.external_id] if message.external_id else []
+    return build_mail(
+        OutgoingMail(
+            message_id=_message_id(message),
+            sender=sender,
+            to=[MailAddress("", address_of(message))],
+            subject=f"Auto: {reply_subject(message.subject or ticket.subject)[:200]}",
+            text=render(rules_of(inbox).words, values_for(ticket, system_viewer("outbox"))).plain,
+            sent_at=timezone.now(),
+            reply_to=reply_address(sender.address, ticket.reference) if tagged else "",
+            in_reply_to=message.external_id,
+            references=references,
+            automatic="auto-replied",
+            null_sender=True,
+        )
+    )
+
+
+def _message_id(message: Message) -> str:
+    """The one Message-ID of an acknowledgement; signed as answers are, so that a reply to it joins the ticket."""
+    domain = sender_of(message.ticket).address.rpartition("@")[2]
+    return make_message_id(message.ticket.reference, message.pk, domain)
