@@ -330,6 +330,7 @@ def _erase_messages(message_ids: Collection[int]) -> None:
         subject="",
         body_text="",
         body_html="",
+        facts={},
         quote_offsets=[],
         recipients={},
         external_id="",
