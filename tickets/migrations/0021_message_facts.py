@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tickets", "0019_worked_minutes"),
+        ("tickets", "0020_macro_channels"),
     ]
 
     operations = [
