@@ -72,6 +72,10 @@ def _in_process(part: str, options: argparse.Namespace, dump: Path) -> dict[str,
         var = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-events-"))
         environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         environment |= {"VAR_DIR": var, "DJANGO_SETTINGS_MODULE": "cs_ops.settings"}
+        if part != "acknowledge":
+            environment["CELERY_BROKER_URL"] = (
+                "memory://"  # nobody listens to nudges: this process does the work
+            )
         if options.database:
             environment["DATABASE_URL"] = stack.enter_context(_database(options.database))
         command = [
