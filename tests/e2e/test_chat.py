@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from core.outbox import send_due
 from people.models import User
@@ -115,6 +115,16 @@ def write(page: Page, text: str) -> None:
     field.press("Enter")
 
 
+def type_until(field: Locator, sign: Locator) -> None:
+    """Keep typing until the other side has seen a sign of it: signs expire, so one pause too long would lose them."""
+    for _again in range(30):
+        field.press_sequentially("so ")
+        if sign.count():
+            return
+        field.page.wait_for_timeout(700)
+    expect(sign).to_be_attached()
+
+
 def answer(by: User, text: str, **more: Any) -> Message:
     """An agent answers."""
     written = reply_to_ticket(ticket=Ticket.objects.latest("pk"), body=text, by=by.as_viewer(), **more)
@@ -180,11 +190,11 @@ def test_agent_and_visitor_see_each_other_type(
     write(visitor, "Hello")
     expect(visitor.get_by_text("Sent ·")).to_be_visible()
     desk = enter(agent, f"/inbox/{Ticket.objects.get().pk}/")
-    visitor.get_by_role("textbox", name="Write a message").press_sequentially("I wonder")
-    expect(desk.get_by_text("Rosa Diaz is typing").first).to_be_visible()
+    type_until(
+        visitor.get_by_role("textbox", name="Write a message"), desk.get_by_text("Rosa Diaz is typing").first
+    )
     desk.keyboard.press("r")
-    desk.locator("textarea[name=body]").press_sequentially("Let me see")
-    expect(visitor.get_by_text("Priya is typing")).to_be_attached()
+    type_until(desk.locator("textarea[name=body]"), visitor.get_by_text("Priya is typing"))
     desk.get_by_role("button", name=re.compile("^Send")).first.click()
     send_due()
 
