@@ -113,6 +113,14 @@ def build_desk() -> Desk:
             "mail_inbox": desk.support.pk,
         },
     )  # fmt: skip
+    Inbox.objects.create(
+        name="Contact form", channel="web", from_name="Fieldbook Support",
+        config={
+            "title": "Contact Fieldbook", "company": "Fieldbook", "ask_name": "required", "ask_subject": "required",
+            "intro": "Tell us what is wrong. We answer by e-mail, usually within a day.",
+            "take_files": True, "double_opt_in": True, "language": "en", "hourly_limit": 300,
+        },
+    )  # fmt: skip
     return desk
 
 
