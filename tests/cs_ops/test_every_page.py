@@ -53,9 +53,10 @@ ROLES = [role for role in Role if role != Role.INTEGRATION]
 def patterns(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
     """Yield (path of a sample address, pattern) of every route that is no REST route."""
     for entry in resolver.url_patterns:
+        if str(entry.pattern).lstrip("^").startswith("api/v1"):
+            continue
         if isinstance(entry, URLResolver):
-            if not str(entry.pattern).startswith("api/v1"):
-                yield from patterns(entry, prefix + str(entry.pattern))
+            yield from patterns(entry, prefix + str(entry.pattern))
         else:
             yield sample_path(prefix, entry), entry
 
