@@ -360,6 +360,7 @@ SPECTACULAR_SETTINGS = {
         "TierEnum": "customers.models.Account.Tier",
         "GivenAddressKindEnum": ["email", "phone"],
         "CtaKindEnum": "success.models.CTA.Kind",
+        "CallOutcomeEnum": "tickets.models.Call.Outcome",
         "UpsertStatusEnum": ["created", "updated", "unchanged", "refused"],
         "ConsentStatusEnum": "customers.models.ConsentEvent.Status",
         "ContactRoleEnum": ["sponsor", "buyer", "champion", "admin", "user"],
