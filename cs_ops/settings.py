@@ -359,6 +359,7 @@ SPECTACULAR_SETTINGS = {
         "RevenueKindEnum": "customers.models.RevenueMovement.Kind",
         "TierEnum": "customers.models.Account.Tier",
         "GivenAddressKindEnum": ["email", "phone"],
+        "CtaOutcomeEnum": "success.models.CTA.Outcome",
         "CtaKindEnum": "success.models.CTA.Kind",
         "CallOutcomeEnum": "tickets.models.Call.Outcome",
         "UpsertStatusEnum": ["created", "updated", "unchanged", "refused"],
