@@ -225,6 +225,7 @@ RULES = [
             "tickets/channels/email/outgoing.py": "writes the message that the sender sends",
             "tickets/outbound/email_answer.py": "sends answers",
             "tickets/outbound/chat_answer.py": "mails answers that nobody has seen in a chat",
+            "tickets/outbound/acknowledgement.py": "is a sender of the outbox, and asks the file outbox what left",
             "tickets/outbound/satisfaction_survey.py": "sends surveys",
         },
     ),
