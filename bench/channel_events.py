@@ -62,6 +62,7 @@ def main() -> None:
             say(part)
             dumps.append(Path(folder) / part)
             found |= _in_process(part, options, dumps[-1])
+            say(json.dumps(found))
         found["states_equal"] = _compare(*dumps[:2])
     print(json.dumps(found))
     sys.exit(0 if found["states_equal"] and found["kept"] == found["distinct_calls"] else 1)
@@ -108,12 +109,11 @@ def _database(server: str) -> Iterator[str]:
 
 
 def _compare(one: Path, other: Path) -> bool:
-    from tests.tickets.messengers.storm import differences
-
-    found = list(differences(json.loads(one.read_text()), json.loads(other.read_text())))
-    for words in found[:5]:
-        say(words)
-    return not found
+    first, second = json.loads(one.read_text()), json.loads(other.read_text())
+    differing = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]
+    for name in differing[:5]:
+        say(f"{name}:\n  {first.get(name)}\n  {second.get(name)}")
+    return not differing
 
 
 def _part(part: str, chats: int, dump: Path) -> dict[str, Any]:
