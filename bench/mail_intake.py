@@ -60,7 +60,7 @@ def main() -> None:
     with ExitStack() as stack:
         var = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-intake-")))
         os.environ |= {"VAR_DIR": str(var), "DJANGO_SETTINGS_MODULE": "cs_ops.settings"}
-        os.environ["GUARDED_IMAP_ALLOW"] = "127.0.0.1"
+        os.environ["GUARDED_MAIL_ALLOW"] = "127.0.0.1"
         if options.database:
             os.environ["DATABASE_URL"] = stack.enter_context(_database(options.database))
         else:

@@ -68,7 +68,11 @@ class CallFailed(Exception):
     """The call was allowed and did not work out: no connection, no answer in time, or an answer that cannot be read."""
 
 
-class HostUnknown(CallFailed):
+class NotConnected(CallFailed):
+    """There was no connection, so nothing was sent."""
+
+
+class HostUnknown(NotConnected):
     """The name leads nowhere."""
 
 
@@ -307,7 +311,7 @@ def _look_up(host: str, port: int, clock: _Clock) -> tuple[str, ...]:
         threading.Thread(target=ask, name="guarded-look-up", daemon=True).start()
         found = answers.get(timeout=clock.left())
     except (TimeoutError, queue.Empty) as error:
-        raise CallFailed(f"{host}: the name was not resolved in time") from error
+        raise NotConnected(f"{host}: the name was not resolved in time") from error
     if isinstance(found, Exception):
         raise HostUnknown(f"{host}: the name cannot be resolved") from found
     return tuple(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
@@ -357,7 +361,7 @@ def _connect(target: _Target, clock: _Clock) -> socket.socket:
             last = error
             continue
         return _secured(target, wire, clock)
-    raise CallFailed(f"{target.host}: {last or 'no connection'}")
+    raise NotConnected(f"{target.host}: {last or 'no connection'}")
 
 
 def _secured(target: _Target, wire: socket.socket, clock: _Clock) -> socket.socket:
@@ -369,7 +373,7 @@ def _secured(target: _Target, wire: socket.socket, clock: _Clock) -> socket.sock
         return ssl.create_default_context().wrap_socket(wire, server_hostname=target.host)
     except (OSError, ValueError) as error:
         wire.close()
-        raise CallFailed(f"{target.host}: {error}") from error
+        raise NotConnected(f"{target.host}: {error}") from error
 
 
 class _Connection(http.client.HTTPConnection):

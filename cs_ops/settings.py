@@ -247,17 +247,18 @@ CLAMD_TIMEOUT = env.float("CLAMD_TIMEOUT", default=30.0)
 # The country (ISO 3166, such as DE) of numbers that are written without a country code; empty: they are refused.
 PHONE_REGION = env.str("PHONE_REGION", default="").upper()
 
-# --- Mail out -------------------------------------------------------------------------------------------------------
-# The default writes each mail to a file under var/outbox: a demo never mails a stranger.
+# --- Doors out ------------------------------------------------------------------------------------------------------
 # Hosts of one's own network that webhooks may call, "host" or "host:port"; every other must have a public address.
 GUARDED_HTTP_ALLOW = env.list("GUARDED_HTTP_ALLOW", default=[])
 # Interfaces of messengers that are elsewhere than usual, "telegram=https://bots.example.com": a Bot API server of one's own.
 PROVIDER_URLS = env.dict("PROVIDER_URLS", default={})
 
-# --- Mail in --------------------------------------------------------------------------------------------------------
-# IMAP servers of one's own network, "host" or "host:port"; every other must have a public address and port 143 or 993.
-GUARDED_IMAP_ALLOW = env.list("GUARDED_IMAP_ALLOW", default=[])
+# Mail servers (IMAP, POP3, SMTP) of one's own network, "host" or "host:port"; every other must have a public address and a port
+# of its protocol.
+GUARDED_MAIL_ALLOW = env.list("GUARDED_MAIL_ALLOW", default=[])
 
+# --- Mail out -------------------------------------------------------------------------------------------------------
+# The default writes each mail to a file under var/outbox: a demo never mails a stranger. An inbox may have a server of its own.
 EMAIL_URL = env.str("EMAIL_URL", default=f"filemail:///{VAR_DIR / 'outbox'}")
 vars().update(env.email_url_config(EMAIL_URL))
 if EMAIL_URL.startswith("filemail:"):

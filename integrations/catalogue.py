@@ -21,7 +21,7 @@ _TICKETS = (
     "merge_released", "split", "message_moved_away", "message_moved_here", "cc_added", "cc_removed", "answer_sent",
     "answer_failed", "message_delivered", "message_edited", "message_taken_back",
     "message_bounced", "reply_undone", "survey_sent", "rated", "time_logged", "checklist_changed",
-    "attachment_blocked", "attachment_released", "chat_ended", "chat_answer_mailed",
+    "attachment_blocked", "attachment_released", "chat_ended", "chat_answer_mailed", "answer_delayed",
 )  # fmt: skip
 _CUSTOMERS = (
     "account_created", "account_changed", "contact_created", "contact_changed", "identity_added", "contacts_merged",

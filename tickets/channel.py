@@ -209,6 +209,14 @@ class CallArrival:
     transcript: str = ""
 
 
+@dataclass(frozen=True)
+class MailArrival:
+    """A whole mail, raw: it goes into the mail ledger and is read from there."""
+
+    raw: bytes
+    occurred_at: datetime
+
+
 Arrival = (
     MessageArrival
     | EditArrival
@@ -218,6 +226,7 @@ Arrival = (
     | ConsentArrival
     | CallArrival
     | NothingToDo
+    | MailArrival
 )
 
 
@@ -279,6 +288,8 @@ class Channel(Part):
     settings: ClassVar[type[forms.Form] | None] = None
     secrets: ClassVar[tuple[str, ...]] = ()
     is_hooked: ClassVar[bool] = False
+    # The largest call of a provider that is taken, in bytes.
+    largest_call: ClassVar[int] = 1_000_000
     # Whether answers leave through this channel; else by e-mail.
     answers: ClassVar[bool] = False
     sender_kind: ClassVar[str] = "tickets.channel_answer"
@@ -291,6 +302,10 @@ class Channel(Part):
     # A template that the page of an inbox shows at its top, with ``inbox``, ``connection`` and what ``card`` returns as ``card``:
     # an address, a snippet to copy.
     card_template: ClassVar[str] = ""
+
+    def has_hook(self, config: Mapping[str, Any]) -> bool:
+        """Return whether the provider of an inbox with these settings calls us."""
+        return self.is_hooked
 
     def clean_settings(self, config: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
         """Return the settings as they are stored; raises ValidationError naming the field. Asks nobody."""

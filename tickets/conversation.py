@@ -106,6 +106,7 @@ class MessageItem:
     has_html: bool
     html: str
     leaves_at: datetime | None
+    next_try_at: datetime | None
     sentiment: str
     sentiment_probability: float | None
     delivery: str
@@ -204,6 +205,7 @@ def _message_item(message: Message, viewer: Viewer, merged_number: int = 0) -> M
         has_html=bool(message.body_html) and message.kind == Message.Kind.INBOUND,
         html="" if message.kind == Message.Kind.INBOUND else message.body_html,
         leaves_at=message.leaves_at,
+        next_try_at=message.next_try_at,
         sentiment=message.sentiment_label,
         sentiment_probability=message.sentiment_probability,
         delivery=message.delivery,

@@ -81,6 +81,11 @@ VARIABLES: Mapping[str, tuple[str | Promise, _Value]] = {
 def values_for(ticket: Ticket, by: Viewer) -> dict[str, str]:
     """Return the value of every variable for a ticket and the person who writes; one query for the person."""
     agent = User.objects.filter(pk=by.user_id).first() if by.user_id is not None else None
+    return values_of(ticket, agent)
+
+
+def values_of(ticket: Ticket, agent: User | None) -> dict[str, str]:
+    """Return the value of every variable for a ticket and the person whose words these are; None for nobody's."""
     values = {name: value(ticket, agent) for name, (_label, value) in VARIABLES.items()}
     return {
         name: value.strip() if name == "agent.signature" else _UNSEEN.sub(" ", value).strip()
@@ -128,6 +133,18 @@ def _placed(at: str, value: str, in_code: bool) -> str:
     if in_code and not set("`~@") & {at, *value}:
         return value
     return ("\\@" if at else "") + literal(value)
+
+
+def render_plain(text: str, values: Mapping[str, str]) -> str:
+    """A plain text with its variables replaced, for a reader whom nobody stands before: what has no value is left out."""
+    rendered = render(text, values)
+    if not rendered.unfilled:
+        return rendered.plain.strip()
+    lines = (
+        VARIABLE.sub("", line).rstrip() if VARIABLE.search(line) else line
+        for line in rendered.plain.split("\n")
+    )
+    return "\n".join(lines).strip()
 
 
 def unknown_variables(text: str) -> list[str]:

@@ -75,6 +75,16 @@ class InboxesNav(NavItem):
     permission = "settings.manage"
 
 
+class MailSignInNav(InboxesNav):
+    """Providers of mail and the accounts that are signed in."""
+
+    key = "settings-mail-sign-in"
+    label = _("Mail sign-in")
+    icon = "key"
+    url_name = "settings-mail-providers"
+    order = 40
+
+
 class CategoriesNav(InboxesNav):
     """Categories."""
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from core.models import Notification
 from core.notifications import NotificationKind
 from people.models import User
-from tickets.channels.email.events import MAILBOX_ALARM
+from tickets.channels.email.events import MAILBOX_ALARM, OUTGOING_ALARM
 from tickets.events import ACKNOWLEDGEMENT_PAUSED, ANSWER_HELD, CHANNEL_ALARM
 from tickets.models import Ticket
 
@@ -165,16 +165,16 @@ class Woken(TicketKind):
 
 
 class MailboxAlarm(NotificationKind):
-    """A mailbox cannot be read, has gone quiet, or mails of it are missing."""
+    """A mailbox cannot be read, has gone quiet, or mails of it are missing; or answers cannot leave by a mail server."""
 
     key = MAILBOX_KIND
-    label = _("A mailbox cannot be read, is silent, or mails of it are missing")
+    label = _("A mailbox cannot be read, is silent or misses mails, or a mail server takes no answers")
     group = _("Everything else")
     order = 290
     mail = True
     always = True
     permission = "settings.manage"
-    verbs = frozenset({MAILBOX_ALARM.verb})
+    verbs = frozenset({MAILBOX_ALARM.verb, OUTGOING_ALARM.verb})
 
 
 class ChannelAlarm(NotificationKind):

@@ -60,6 +60,7 @@ _QUOTING = (
     "tickets.answer_failed",
     "tickets.message_edited",
     "tickets.message_delivered",
+    "tickets.answer_delayed",
 )
 
 

@@ -129,17 +129,26 @@ def safe_html(html: str) -> SafeString:
     return mark_safe(clean)
 
 
-def as_mail_html(html: str, *, signature: str = "") -> str:
-    """A whole document for a mail: the HTML with the styles that mail programs need, the signature below."""
+def as_mail_html(html: str, *, signature: str = "", header: str = "", footer: str = "") -> str:
+    """A whole document for a mail: the HTML with the styles that mail programs need, the signature below.
+
+    ``header`` and ``footer`` are the frame of the brand, plain text as the signature is.
+    """
     body = str(safe_html(html))
     for tag, style in _MAIL_STYLES.items():
         body = body.replace(f"<{tag}>", f'<{tag} style="{style}">')
     font = "font-family:system-ui,sans-serif;font-size:14px;line-height:1.5"
     below = ""
     if signature:
-        lines = escape(signature).replace("\n", "<br>")
-        below = f'<p style="margin:16px 0 0;color:#5b6470">-- <br>{lines}</p>'
-    return f'<!doctype html><html><body><div style="{font}">{body}{below}</div></body></html>'
+        below = f'<p style="margin:16px 0 0;color:#5b6470">-- <br>{_lines(signature)}</p>'
+    above = f'<p style="margin:0 0 16px">{_lines(header)}</p>' if header else ""
+    if footer:
+        below += f'<p style="margin:16px 0 0;font-size:12px;color:#5b6470">{_lines(footer)}</p>'
+    return f'<!doctype html><html><body><div style="{font}">{above}{body}{below}</div></body></html>'
+
+
+def _lines(text: str) -> str:
+    return escape(text).replace("\n", "<br>")
 
 
 def _linked(text: str) -> str:

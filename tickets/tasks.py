@@ -12,6 +12,7 @@ from tickets.channels.email.services.fetch_mailbox import VISIT_SECONDS, fetch_d
 from tickets.channels.email.services.poll_drop_folder import poll_drop_folders
 from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
 from tickets.channels.email.services.reconcile_mailbox import reconcile_due_mailboxes
+from tickets.channels.email.services.renew_sign_in import renew_due_sign_ins
 from tickets.channels.email.services.watch_mailboxes import watch_mailboxes
 from tickets.channels.web.floods import forget_old_counts
 from tickets.channels.web.services.end_submissions import end_submissions
@@ -91,10 +92,12 @@ def watch_channels_task() -> None:
 
 @shared_task(name="tickets.check_mailboxes")
 def check_mailboxes_task() -> None:
-    """Compare mailboxes with the ledger, and notice those that are silent or out of reach."""
+    """Keep accounts signed in, compare mailboxes with the ledger, notice those that are silent or out of reach."""
+    until = timezone.now() + BUDGET
+    renew_due_sign_ins(until=timezone.now() + BUDGET / 4)
     watch_mailboxes()
     # A comparison that has begun may last as long as a visit.
-    reconcile_due_mailboxes(until=timezone.now() + BUDGET - timedelta(seconds=VISIT_SECONDS))
+    reconcile_due_mailboxes(until=until - timedelta(seconds=VISIT_SECONDS))
 
 
 @shared_task(name="tickets.scan_files")

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.core.mail import EmailMessage, get_connection
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,8 +14,7 @@ from success.gate import Verdict
 from success.models import Outreach
 from success.outreach_mail import build_outreach_mail
 from success.services.pass_gate import pass_gate
-from tickets.channels.email.backends import FileOutboxBackend
-from tickets.outbound.email_answer import EmailAnswerSender
+from tickets.channels.email.services.send_mail import ReadyMail, hand_over, has_arrived, make_ready
 
 _OUTCOMES = {
     Outbound.State.SENT: (Outreach.State.SENT, OUTREACH_SENT),
@@ -32,7 +30,7 @@ class OutreachEmailSender(Sender):
     key = "success.outreach_email"
     label: ClassVar[str | Promise] = _("Outreach e-mail")
 
-    def prepare(self, outbound: Outbound) -> EmailMessage:
+    def prepare(self, outbound: Outbound) -> ReadyMail:
         """Ask the gate; build the mail when it may leave now."""
         now = timezone.now()
         outreach = _outreach(outbound)
@@ -44,21 +42,19 @@ class OutreachEmailSender(Sender):
         if decision.verdict is Verdict.DEFER and decision.until is not None:
             raise Postponed(decision.until, decision.detail)
         try:
-            return build_outreach_mail(outreach, now)
+            mail = build_outreach_mail(outreach, now)
         except ValueError as error:
             raise PermanentFailure(str(error)) from error
+        return make_ready(outbound, mail, inbox=None)
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
         """Hand the mail to the mail server in the same way as an agent's answer."""
-        return EmailAnswerSender().send(outbound, prepared)
+        return hand_over(outbound, prepared)
 
     def arrived(self, outbound: Outbound) -> bool | None:
-        """The file outbox can be looked into; of a mail server nobody can tell."""
-        connection = get_connection()
+        """Whether the mail is in the file outbox, where it has gone there."""
         outreach = _outreach(outbound)
-        if not isinstance(connection, FileOutboxBackend) or outreach is None:
-            return None
-        return connection.path_of(outreach.message_id).exists()
+        return None if outreach is None else has_arrived(outreach.message_id, inbox=None)
 
     def settled(self, outbound: Outbound) -> None:
         """Write the outcome on the outreach and record it."""

@@ -20,7 +20,7 @@ Enter = Callable[[User, str], Page]
 def test_a_mailbox_is_tried_before_it_is_saved(
     enter: Enter, admin: User, inbox: Inbox, settings: Any
 ) -> None:
-    settings.GUARDED_IMAP_ALLOW = ["127.0.0.1"]
+    settings.GUARDED_MAIL_ALLOW = ["127.0.0.1"]
     with Dovecot() as server:
         page = enter(admin, f"/settings/inboxes/{inbox.pk}/")
         page.get_by_role("link", name="Connect a mailbox").click()

@@ -1,4 +1,4 @@
-"""REST of mailboxes: how each is. They are set up by people, on the page, where a password can be typed in."""
+"""REST of mailboxes and outgoing mail servers: how each is. People set them up, on the page, where a password can be typed in."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from core.api.pagination import KeysetPagination
 from people.api.permissions import viewer_of
 from tickets.channels.email.selectors import mailboxes
-from tickets.models import Mailbox
+from tickets.models import Mailbox, OutgoingServer
 
 
 class MailboxOut(serializers.ModelSerializer[Mailbox]):
@@ -22,8 +22,9 @@ class MailboxOut(serializers.ModelSerializer[Mailbox]):
     class Meta:
         model = Mailbox
         fields: ClassVar = [
-            "id", "inbox", "host", "port", "security", "username", "folder", "state", "state_since", "error", "alarm",
+            "id", "inbox", "protocol", "host", "port", "security", "username", "folder", "state", "state_since", "error", "alarm",
             "last_success_at", "last_mail_at", "next_look_at", "reconciled_at", "server_count", "missing_count", "missing",
+            "delete_after_days",
         ]  # fmt: skip
 
 
@@ -53,3 +54,30 @@ class MailboxDetail(APIView):
     def get(self, request: Request, pk: int) -> Response:
         """Read how a mailbox is."""
         return Response(MailboxOut(mailboxes(viewer_of(request)).get(pk=pk)).data)
+
+
+class OutgoingServerOut(serializers.ModelSerializer[OutgoingServer]):
+    """The mail server by which answers of an inbox leave, and how it is. ``alarm`` is what people were last told about, empty
+    when all is well; ``error`` says why nothing leaves. An inbox without one sends by the common server."""
+
+    class Meta:
+        model = OutgoingServer
+        fields: ClassVar = [
+            "id", "inbox", "host", "port", "security", "username", "state", "state_since", "error", "alarm", "last_sent_at",
+        ]  # fmt: skip
+
+
+class OutgoingServerList(APIView):
+    """The outgoing servers."""
+
+    required_permissions: ClassVar = {"*": "tickets.configure"}
+    pagination_class = KeysetPagination
+
+    @extend_schema(operation_id="outgoing_servers_list", responses=OutgoingServerOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List the outgoing servers, the newest first."""
+        pages = KeysetPagination()
+        rows: Any = pages.paginate_queryset(
+            OutgoingServer.objects.visible_to(viewer_of(request)), request, view=self
+        )
+        return pages.get_paginated_response(OutgoingServerOut(rows, many=True).data)

@@ -383,6 +383,7 @@ class TicketMessageOut(serializers.Serializer[Message]):
     delivery = serializers.CharField()
     delivery_detail = serializers.CharField()
     delivered_at = serializers.DateTimeField(allow_null=True)
+    next_try_at = serializers.DateTimeField(allow_null=True)
     sentiment = serializers.SerializerMethodField()
     attachments = TicketAttachment(many=True)
     created_at = serializers.DateTimeField()

@@ -65,6 +65,7 @@ _CONFIGURATION: list[tuple[str, type[APIView], str]] = [
     ("form-submissions/<int:pk>/accept/", submissions.SubmissionAccept, "form-submission-accept"),
     ("form-submissions/<int:pk>/refuse/", submissions.SubmissionRefuse, "form-submission-refuse"),
     ("costs/", costs.CostSettings, "costs"),
+    ("outgoing-servers/", mailboxes.OutgoingServerList, "outgoing-servers"),
     ("ticket-types/", configuration.TicketTypes, "ticket-types"),
     ("ticket-types/<int:pk>/", configuration.TicketTypeDetail, "ticket-type"),
     ("ticket-fields/", configuration.TicketFields, "ticket-fields"),

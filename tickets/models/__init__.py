@@ -26,6 +26,7 @@ from tickets.models.lists import (
 )
 from tickets.models.macro import Macro
 from tickets.models.mail import MailLedger, MessageAlias
+from tickets.models.mail_server import MailAccount, OutgoingServer, ProviderApp, Security, SendingPause
 from tickets.models.mailbox import Mailbox, MailboxMail
 from tickets.models.mention import Mention
 from tickets.models.message import Attachment, Message
@@ -67,13 +68,16 @@ __all__ = [
     "Inbox",
     "ListColumns",
     "Macro",
+    "MailAccount",
     "MailLedger",
     "Mailbox",
     "MailboxMail",
     "Mention",
     "Message",
     "MessageAlias",
+    "OutgoingServer",
     "Presence",
+    "ProviderApp",
     "ProviderMessage",
     "SLAPolicy",
     "SLAPolicyVersion",
@@ -82,6 +86,8 @@ __all__ = [
     "SLATarget",
     "SatisfactionSurvey",
     "SavedView",
+    "Security",
+    "SendingPause",
     "Status",
     "StoredFile",
     "Tag",

@@ -1,4 +1,4 @@
-"""Mailboxes that are read by IMAP: where they are, how far they have been read, and what became of each of their mails."""
+"""Mailboxes (IMAP, POP3): where they are, how far they have been read, and what became of each of their mails."""
 
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from people.viewer import Viewer
 from tickets.models.inbox import Inbox
 from tickets.models.mail import MailLedger
+from tickets.models.mail_server import MailAccount, Security
 
 
 class MailboxQuerySet(models.QuerySet["Mailbox"]):
@@ -22,21 +23,23 @@ class MailboxQuerySet(models.QuerySet["Mailbox"]):
 
 
 class Mailbox(models.Model):
-    """A folder on an IMAP server whose mails come into an inbox.
+    """A folder on an IMAP server, or a POP3 account, whose mails come into an inbox.
 
     Mails with UIDs from ``first_uid`` to ``last_uid`` under ``uidvalidity`` have been looked at, and each has a ``MailboxMail``.
     Where only new mail is taken and the server numbers its mails anew, ``skip_before`` tells the old ones by their arrival.
     ``leased_until`` and ``lease_token`` belong to the one worker that is connected. ``stuck_uid`` is a mail at which the
     connection broke, ``stuck_count`` how often. ``missing`` holds the first UIDs that the server has and we have not, as of
     ``reconciled_at``; ``alarm`` is what people were last told about, empty when all is well.
+
+    POP3 has names instead of UIDs: each is given the next number when it is first seen. ``delete_after_days`` (POP3 only) is how
+    long a mail stays on the server once it is in the ledger; None leaves it there for ever.
     """
 
-    class Security(models.TextChoices):
-        """How the connection is encrypted."""
+    class Protocol(models.TextChoices):
+        """What the server speaks."""
 
-        TLS = "tls", _("TLS from the start (usually port 993)")
-        STARTTLS = "starttls", _("STARTTLS (usually port 143)")
-        NONE = "none", _("None (this machine only)")
+        IMAP = "imap", "IMAP"
+        POP3 = "pop3", "POP3"
 
     class State(models.TextChoices):
         """How the mailbox was when it was last looked at."""
@@ -44,6 +47,7 @@ class Mailbox(models.Model):
         NEW = "new", _("Not looked at yet")
         OK = "ok", _("Connected")
         WRONG_PASSWORD = "wrong_password", _("Wrong password")
+        SIGN_IN_EXPIRED = "sign_in_expired", _("Sign-in expired")
         FOLDER_MISSING = "folder_missing", _("Folder missing")
         UNREACHABLE = "unreachable", _("Not reachable")
         PAUSED = "paused", _("Paused")
@@ -52,19 +56,30 @@ class Mailbox(models.Model):
         """What people are told about a mailbox."""
 
         WRONG_PASSWORD = "wrong_password", _("the server refuses the password")
+        SIGN_IN_EXPIRED = "sign_in_expired", _("the provider takes its sign-in no more")
         FOLDER_MISSING = "folder_missing", _("its folder is missing")
         UNREACHABLE = "unreachable", _("the server cannot be reached")
         SILENT = "silent", _("no mail has come for unusually long")
         MISSING = "missing", _("mails on the server are missing here")
 
     inbox = models.ForeignKey(Inbox, models.PROTECT, related_name="mailboxes", verbose_name=_("inbox"))
+    protocol = models.CharField(_("protocol"), max_length=4, choices=Protocol.choices, default=Protocol.IMAP)
     host = models.CharField(_("server"), max_length=253)
     port = models.PositiveIntegerField(_("port"), default=993)
     security = models.CharField(_("encryption"), max_length=8, choices=Security.choices, default=Security.TLS)
     username = models.CharField(_("user name"), max_length=254)
-    sealed_password = models.TextField(editable=False)
+    sealed_password = models.TextField(editable=False, blank=True)
+    account = models.ForeignKey(
+        MailAccount,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="mailboxes",
+        verbose_name=_("sign-in"),
+    )
     folder = models.CharField(_("folder"), max_length=200, default="INBOX")
     take_existing = models.BooleanField(_("take in the mails that are there already"), default=False)
+    delete_after_days = models.PositiveSmallIntegerField(_("delete after"), null=True, blank=True)
 
     uidvalidity = models.BigIntegerField(null=True, blank=True)
     first_uid = models.BigIntegerField(default=1)
@@ -114,8 +129,10 @@ class MailboxMail(models.Model):
     numbered its mails anew."""
 
     class Outcome(models.TextChoices):
-        """``before`` is older than the connection and not wanted; ``failed`` is what the server did not hand out."""
+        """``before`` is older than the connection and not wanted; ``failed`` is what the server did not hand out; ``seen`` is on
+        the server (POP3) and has a number, but was not fetched yet."""
 
+        SEEN = "seen", _("Not fetched yet")
         KEPT = "kept", _("In the ledger")
         BEFORE = "before", _("Older than the connection")
         FAILED = "failed", _("Could not be fetched")
@@ -123,13 +140,17 @@ class MailboxMail(models.Model):
     mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="mails")
     uidvalidity = models.BigIntegerField()
     uid = models.BigIntegerField()
+    uidl = models.CharField(max_length=70, blank=True, help_text=_("The name of the mail on a POP3 server."))
     outcome = models.CharField(max_length=8, choices=Outcome.choices)
     ledger = models.ForeignKey(MailLedger, models.SET_NULL, null=True, blank=True, related_name="+")
     arrived_at = models.DateTimeField(help_text=_("When the mail reached the mailbox."))
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["mailbox", "uidvalidity", "uid"], name="one_row_per_uid")
+            models.UniqueConstraint(fields=["mailbox", "uidvalidity", "uid"], name="one_row_per_uid"),
+            models.UniqueConstraint(
+                fields=["mailbox", "uidl"], condition=~Q(uidl=""), name="one_row_per_uidl"
+            ),
         ]
         indexes: ClassVar = [
             models.Index(

@@ -58,6 +58,8 @@ class Message(models.Model):
     delivered_at = models.DateTimeField(null=True)
     # Until then an answer can be taken back; None for what left at once.
     leaves_at = models.DateTimeField(null=True)
+    # When an answer that could not be handed over is tried again; None while nothing stands in its way.
+    next_try_at = models.DateTimeField(null=True)
     sentiment_label = models.CharField(max_length=10, blank=True)
     sentiment_probability = models.FloatField(null=True)
     sentiment_score = models.FloatField(null=True)

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -12,14 +12,14 @@ from core.models import Outbound
 from core.outbox import PermanentFailure, Sender, Withheld
 from people.viewer import system_viewer
 from tickets.acknowledgements import rules_of
-from tickets.channels.email.backends import FileOutboxBackend
 from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.outgoing import OutgoingMail, build_mail, reply_subject
+from tickets.channels.email.services.send_mail import ReadyMail, hand_over, has_arrived, make_ready
 from tickets.channels.email.thread_tokens import make_message_id, reply_address
 from tickets.events import ACKNOWLEDGEMENT_SENT
 from tickets.macro_variables import render, values_for
 from tickets.models import Message
-from tickets.outbound.email_answer import EmailAnswerSender, sender_of
+from tickets.outbound.email_answer import sender_of
 from tickets.services.plan_acknowledgement import address_of, why_not
 
 
@@ -29,7 +29,7 @@ class AcknowledgementSender(Sender):
     key = "tickets.acknowledgement"
     label: ClassVar[str | Promise] = gettext_lazy("Acknowledgement")
 
-    def prepare(self, outbound: Outbound) -> EmailMessage:
+    def prepare(self, outbound: Outbound) -> ReadyMail:
         """Build the mail, unless something has happened since that speaks against it."""
         message = _message(outbound)
         if message is None:
@@ -38,20 +38,19 @@ class AcknowledgementSender(Sender):
         if refused:
             raise Withheld(refused)
         try:
-            return _mail(message)
+            mail = _mail(message)
         except ValueError as error:
             raise PermanentFailure(str(error)) from error
+        return make_ready(outbound, mail, inbox=message.ticket.inbox)
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
         """Hand the mail to the mail server in the same way as an agent's answer."""
-        return EmailAnswerSender().send(outbound, prepared)
+        return hand_over(outbound, prepared)
 
     def arrived(self, outbound: Outbound) -> bool | None:
-        """The file outbox can be looked into; of a mail server nobody can tell."""
-        connection, message = get_connection(), _message(outbound)
-        if not isinstance(connection, FileOutboxBackend) or message is None:
-            return None
-        return connection.path_of(_message_id(message)).exists()
+        """Whether the mail is in the file outbox, where it has gone there."""
+        message = _message(outbound)
+        return None if message is None else has_arrived(_message_id(message), inbox=message.ticket.inbox)
 
     def settled(self, outbound: Outbound) -> None:
         """Tell on the ticket that it left."""

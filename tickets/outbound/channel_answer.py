@@ -27,7 +27,7 @@ from tickets.outbound.email_answer import wait_for_scanner
 from tickets.reply_routes import closed_window, thread_of_answer
 from tickets.services.note_channel import note_channel
 from tickets.services.note_provider_message import note_known
-from tickets.services.settle_answer import settle_answer
+from tickets.services.settle_answer import delay_answer, settle_answer
 from tickets.stored_files import read_file
 
 # How long the other answers of an inbox wait when its provider cannot be reached, doubled with each failure: they must not time
@@ -127,6 +127,10 @@ class ChannelAnswerSender(Sender):
             raise
         note_channel(inbox_id=inbox_id, state=ChannelHealth.State.OK)
         return left[0]
+
+    def delayed(self, outbound: Outbound) -> None:
+        """Show on the message that it has not left yet."""
+        delay_answer(outbound)
 
     def settled(self, outbound: Outbound) -> None:
         """Write the outcome on the message; what the provider has said of it meanwhile counts."""

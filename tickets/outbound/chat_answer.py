@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from django.core.mail import EmailMessage, get_connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,7 +17,7 @@ from tickets.channels.chat.services.deliver_answer import (
     provider_id_of,
 )
 from tickets.channels.chat.settings import ChatSettings
-from tickets.channels.email.backends import FileOutboxBackend
+from tickets.channels.email.services.send_mail import ReadyMail, has_arrived, make_ready
 from tickets.models import Inbox, Message
 from tickets.outbound.channel_answer import ChannelAnswerSender
 from tickets.outbound.email_answer import EmailAnswerSender, mail_of, message_id_of, wait_for_scanner
@@ -62,7 +61,7 @@ class ChatFallbackSender(EmailAnswerSender):
     key = FALLBACK_KIND
     label: ClassVar[str] = gettext_lazy("Chat answer by e-mail")  # type: ignore[assignment]
 
-    def prepare(self, outbound: Outbound) -> EmailMessage:
+    def prepare(self, outbound: Outbound) -> ReadyMail:
         """Build the mail, unless the visitor has come back and read the answer."""
         message = _message(outbound)
         entry = None if message is None else entry_of(message)
@@ -74,16 +73,18 @@ class ChatFallbackSender(EmailAnswerSender):
         address = mail_address(entry.session, message)
         message.recipients = {"to": [{"name": entry.session.name, "address": address}]}
         try:
-            return mail_of(message)
+            mail = mail_of(message)
         except (ValueError, FileNotFoundError) as error:
             raise PermanentFailure(str(error)) from error
+        return make_ready(outbound, mail, inbox=message.ticket.inbox)
 
     def arrived(self, outbound: Outbound) -> bool | None:
-        """The file outbox can be looked into; of a mail server nobody can tell."""
-        connection, message = get_connection(), _message(outbound)
-        if not isinstance(connection, FileOutboxBackend) or message is None:
-            return None
-        return connection.path_of(message_id_of(message)).exists()
+        """Whether the mail is in the file outbox, where it has gone there."""
+        message = _message(outbound)
+        return None if message is None else has_arrived(message_id_of(message), inbox=message.ticket.inbox)
+
+    def delayed(self, outbound: Outbound) -> None:
+        """The answer is in the chat: that its mail waits changes nothing about it."""
 
     def settled(self, outbound: Outbound) -> None:
         """Tell those who look at the ticket that the answer left by mail, too. The answer's own state is the chat's."""

@@ -1,35 +1,35 @@
-"""Sends an agent's answer by e-mail through Django's mail backend (``EMAIL_URL``)."""
+"""Sends an agent's answer by e-mail: by the server of its inbox, else by ``EMAIL_URL``."""
 
-import smtplib
 from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
-from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
+from django.core.mail import EmailMessage
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from core.models import Outbound
-from core.outbox import PermanentFailure, Postponed, Sender, TemporaryFailure, Withheld
+from core.outbox import PermanentFailure, Postponed, Sender, Withheld
 from people.models import User
-from tickets.channels.email.backends import FileOutboxBackend
 from tickets.channels.email.header_values import MailAddress
+from tickets.channels.email.mail_providers import provider_of
 from tickets.channels.email.outgoing import OutgoingFile, OutgoingMail, build_mail, reply_subject
+from tickets.channels.email.services.send_mail import ReadyMail, hand_over, has_arrived, make_ready
 from tickets.channels.email.thread_tokens import make_message_id, reply_address
 from tickets.families import family_of
 from tickets.file_scans import verdict_of
+from tickets.macro_variables import render_plain, values_of
 from tickets.models import Inbox, Message, MessageAlias, StoredFile, Ticket
 from tickets.registry import active_scanner
 from tickets.rich_text import as_mail_html, without_escapes
-from tickets.services.settle_answer import settle_answer
+from tickets.services.note_provider_message import note_known
+from tickets.services.settle_answer import delay_answer, settle_answer
 from tickets.stored_files import note_contents, read_file
 
 # How long an answer waits before it looks again whether its files were scanned.
 SCAN_PAUSE = timedelta(seconds=10)
-_AUTHENTICATION_CODES = (530, 534, 535, 538)
 
 
 class EmailAnswerSender(Sender):
@@ -38,7 +38,7 @@ class EmailAnswerSender(Sender):
     key = "tickets.email_reply"
     label: ClassVar[str] = gettext_noop("E-mail")
 
-    def prepare(self, outbound: Outbound) -> EmailMessage:
+    def prepare(self, outbound: Outbound) -> ReadyMail:
         """Build the mail from the message's row; nothing to send it to is a permanent failure."""
         message = (
             Message.objects.filter(pk=outbound.payload["message"], kind=Message.Kind.OUTBOUND)
@@ -49,53 +49,31 @@ class EmailAnswerSender(Sender):
             raise Withheld("the answer does not exist any more")
         wait_for_scanner(message)
         try:
-            return mail_of(message)
+            mail = mail_of(message)
         except (ValueError, FileNotFoundError) as error:
             raise PermanentFailure(str(error)) from error
+        return make_ready(outbound, mail, inbox=message.ticket.inbox)
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
-        """Hand the mail to the mail server. Its 5xx answers are final, except about our own login."""
-        try:
-            _hand_over(prepared)
-        except smtplib.SMTPRecipientsRefused as error:
-            codes = [code for code, _text in error.recipients.values()]
-            failure = PermanentFailure if codes and all(code >= 500 for code in codes) else TemporaryFailure
-            raise failure(_refusals(error)) from error
-        except smtplib.SMTPResponseException as error:
-            text = f"{error.smtp_code} {_text(error.smtp_error)}"
-            final = error.smtp_code >= 500 and error.smtp_code not in _AUTHENTICATION_CODES
-            raise (PermanentFailure if final else TemporaryFailure)(text) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise TemporaryFailure(str(error)) from error
-        return str(prepared.extra_headers["Message-ID"])
+        """Hand the mail to its server."""
+        return hand_over(outbound, prepared)
 
     def arrived(self, outbound: Outbound) -> bool | None:
-        """The file outbox can be looked into; of a mail server nobody can tell."""
-        connection = get_connection()
-        if not isinstance(connection, FileOutboxBackend):
-            return None
-        message = (
-            Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket__inbox").first()
-        )
-        return message is not None and connection.path_of(message_id_of(message)).exists()
+        """Whether the mail is in the file outbox, where it has gone there."""
+        rows = Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket__inbox")
+        message = rows.first()
+        return None if message is None else has_arrived(message_id_of(message), inbox=message.ticket.inbox)
+
+    def delayed(self, outbound: Outbound) -> None:
+        """Show on the message that it has not left yet."""
+        delay_answer(outbound)
 
     def settled(self, outbound: Outbound) -> None:
-        """Write the outcome on the message and tell those who look at it."""
-        settle_answer(outbound)
-
-
-def _hand_over(mail: EmailMessage) -> None:
-    """Give a mail to the backend; one without envelope sender, which Django's own has no way for, straight to its server."""
-    backend = get_connection()
-    if mail.from_email or not isinstance(backend, SmtpBackend):
-        backend.send_messages([mail])
-        return
-    backend.open()
-    try:
-        recipients = [parseaddr(one)[1] for one in mail.recipients()]
-        backend.connection.sendmail("", recipients, mail.message().as_bytes(linesep="\r\n"))  # type: ignore[union-attr,call-arg]
-    finally:
-        backend.close()
+        """Write the outcome on the message; what a provider has said of it meanwhile counts."""
+        message = settle_answer(outbound)
+        inbox = None if message is None else message.ticket.inbox
+        if message is not None and inbox is not None and provider_of(inbox.config) is not None:
+            note_known(inbox=inbox, provider_id=outbound.idempotency_key, message=message)
 
 
 def wait_for_scanner(message: Message) -> None:
@@ -130,12 +108,12 @@ def signature_of(author: User | None, inbox: Inbox | None) -> str:
 def _compose(message: Message) -> OutgoingMail:
     """The mail of an answer. Raises ValueError without a recipient, FileNotFoundError for a lost file."""
     ticket = message.ticket
-    sender = sender_of(ticket)
+    sender = sender_of(ticket, author=message.author)
     inbox = ticket.inbox
     own_address = inbox is not None and inbox.address.lower() == sender.address.lower()
     tagged = own_address and inbox is not None and inbox.config.get("plus_address", True)
     signature = signature_of(message.author, inbox)
-    text = without_escapes(message.body_text)
+    header, footer = frame_of(message)
     chain, answered = _thread(message)
     to = _mailboxes(message.recipients, "to")
     if not to and ticket.contact.email:
@@ -147,8 +125,10 @@ def _compose(message: Message) -> OutgoingMail:
         cc=_mailboxes(message.recipients, "cc"),
         bcc=_mailboxes(message.recipients, "bcc"),
         subject=reply_subject(message.subject or ticket.subject),
-        text=f"{text}\n\n-- \n{signature}\n" if signature else text,
-        html=as_mail_html(message.body_html, signature=signature) if message.body_html else "",
+        text=_framed(without_escapes(message.body_text), header, signature, footer),
+        html=as_mail_html(message.body_html, signature=signature, header=header, footer=footer)
+        if message.body_html
+        else "",
         sent_at=message.created_at,
         reply_to=reply_address(sender.address, ticket.reference) if tagged else "",
         in_reply_to=answered,
@@ -160,13 +140,32 @@ def _compose(message: Message) -> OutgoingMail:
     )
 
 
-def sender_of(ticket: Ticket) -> MailAddress:
-    """Whom an answer comes from: the ticket's inbox, else ``DEFAULT_FROM_EMAIL``."""
+def frame_of(message: Message) -> tuple[str, str]:
+    """What the brand of an answer's inbox says above and below it, as plain text; either may be empty."""
+    config = message.ticket.inbox.config if message.ticket.inbox else {}
+    texts = [str(config.get(name) or "") for name in ("answer_header", "answer_footer")]
+    if not any(texts):
+        return "", ""
+    values = values_of(message.ticket, message.author)
+    header, footer = (render_plain(text, values) for text in texts)
+    return header, footer
+
+
+def _framed(text: str, header: str, signature: str, footer: str) -> str:
+    below = [f"-- \n{signature}\n" if signature else "", footer]
+    return "\n\n".join(part for part in (header, text, *below) if part)
+
+
+def sender_of(ticket: Ticket, *, author: User | None = None) -> MailAddress:
+    """Whom a mail comes from: the ticket's inbox, else ``DEFAULT_FROM_EMAIL``; by the inbox's rule with the ``author``'s name."""
     inbox = ticket.inbox
     name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     if inbox is None:
         return MailAddress(name, address)
-    return MailAddress(inbox.from_name or inbox.name, inbox.address or address)
+    brand = inbox.from_name or inbox.name
+    if author is not None and author.name and inbox.config.get("sender_rule") == "agent_at_brand":
+        brand = _("%(agent)s at %(brand)s") % {"agent": author.name, "brand": brand}
+    return MailAddress(brand, inbox.address or address)
 
 
 def message_id_of(message: Message) -> str:
@@ -204,11 +203,3 @@ def _thread(message: Message) -> tuple[list[str], str]:
 
 def _mailboxes(recipients: dict[str, Any], kind: str) -> list[MailAddress]:
     return [MailAddress(one.get("name", ""), one["address"]) for one in recipients.get(kind) or ()]
-
-
-def _refusals(error: smtplib.SMTPRecipientsRefused) -> str:
-    return "; ".join(f"{address}: {code} {_text(text)}" for address, (code, text) in error.recipients.items())
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -18,10 +18,11 @@ from core.models import Outbound
 from core.outbox import PermanentFailure, Sender, Withheld
 from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.outgoing import OutgoingMail, build_mail
+from tickets.channels.email.services.send_mail import hand_over, make_ready
 from tickets.channels.web.form import WebForm, web_form
 from tickets.channels.web.form_tokens import link_token
 from tickets.models import FormSubmission, Ticket
-from tickets.outbound.email_answer import EmailAnswerSender, sender_of
+from tickets.outbound.email_answer import sender_of
 
 
 class FormConfirmationSender(Sender):
@@ -40,13 +41,14 @@ class FormConfirmationSender(Sender):
         form = web_form(submission.inbox)
         try:
             with translation.override(form.language):
-                return _mail(submission, form)
+                mail = _mail(submission, form)
         except ValueError as error:
             raise PermanentFailure(str(error)) from error
+        return make_ready(outbound, mail, inbox=form.inbox)
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
         """Hand the mail to the mail server in the same way as an agent's answer."""
-        return EmailAnswerSender().send(outbound, prepared)
+        return hand_over(outbound, prepared)
 
     def arrived(self, outbound: Outbound) -> bool | None:
         """After a crash it is sent again: a second link does no harm, none would lose the message."""

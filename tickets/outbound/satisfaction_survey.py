@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -12,13 +12,13 @@ from django.utils.translation import gettext_lazy
 from core.models import Outbound
 from core.outbox import PermanentFailure, Sender, Withheld
 from people.viewer import system_viewer
-from tickets.channels.email.backends import FileOutboxBackend
 from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.outgoing import OutgoingMail, build_mail
+from tickets.channels.email.services.send_mail import ReadyMail, hand_over, has_arrived, make_ready
 from tickets.channels.email.thread_tokens import reply_address
 from tickets.events import SURVEY_SENT
 from tickets.models import SatisfactionSurvey, Ticket
-from tickets.outbound.email_answer import EmailAnswerSender, sender_of
+from tickets.outbound.email_answer import sender_of
 from tickets.satisfaction import SCALE, SatisfactionRules, current_rules, feedback_url, token_of
 from tickets.services.plan_survey import asked_lately, why_not
 
@@ -37,7 +37,7 @@ class SatisfactionSurveySender(Sender):
     key = "tickets.satisfaction_survey"
     label: ClassVar[str | Promise] = gettext_lazy("Satisfaction survey")
 
-    def prepare(self, outbound: Outbound) -> EmailMessage:
+    def prepare(self, outbound: Outbound) -> ReadyMail:
         """Build the mail, unless something has happened since that speaks against asking."""
         survey = _survey(outbound)
         if survey is None or survey.state != SatisfactionSurvey.State.PLANNED:
@@ -49,20 +49,19 @@ class SatisfactionSurveySender(Sender):
         if refused:
             raise Withheld(refused)
         try:
-            return _mail(survey, rules)
+            mail = _mail(survey, rules)
         except ValueError as error:
             raise PermanentFailure(str(error)) from error
+        return make_ready(outbound, mail, inbox=survey.ticket.inbox)
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
         """Hand the mail to the mail server in the same way as an agent's answer."""
-        return EmailAnswerSender().send(outbound, prepared)
+        return hand_over(outbound, prepared)
 
     def arrived(self, outbound: Outbound) -> bool | None:
-        """The file outbox can be looked into; of a mail server nobody can tell."""
-        connection, survey = get_connection(), _survey(outbound)
-        if not isinstance(connection, FileOutboxBackend) or survey is None:
-            return None
-        return connection.path_of(_message_id(survey)).exists()
+        """Whether the mail is in the file outbox, where it has gone there."""
+        survey = _survey(outbound)
+        return None if survey is None else has_arrived(_message_id(survey), inbox=survey.ticket.inbox)
 
     def settled(self, outbound: Outbound) -> None:
         """Write the outcome on the survey."""

@@ -209,7 +209,7 @@ def message_parts(
     """A message as ``ui/message.html`` draws it. ``form`` is text, html or html-images."""
     addresses = {"ticket_id": item.ticket_id, "message_id": item.id}
     frame = {"html": "inbox-frame", "html-images": "inbox-frame-images"}.get(form)
-    failed = item.delivery in _TONES
+    delayed = _is_delayed(item)
     return {
         "id": item.id,
         "kind": KINDS[Message.Kind(item.kind)],
@@ -226,12 +226,9 @@ def message_parts(
         "frame_url": reverse(frame, kwargs=addresses) if frame else "",
         # the frame runs no script that could measure it
         "frame_size": "s" if len(item.text) < SHORT_TEXT else "l" if len(item.text) > LONG_TEXT else "",
-        "state_text": item.delivery_label
-        if failed
-        or item.delivery in _TOLD
-        or (item.delivery == Message.Delivery.QUEUED and item.leaves_at is None)
-        else "",
-        "state_tone": _TONES.get(Message.Delivery(item.delivery), ""),
+        "state_text": _state_words(item),
+        "state_tone": "warn" if delayed else _TONES.get(Message.Delivery(item.delivery), ""),
+        "next_try_at": item.next_try_at if delayed else None,
         "state_detail": item.delivery_detail,
         "is_automatic": item.is_automatic,
         "forwarded_by": (item.facts.get("forwarded_by") or {}).get("name", ""),
@@ -239,7 +236,7 @@ def message_parts(
         "invitations": invitation_cards(item.facts),
         "sender_unverified": item.sender_unverified and item.kind == Message.Kind.INBOUND,
         **_leaving(item, viewer),
-        "stamp": "-".join((item.delivery, item.sentiment, "" if item.leaves_at is None else "leaving", form)),
+        "stamp": "-".join((item.delivery, item.sentiment, _stamp_of_sending(item), form)),
         "form": form,
         "has_html": item.has_html,
         "form_url": reverse("inbox-message", kwargs=addresses),
@@ -251,6 +248,24 @@ def message_parts(
         "moves": _moves(item, ticket, viewer),
         "actions": "tickets/_message_actions.html",
     }
+
+
+def _is_delayed(item: MessageItem) -> bool:
+    return item.delivery == Message.Delivery.QUEUED and item.next_try_at is not None
+
+
+def _state_words(item: MessageItem) -> str:
+    """What became of an answer, where that is worth a word."""
+    if _is_delayed(item):
+        return _("Not yet sent")
+    waits = item.delivery == Message.Delivery.QUEUED and item.leaves_at is None
+    return item.delivery_label if item.delivery in _TONES or item.delivery in _TOLD or waits else ""
+
+
+def _stamp_of_sending(item: MessageItem) -> str:
+    if item.next_try_at is not None:
+        return f"delayed{item.next_try_at.timestamp():.0f}"
+    return "" if item.leaves_at is None else "leaving"
 
 
 def _leaving(item: MessageItem, viewer: Viewer) -> dict[str, Any]:

@@ -15,21 +15,20 @@ from tickets.services.note_channel import note_refused_call
 
 logger = logging.getLogger(__name__)
 
-MOST_BYTES = 1_000_000
-
 
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 def channel_hook(request: HttpRequest, key: str) -> HttpResponse:
     """Take a provider's call for one inbox. 404 for an unknown address, 403 for who is not the provider, 413 for too much."""
     inbox = hooked_inbox(key)
-    if inbox is None or not channel_of(inbox).is_hooked:
+    if inbox is None or not channel_of(inbox).has_hook(inbox.config):
         return _plain("unknown address", 404)
     try:
-        body = request.read(MOST_BYTES + 1)
+        most = channel_of(inbox).largest_call
+        body = request.read(most + 1)
     except (OSError, RequestDataTooBig):
         return _plain("the body cannot be read", 400)
-    if len(body) > MOST_BYTES:
+    if len(body) > most:
         return _plain("the body is too large", 413)
     call = HookRequest(
         method=request.method or "",

@@ -1,10 +1,10 @@
-"""Forms of inboxes, mailboxes and categories. They parse; the services decide."""
+"""Forms of inboxes, mailboxes, mail servers and categories. They parse; the services decide."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from people.models import Skill, Team
-from tickets.models import Mailbox
+from tickets.models import MailAccount, Mailbox, ProviderApp, Security
 
 
 class InboxForm(forms.Form):
@@ -23,27 +23,100 @@ class InboxForm(forms.Form):
     )
 
 
-class MailboxForm(forms.Form):
-    """A mailbox. The password is never shown again, not even to who has just typed it."""
+class MailServerForm(forms.Form):
+    """Where a mail server is and who one is to it. The password is never shown again, not even to who has just typed it."""
 
-    host = forms.CharField(label=_("Server"), max_length=253, help_text=_("Such as imap.example.com"))
+    account = forms.ModelChoiceField(
+        label=_("Sign-in"),
+        queryset=MailAccount.objects.select_related("app"),
+        required=False,
+        empty_label=_("User name and password"),
+        help_text=_(
+            "Accounts that are signed in under Mail sign-in need neither user name nor password here."
+        ),
+    )
+    host = forms.CharField(label=_("Server"), max_length=253)
     port = forms.IntegerField(label=_("Port"), min_value=1, max_value=65535)
-    security = forms.ChoiceField(label=_("Encryption"), choices=Mailbox.Security.choices)
+    security = forms.ChoiceField(label=_("Encryption"), choices=Security.choices)
     username = forms.CharField(
-        label=_("User name"), max_length=254, widget=forms.TextInput({"autocomplete": "off"})
+        label=_("User name"), max_length=254, required=False, widget=forms.TextInput({"autocomplete": "off"})
     )
     password = forms.CharField(
         label=_("Password"),
         max_length=1000,
         strip=False,
+        required=False,
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
         help_text=_("Stored encrypted. Where the provider has passwords for single apps, use one of those."),
     )
-    folder = forms.CharField(label=_("Folder"), max_length=200)
+
+
+class MailboxForm(MailServerForm):
+    """A mailbox."""
+
+    protocol = forms.ChoiceField(label=_("Protocol"), choices=Mailbox.Protocol.choices)
+    folder = forms.CharField(label=_("Folder (IMAP)"), max_length=200, required=False)
+    delete_after_days = forms.IntegerField(
+        label=_("Delete there after (days, POP3)"),
+        min_value=1,
+        max_value=365,
+        required=False,
+        help_text=_("Empty: mails stay there for ever. Only what has been taken in safely is deleted."),
+    )
     take_existing = forms.BooleanField(
         label=_("Take in the mails that are there already"),
         required=False,
         help_text=_("Else only what comes from now on."),
+    )
+    field_order = ("protocol", "host", "port", "security", "account", "username", "password", "folder")
+
+
+class OutgoingForm(MailServerForm):
+    """The server by which the answers of an inbox leave."""
+
+    field_order = ("host", "port", "security", "account", "username", "password")
+
+
+class ProviderAppForm(forms.Form):
+    """An application registered with a provider of mail."""
+
+    name = forms.CharField(label=_("Name"), max_length=80)
+    provider = forms.ChoiceField(label=_("Provider"), choices=ProviderApp.Provider.choices)
+    client_id = forms.CharField(label=_("Client ID"), max_length=255)
+    secret = forms.CharField(
+        label=_("Client secret"),
+        max_length=1000,
+        required=False,
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+        help_text=_("Stored encrypted. Empty for an application that has none."),
+    )
+    tenant = forms.CharField(
+        label=_("Tenant (Microsoft 365)"),
+        max_length=100,
+        required=False,
+        help_text=_("The ID or domain of your organisation; empty for every account."),
+    )
+    authorise_url = forms.CharField(
+        label=_("Address for signing in (another provider)"), max_length=500, required=False
+    )
+    token_url = forms.CharField(
+        label=_("Address for tokens (another provider)"), max_length=500, required=False
+    )
+    scope = forms.CharField(
+        label=_("Scopes (another provider)"),
+        max_length=500,
+        required=False,
+        help_text=_("Separated by spaces; with what the provider wants for a lasting sign-in."),
+    )
+
+
+class SignInForm(forms.Form):
+    """Whose mail account is signed in."""
+
+    address = forms.CharField(
+        label=_("User name of the account"),
+        max_length=254,
+        help_text=_("Usually its address. For a shared mailbox, the address of the shared mailbox."),
     )
 
 

@@ -21,6 +21,7 @@ from tickets.connections import channel_of, connection_of, hook_url, secrets_of
 from tickets.models import ChannelHealth, ChannelPayload, Inbox, MailLedger
 from tickets.pages.settings_forms import InboxForm
 from tickets.pages.settings_mailboxes import mailbox_items
+from tickets.pages.settings_outgoing import outgoing_items
 from tickets.registry import channel_parts, channels, connectable_channels
 from tickets.services.fetch_templates import fetch_templates
 from tickets.services.save_inbox import connect_inbox, save_inbox, try_inbox
@@ -214,12 +215,14 @@ def _show(
         "channel": channel,
         "health": health,
         "chips": [] if inbox is None else _chips(inbox, health),
-        "hook_url": hook_url(inbox) if inbox and channel.is_hooked else "",
+        "has_hook": inbox is not None and channel.has_hook(inbox.config),
+        "hook_url": hook_url(inbox) if inbox and channel.has_hook(inbox.config) else "",
         "own_fields": [own[name] for name in own.fields],
         "own_errors": own.non_field_errors(),
         "can_try": type(channel).try_connection is not Channel.try_connection,
         "can_connect": inbox is not None and type(channel).connect_hook is not Channel.connect_hook,
         "items": mailbox_items(request, inbox) if inbox else [],
+        "outgoing_items": outgoing_items(request, inbox) if inbox and channel.key == "email" else [],
         "capabilities": _capability_words(channel),
         "own_media": own.media,
         "connection": connection_of(inbox) if inbox else None,

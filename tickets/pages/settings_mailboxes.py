@@ -21,9 +21,9 @@ from core.pages.forms import (
     submitted,
 )
 from people.requests import StaffRequest, page
+from tickets.channel import Trial
 from tickets.channels.email.selectors import mailboxes
 from tickets.channels.email.services.save_mailbox import (
-    Trial,
     fetch_now,
     pause_mailbox,
     remove_mailbox,
@@ -59,10 +59,10 @@ def mailbox_items(request: StaffRequest, inbox: Inbox) -> list[ListItem]:
 def mailbox_new(request: StaffRequest, inbox_id: int) -> HttpResponse:
     """Connect a mailbox to an inbox."""
     inbox = get_object_or_404(Inbox, pk=inbox_id, channel="email")
-    form = MailboxForm(request.POST or None, initial={"port": 993, "folder": "INBOX"})
+    form = MailboxForm(request.POST or None, initial={"protocol": "imap", "port": 993, "folder": "INBOX"})
     frame = FormPage(
         heading=_("New mailbox"),
-        lead=_("A folder on an IMAP server. Its mails are read and never changed or deleted there."),
+        lead=_("A folder on an IMAP server, or a POP3 account. Its mails are read and not changed there."),
         back_url=reverse("settings-inbox", args=[inbox.pk]),
     )
     return _answer(request, form, frame, inbox, None)
@@ -73,10 +73,9 @@ def mailbox_new(request: StaffRequest, inbox_id: int) -> HttpResponse:
 def mailbox_form(request: StaffRequest, mailbox_id: int) -> HttpResponse:
     """Show how a mailbox is, and change it."""
     box = get_object_or_404(mailboxes(request.viewer), pk=mailbox_id)
-    names = ("host", "port", "security", "username", "folder")
+    names = ("protocol", "host", "port", "security", "account", "username", "folder", "delete_after_days")
     form = MailboxForm(request.POST or None, initial={name: getattr(box, name) for name in names})
     del form.fields["take_existing"]
-    form.fields["password"].required = False
     form.fields["password"].help_text = _("Leave it empty to keep the one that is stored.")
     frame = FormPage(
         heading=str(box),

@@ -10,7 +10,7 @@ from tickets.channel import HookRequest
 from tickets.models import ChannelPayload, Inbox
 
 # What reading may need besides the body. Signatures have done their work, cookies and addresses are nobody's business.
-KEPT_HEADERS = ("content-encoding", "user-agent")
+KEPT_HEADERS = ("content-encoding", "content-type", "user-agent")
 
 
 @transaction.atomic

@@ -24,7 +24,8 @@ def retry_delivery(*, message: Message, by: Viewer) -> Message:
     forget_said(message=message)
     message.refresh_from_db()
     message.delivery, message.delivery_detail = Message.Delivery.QUEUED, ""
-    message.save(update_fields=["delivery", "delivery_detail"])
+    message.next_try_at = None
+    message.save(update_fields=["delivery", "delivery_detail", "next_try_at"])
     DELIVERY_RETRIED.record(by=by, subject_id=message.pk, ticket_id=ticket.pk, account_id=ticket.account_id)
     save_ticket(ticket)
     return message

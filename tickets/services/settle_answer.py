@@ -1,10 +1,10 @@
-"""Write on an answer what became of it when it left, whatever the channel."""
+"""Write on an answer what became of it when it left or could not leave yet, whatever the channel."""
 
 from django.utils import timezone
 
 from core.models import Outbound
 from people.viewer import system_viewer
-from tickets.channels.email.events import ANSWER_FAILED, ANSWER_SENT
+from tickets.channels.email.events import ANSWER_DELAYED, ANSWER_FAILED, ANSWER_SENT
 from tickets.models import AnswerUndo, Message
 
 
@@ -27,8 +27,8 @@ def settle_answer(outbound: Outbound) -> Message | None:
     message.delivery_detail = outbound.last_error[:300]
     sent = outbound.state == Outbound.State.SENT
     message.delivered_at = timezone.now() if sent else None
-    message.leaves_at = None
-    message.save(update_fields=["delivery", "delivery_detail", "delivered_at", "leaves_at"])
+    message.leaves_at = message.next_try_at = None
+    message.save(update_fields=["delivery", "delivery_detail", "delivered_at", "leaves_at", "next_try_at"])
     (ANSWER_SENT if sent else ANSWER_FAILED).record(
         by=system_viewer("outbox"),
         subject_id=message.pk,
@@ -37,3 +37,22 @@ def settle_answer(outbound: Outbound) -> Message | None:
         detail={"state": outbound.state, "reason": message.delivery_detail},
     )
     return message if sent else None
+
+
+def delay_answer(outbound: Outbound) -> None:
+    """Show on its message that an outbox row has not left yet, why, and when it is tried again; in the caller's transaction."""
+    message = Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket").first()
+    if message is None or message.delivery != Message.Delivery.QUEUED:
+        return
+    is_first = message.next_try_at is None
+    message.next_try_at, message.leaves_at = outbound.not_before, None
+    message.delivery_detail = outbound.last_error[:300]
+    message.save(update_fields=["next_try_at", "leaves_at", "delivery_detail"])
+    if is_first:
+        ANSWER_DELAYED.record(
+            by=system_viewer("outbox"),
+            subject_id=message.pk,
+            ticket_id=message.ticket_id,
+            account_id=message.ticket.account_id,
+            detail={"reason": message.delivery_detail},
+        )

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core import nudge
 from core.outbox import PermanentFailure
 from people.viewer import Viewer, system_viewer
 from tickets.channel import (
@@ -27,12 +28,14 @@ from tickets.channel import (
     DeliveryArrival,
     EditArrival,
     HookRequest,
+    MailArrival,
     MessageArrival,
     NothingToDo,
     ReadingArrival,
     RemoteFile,
     Unreadable,
 )
+from tickets.channels.email.services.store_mail import Arrived, enter_mails, keep_raw
 from tickets.connections import channel_of, connection_of
 from tickets.events import PAYLOAD_RETRIED
 from tickets.incoming import IncomingFile, IncomingMessage
@@ -79,8 +82,18 @@ def take_payload(payload: ChannelPayload) -> None:
         channel, connection = channel_of(inbox), connection_of(inbox)
         read = (channel.complete(connection, one) for one in channel.read(connection, _request(payload)))
         arrivals = [_with_files(inbox, channel, connection, one) for one in read if one is not None]
+        mails = keep_raw(
+            [
+                Arrived(one.raw, one.occurred_at, f"provider:{payload.pk}")
+                for one in arrivals
+                if isinstance(one, MailArrival)
+            ]
+        )
         with transaction.atomic():
             ticket = apply_arrivals(inbox=inbox, arrivals=arrivals)
+            if mails:
+                enter_mails(mails, inbox=inbox)
+                nudge.task_after_commit("tickets.process_waiting_mail", queue="channels")
             led_somewhere = any(not isinstance(one, NothingToDo) for one in arrivals)
             state = State.PROCESSED if led_somewhere else State.IGNORED
             _settle(payload, state, _words(arrivals), ticket)
@@ -273,6 +286,7 @@ def _words(arrivals: Sequence[Arrival]) -> str:
         DeletionArrival: _("deletions"),
         DeliveryArrival: _("delivery states"),
         ReadingArrival: _("readings"),
+        MailArrival: _("mails"),
         ConsentArrival: _("words of consent"),
         CallArrival: _("news of calls"),
     }

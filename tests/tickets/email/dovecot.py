@@ -1,4 +1,4 @@
-"""A real IMAP server for tests: Dovecot, started by the test in a folder of its own, and a wire that breaks off on demand.
+"""A real IMAP and POP3 server for tests: Dovecot in a folder of the test's own; and a wire that breaks off on demand.
 
 It runs as whoever runs the tests, on ports of the loopback that the system gives, and keeps maildirs. Where Dovecot is not
 installed, tests that need it are skipped and say so.
@@ -30,6 +30,10 @@ from cryptography.x509.oid import NameOID
 PASSWORD = 'pass "wörd" \\ %u'
 _BINARY = shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or ""
 HAS_DOVECOT = bool(_BINARY) and Path("/usr/lib/dovecot/imap").exists()
+HAS_POP3 = HAS_DOVECOT and Path("/usr/lib/dovecot/pop3").exists()
+needs_pop3 = pytest.mark.skipif(
+    not HAS_POP3, reason="Dovecot's POP3 is not installed (Debian: apt-get install dovecot-pop3d)"
+)
 needs_dovecot = pytest.mark.skipif(
     not HAS_DOVECOT, reason="Dovecot is not installed (Debian: apt-get install dovecot-imapd)"
 )
@@ -39,13 +43,13 @@ base_dir = {run}
 state_dir = {run}
 log_path = {root}/log
 instance_name = test-{port}
-protocols = imap
+protocols = imap{pop3}
 listen = 127.0.0.1
 ssl = yes
 ssl_cert = <{root}/cert.pem
 ssl_key = <{root}/key.pem
 disable_plaintext_auth = no
-auth_mechanisms = plain
+auth_mechanisms = plain{oauth}
 auth_failure_delay = 0 secs
 auth_cache_size = 0
 default_internal_user = {internal}
@@ -74,10 +78,10 @@ service imap-login {{
     ssl = yes
   }}
 }}
-service stats {{
+{pop3_login}service stats {{
   chroot =
 }}
-passdb {{
+{oauth_passdb}passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {root}/users
 }}
@@ -91,10 +95,34 @@ namespace inbox {{
 """
 
 
-class Dovecot:
-    """A server that runs until the ``with`` block ends. ``port`` speaks plain and STARTTLS, ``tls_port`` TLS."""
+_POP3 = """
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = {pop3s_port}
+    ssl = yes
+  }}
+}}
+"""
+_OAUTH = """
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {root}/oauth2.conf
+}}
+"""
 
-    def __init__(self) -> None:
+
+class Dovecot:
+    """A server that runs until the ``with`` block ends. ``port`` speaks plain and STARTTLS, ``tls_port`` TLS; ``pop3_port`` and
+    ``pop3s_port`` are those of POP3, where that is installed. ``tokens_from`` is the port of who knows whose token one is."""
+
+    def __init__(self, *, tokens_from: int = 0) -> None:
+        self._tokens_from = tokens_from
+        self.pop3_port, self.pop3s_port = _free_ports(2)
         # A short path, because a Unix socket has room for 107 letters, which the users of its processes can enter.
         self.root = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.root.chmod(0o755)
@@ -105,7 +133,7 @@ class Dovecot:
     def __enter__(self) -> "Dovecot":
         for folder in ("mail", "run"):
             (self.root / folder).mkdir()
-        _make_certificate(self.root)
+        make_certificate(self.root)
         (self.root / "users").write_text(
             "".join(f"{name}:{{PLAIN}}{PASSWORD}::::::\n" for name in ("support", "sales", "billing"))
         )
@@ -129,7 +157,16 @@ class Dovecot:
             "tls_port": self.tls_port,
             "user": user,
             **names,
+            "pop3": " pop3" if HAS_POP3 else "",
+            "pop3_login": _POP3.format(pop3_port=self.pop3_port, pop3s_port=self.pop3s_port)
+            if HAS_POP3
+            else "",
+            "oauth": " xoauth2" if self._tokens_from else "",
+            "oauth_passdb": _OAUTH.format(root=self.root) if self._tokens_from else "",
         }
+        (self.root / "oauth2.conf").write_text(
+            f"tokeninfo_url = http://127.0.0.1:{self._tokens_from}/tokeninfo?access_token=\nusername_attribute = email\n"
+        )
         config = self.root / "dovecot.conf"
         config.write_text(_CONFIG.format(**words))
         self._process = subprocess.Popen([_BINARY, "-F", "-c", str(config)])
@@ -201,8 +238,17 @@ class BreakingWire:
     """Stands before a server and cuts each connection: after ``cut_after`` bytes of answers, or within the mail that comes after
     ``cut_mails`` mails. Both can be changed at any time; None never cuts."""
 
-    def __init__(self, target: int, *, cut_after: int | None = None, cut_mails: int | None = None) -> None:
+    def __init__(
+        self,
+        target: int,
+        *,
+        cut_after: int | None = None,
+        cut_mails: int | None = None,
+        mark: bytes = b"BODY[] {",
+    ) -> None:
         self.target = target
+        # What stands before each mail.
+        self.mark = mark
         self.cut_after = cut_after
         self.cut_mails = cut_mails
         self.connections = 0
@@ -249,10 +295,10 @@ class BreakingWire:
                 if self.cut_after is not None:
                     data = data[: self.cut_after - carried]
                 carried += len(data)
-                mails += data.count(b"BODY[] {")
+                mails += data.count(self.mark)
                 is_cut = self.cut_mails is not None and mails > self.cut_mails
                 if is_cut:
-                    data = data[: data.rindex(b"BODY[] {") + 60]
+                    data = data[: data.rindex(self.mark) + 60]
                 with contextlib.suppress(OSError):
                     caller.sendall(data)
                 if is_cut or (self.cut_after is not None and carried >= self.cut_after):
@@ -267,7 +313,7 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def _make_certificate(root: Path) -> None:
+def make_certificate(root: Path) -> None:
     """A certificate that signs itself, for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])

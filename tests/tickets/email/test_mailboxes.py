@@ -48,7 +48,7 @@ def servers() -> Iterator[Dovecot]:
 @pytest.fixture
 def server(servers: Dovecot, settings: Any) -> Dovecot:
     """The server, with empty mailboxes, which the operator has allowed."""
-    settings.GUARDED_IMAP_ALLOW = [HOST]
+    settings.GUARDED_MAIL_ALLOW = [HOST]
     for user in ("support", "sales", "billing"):
         with servers.client(user) as imap:
             imap.select("INBOX")
@@ -342,7 +342,7 @@ def test_one_broken_mailbox_does_not_stop_another(server: Dovecot, connect: Conn
 
 
 def test_a_server_that_is_away_is_told_of_after_a_while(connect: Connect, settings: Any) -> None:
-    settings.GUARDED_IMAP_ALLOW = [HOST]
+    settings.GUARDED_MAIL_ALLOW = [HOST]
     box = connect(port=1)
     for pause in (10, 30, 60, 300, 900, 900):
         assert visit(box).trouble.code == "no_connection"
@@ -369,7 +369,7 @@ def test_no_address_of_the_own_network_is_called(
 
 
 def test_who_says_nothing_or_nonsense_is_no_imap_server(connect: Connect, settings: Any) -> None:
-    settings.GUARDED_IMAP_ALLOW = [HOST]
+    settings.GUARDED_MAIL_ALLOW = [HOST]
     with socket.create_server((HOST, 0)) as listener:
 
         def answer() -> None:
@@ -538,7 +538,7 @@ def test_the_page_connects_tries_and_shows_a_mailbox(
 ) -> None:
     browser = login(admin)
     words = {
-        "host": HOST, "port": server.port, "security": "none", "username": "support", "password": "wrong",
+        "protocol": "imap", "host": HOST, "port": server.port, "security": "none", "username": "support", "password": "wrong",
         "folder": "INBOX", "take_existing": "on",
     }  # fmt: skip
     new = reverse("settings-mailbox-new", args=[inbox.pk])

@@ -1,58 +1,41 @@
 """The mail server's answers: what is tried again, what is final, and that nothing leaves twice."""
 
-import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+import time_machine
+from django.utils import timezone
 
 from core.models import Event, Outbound
 from core.outbox import send_due
 from people.viewer import Viewer
 from tests.tickets.email.mails import mail_of, take
+from tests.tickets.email.smtp_server import ScriptedServer, smtp_server
+from tickets.channels.email.smtp_session import pool
 from tickets.models import Inbox, Message, Ticket
 from tickets.services.reply_to_ticket import reply_to_ticket
 
 pytestmark = pytest.mark.django_db
 
 
-class ScriptedServer:
-    """Answers RCPT and DATA as told and keeps what it took."""
-
-    def __init__(self) -> None:
-        self.rcpt = "250 OK"
-        self.data = "250 OK"
-        self.taken: list[Envelope] = []
-
-    async def handle_RCPT(  # noqa: N802 - the name is aiosmtpd's
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if self.rcpt.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.rcpt
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        if self.data.startswith("250"):
-            self.taken.append(envelope)
-        return self.data
-
-
 @pytest.fixture
 def server(settings: Any) -> Iterator[ScriptedServer]:
-    handler = ScriptedServer()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST = "127.0.0.1"
-    settings.EMAIL_PORT = port
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    yield handler
-    controller.stop()
+    with smtp_server() as handler:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST = "127.0.0.1"
+        settings.EMAIL_PORT = handler.port
+        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+        yield handler
+        pool.close()
+
+
+def send_later() -> None:
+    """Send what is due when the row is."""
+    with time_machine.travel(Outbound.objects.get().not_before + timedelta(seconds=1)):
+        send_due()
 
 
 @pytest.fixture
@@ -86,9 +69,10 @@ def test_temporary_trouble_is_tried_again(
     server.rcpt, server.data = rcpt, data
     send_due()
     assert state_of(message) == ("pending", "queued")
+    assert message.delivery_detail
+    assert message.next_try_at == Outbound.objects.get().not_before > timezone.now()
     server.rcpt = server.data = "250 OK"
-    Outbound.objects.update(not_before=message.created_at)
-    send_due()
+    send_later()
     assert state_of(message) == ("sent", "sent")
     assert len(server.taken) == 1
 
@@ -109,8 +93,7 @@ def test_no_server_only_delays(message: Message, server: ScriptedServer, setting
     send_due()
     assert state_of(message) == ("pending", "queued")
     settings.EMAIL_PORT = port
-    Outbound.objects.update(not_before=message.created_at)
-    send_due()
+    send_later()
     assert state_of(message) == ("sent", "sent")
 
 

@@ -1,4 +1,4 @@
-"""Events of the mail ledger."""
+"""Events of mail: the ledger, the mailboxes, the servers through which answers leave, and the accounts that are signed in."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -39,4 +39,52 @@ MAILBOX_LOOK_REQUESTED = EventType(
 )
 MAILBOX_ALARM = EventType(
     "tickets.mailbox_alarm", subject="mailbox", sentence=_("raised an alarm about a mailbox"), feed=False
+)
+ANSWER_DELAYED = EventType(
+    "tickets.answer_delayed", subject="message", sentence=_("could not hand over the answer yet")
+)
+PROVIDER_APP_SAVED = EventType(
+    "tickets.provider_app_saved", subject="provider_app", sentence=_("saved a mail provider"), feed=False
+)
+PROVIDER_APP_REMOVED = EventType(
+    "tickets.provider_app_removed", subject="provider_app", sentence=_("removed a mail provider"), feed=False
+)
+MAIL_ACCOUNT_CONNECTED = EventType(
+    "tickets.mail_account_connected",
+    subject="mail_account",
+    sentence=_("signed in a mail account"),
+    feed=False,
+)
+MAIL_ACCOUNT_REMOVED = EventType(
+    "tickets.mail_account_removed", subject="mail_account", sentence=_("removed a mail account"), feed=False
+)
+MAIL_ACCOUNT_EXPIRED = EventType(
+    "tickets.mail_account_expired",
+    subject="mail_account",
+    sentence=_("found the sign-in of a mail account expired"),
+    feed=False,
+)
+OUTGOING_SAVED = EventType(
+    "tickets.outgoing_server_saved",
+    subject="outgoing_server",
+    sentence=_("saved an outgoing mail server"),
+    feed=False,
+)
+OUTGOING_REMOVED = EventType(
+    "tickets.outgoing_server_removed",
+    subject="outgoing_server",
+    sentence=_("removed an outgoing mail server"),
+    feed=False,
+)
+OUTGOING_STATE_CHANGED = EventType(
+    "tickets.outgoing_server_state_changed",
+    subject="outgoing_server",
+    sentence=_("found an outgoing mail server changed"),
+    feed=False,
+)
+OUTGOING_ALARM = EventType(
+    "tickets.outgoing_server_alarm",
+    subject="outgoing_server",
+    sentence=_("raised an alarm about an outgoing mail server"),
+    feed=False,
 )

@@ -1,9 +1,7 @@
 """One conversation with an IMAP server: log in, list a folder by UID, fetch mails. It only reads: ``EXAMINE`` and ``BODY.PEEK``.
 
-The server is a stranger. Its address must be public or one that the operator has named (``core.guarded_http``,
-``GUARDED_IMAP_ALLOW``), each step has a timeout and the whole conversation one deadline, what it may send is capped, and a mail
-counts as received only when it came with all its bytes. What goes wrong is a ``MailboxTrouble`` with a word of our own: nothing
-the server said is repeated, because it could hold the password.
+``server_connection`` guards the way there. Each step has a timeout and the whole conversation one deadline, what the server may
+send is capped, and a mail counts as received only when it came with all its bytes.
 """
 
 import binascii
@@ -12,22 +10,25 @@ import imaplib
 import re
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
-from django.conf import settings
-from django.utils.translation import gettext_lazy as _
-
-from core import guarded_http
 from tickets.channels.email.limits import MAX_MESSAGE_BYTES
+from tickets.channels.email.server_connection import (
+    IMAP_PORTS,
+    STEP_SECONDS,
+    Code,
+    Login,
+    ServerTrouble,
+    connected,
+    ends_by,
+    hang_up,
+    tls_context,
+    tls_trouble,
+)
 
-PORTS = frozenset({143, 993})
-CONNECT_SECONDS = 10.0
-STEP_SECONDS = 15.0
 # One answer: the largest mail that is fetched, and the words around it.
 MOST_ANSWER_BYTES = MAX_MESSAGE_BYTES + 8 * 1024 * 1024
 # A line of UIDs must stay below the million bytes that imaplib reads.
@@ -37,69 +38,6 @@ _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b", re.IGNORECASE)
 _BODY = re.compile(rb"\bBODY\[", re.IGNORECASE)
 # The server asks to come back: RFC 5530.
 _LATER = re.compile(r"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG|OVERQUOTA)\b", re.IGNORECASE)
-
-
-class Code(StrEnum):
-    """What can be wrong with a mailbox."""
-
-    HOST_REFUSED = "host_refused"
-    HOST_UNKNOWN = "host_unknown"
-    NO_CONNECTION = "no_connection"
-    TLS_FAILED = "tls_failed"
-    NO_STARTTLS = "no_starttls"
-    NOT_IMAP = "not_imap"
-    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a word for people
-    PASSWORD_UNREADABLE = "password_unreadable"  # noqa: S105 - a word for people
-    FOLDER_MISSING = "folder_missing"
-    TRY_LATER = "try_later"
-    MAIL_REFUSED = "mail_refused"
-    CONNECTION_LOST = "connection_lost"
-
-
-WORDS = {
-    Code.HOST_REFUSED: _(
-        "The server's address may not be called: it is not public, or the port is not 143 or 993."
-    ),
-    Code.HOST_UNKNOWN: _("There is no server of this name."),
-    Code.NO_CONNECTION: _("The server does not answer at this port."),
-    Code.TLS_FAILED: _("The encrypted connection cannot be made"),
-    Code.NO_STARTTLS: _("The server offers no STARTTLS at this port."),
-    Code.NOT_IMAP: _("What answers there is no IMAP server, or it lets nobody log in."),
-    Code.WRONG_PASSWORD: _("The server refuses the user name or the password."),
-    Code.PASSWORD_UNREADABLE: _("The stored password cannot be read any more. Enter it again."),
-    Code.FOLDER_MISSING: _("The server has no such folder, or it cannot be opened."),
-    Code.TRY_LATER: _("The server asks to come back later."),
-    Code.MAIL_REFUSED: _("The server does not hand out a mail."),
-    Code.CONNECTION_LOST: _("The connection broke off, or the server took too long."),
-}
-
-
-class MailboxTrouble(Exception):
-    """The mailbox cannot be read now; ``code`` says why and ``words`` tells people. Holds no secret."""
-
-    def __init__(self, code: Code, detail: str = "") -> None:
-        super().__init__(code.value)
-        self.code = code
-        self.detail = detail
-
-    @property
-    def words(self) -> str:
-        """A sentence for people."""
-        return f"{WORDS[self.code]}: {self.detail}" if self.detail else str(WORDS[self.code])
-
-
-@dataclass(frozen=True)
-class Login:
-    """Where to go and who one is. ``security`` is "tls" (at once), "starttls" or "none" (loopback only)."""
-
-    host: str
-    port: int
-    security: str
-    username: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"Login({self.username!r} at {self.host}:{self.port})"
 
 
 @dataclass(frozen=True)
@@ -124,39 +62,25 @@ class Fetched:
     """Whole mails by UID. With ``trouble`` the rest did not come; without, UIDs that are missing here are gone."""
 
     mails: dict[int, bytes]
-    trouble: MailboxTrouble | None = None
-
-
-def is_allowed(host: str, port: int) -> bool:
-    """Whether the operator has named this server as one of the own network."""
-    allowed = {entry.lower() for entry in settings.GUARDED_IMAP_ALLOW}
-    return host in allowed or f"{host}:{port}" in allowed
+    trouble: ServerTrouble | None = None
 
 
 @contextlib.contextmanager
 def imap_session(login: Login, *, seconds: float) -> Iterator["ImapSession"]:
-    """Log in and yield the session; it ends after ``seconds`` whatever the server does. Raises MailboxTrouble."""
+    """Log in and yield the session; it ends after ``seconds`` whatever the server does. Raises ServerTrouble."""
     deadline = time.monotonic() + seconds
-    wire = _connected(login, min(CONNECT_SECONDS, seconds))
-    # Each step has a timeout, but a server that drips one byte after the other would keep every one of them.
-    with wire.dup() as handle:
-        watch = threading.Timer(max(deadline - time.monotonic(), 0.1), _cut, [handle])
-        watch.daemon = True
-        watch.start()
+    wire = connected(login, IMAP_PORTS, deadline)
+    with ends_by(wire, deadline):
+        imap = _greeted(wire, login)
         try:
-            imap = _greeted(_secured(wire, login), login)
-            try:
-                _log_in(imap, login)
-                yield ImapSession(imap)
-            finally:
-                _leave(imap)
+            _log_in(imap, login)
+            yield ImapSession(imap)
         finally:
-            watch.cancel()
-            watch.join()
+            _leave(imap)
 
 
 class ImapSession:
-    """A conversation after the login. Every method raises MailboxTrouble."""
+    """A conversation after the login. Every method raises ServerTrouble."""
 
     def __init__(self, imap: "_Imap") -> None:
         self._imap = imap
@@ -168,14 +92,14 @@ class ImapSession:
             kind, data = self._imap.select(_quoted(encode_folder(name)), readonly=True)
             if kind != "OK":
                 later = _LATER.search(_text(data))
-                raise MailboxTrouble(Code.TRY_LATER if later else Code.FOLDER_MISSING)
+                raise ServerTrouble(Code.TRY_LATER if later else Code.FOLDER_MISSING)
             uidvalidity, uidnext = self._number("UIDVALIDITY"), self._number("UIDNEXT")
             if uidnext is None:
                 kind, data = self._imap.status(_quoted(encode_folder(name)), "(UIDNEXT)")
                 found = re.search(r"UIDNEXT (\d{1,10})", _text(data))
                 uidnext = int(found[1]) if found else None
             if uidvalidity is None or uidnext is None:
-                raise MailboxTrouble(Code.NOT_IMAP)
+                raise ServerTrouble(Code.NOT_IMAP)
             return Folder(uidvalidity, uidnext)
 
     def listing(self, uids: str) -> list[Listed]:
@@ -184,7 +108,7 @@ class ImapSession:
             self._imap.begin()
             kind, data = self._imap.uid("FETCH", uids, "(UID RFC822.SIZE INTERNALDATE)")
             if kind != "OK":
-                raise MailboxTrouble(Code.TRY_LATER)
+                raise ServerTrouble(Code.TRY_LATER)
             found = {}
             for line in data:
                 if not isinstance(line, bytes):
@@ -200,7 +124,7 @@ class ImapSession:
             self._imap.begin()
             kind, data = self._imap.uid("SEARCH", "UID", f"{first}:{last}")
             if kind != "OK":
-                raise MailboxTrouble(Code.TRY_LATER)
+                raise ServerTrouble(Code.TRY_LATER)
             words = b" ".join(line for line in data if isinstance(line, bytes)).split()
             return {uid for uid in (int(word) for word in words if word.isdigit()) if first <= uid <= last}
 
@@ -212,10 +136,10 @@ class ImapSession:
             with _talking():
                 self._imap.begin()
                 kind, data = self._imap.uid("FETCH", ",".join(map(str, uids)), f"(UID {what})")
-        except MailboxTrouble as trouble:
+        except ServerTrouble as trouble:
             return Fetched(self._left_over(uids), trouble)
         if kind != "OK":
-            return Fetched(self._left_over(uids), MailboxTrouble(Code.MAIL_REFUSED))
+            return Fetched(self._left_over(uids), ServerTrouble(Code.MAIL_REFUSED))
         return Fetched(_mails_in(data, uids))
 
     def _left_over(self, uids: Sequence[int]) -> dict[int, bytes]:
@@ -276,45 +200,16 @@ class _Imap(imaplib.IMAP4):
             raise self.abort("the answer is too long")
 
 
-def _connected(login: Login, seconds: float) -> socket.socket:
-    """Connect to an address that may be called."""
-    try:
-        host = guarded_http.host_name(login.host)
-        allowed = is_allowed(host, login.port)
-        if login.port not in PORTS and not allowed:
-            raise guarded_http.RefusedAddress("port")
-        return guarded_http.connect(host, login.port, is_allowed=allowed, total_seconds=seconds)
-    except guarded_http.RefusedAddress as error:
-        raise MailboxTrouble(Code.HOST_REFUSED) from error
-    except guarded_http.HostUnknown as error:
-        raise MailboxTrouble(Code.HOST_UNKNOWN) from error
-    except guarded_http.CallFailed as error:
-        raise MailboxTrouble(Code.NO_CONNECTION) from error
-
-
-def _secured(wire: socket.socket, login: Login) -> socket.socket:
-    """Encrypt where that comes before the first word."""
-    if login.security != "tls":
-        return wire
-    wire.settimeout(STEP_SECONDS)
-    try:
-        host = guarded_http.host_name(login.host)
-        return ssl.create_default_context().wrap_socket(wire, server_hostname=host)
-    except (OSError, ValueError) as error:
-        wire.close()
-        raise _tls_trouble(error) from error
-
-
 def _greeted(wire: socket.socket, login: Login) -> _Imap:
     """Hear the greeting; a connection that nobody takes over is closed."""
     try:
         imap = _Imap(wire, login.host)
     except (imaplib.IMAP4.error, OSError, ValueError) as error:
-        wire.close()
-        raise MailboxTrouble(Code.NOT_IMAP) from error
+        hang_up(wire)
+        raise ServerTrouble(Code.NOT_IMAP) from error
     if imap.state != "NONAUTH":
         _leave(imap)
-        raise MailboxTrouble(Code.NOT_IMAP)
+        raise ServerTrouble(Code.NOT_IMAP)
     return imap
 
 
@@ -323,30 +218,34 @@ def _log_in(imap: _Imap, login: Login) -> None:
         if login.security == "starttls":
             _encrypt(imap)
         try:
-            if "AUTH=PLAIN" in imap.capabilities:
-                secret = f"\0{login.username}\0{login.password}".encode()
-                imap.authenticate("PLAIN", lambda _challenge: secret)
+            if login.token:
+                if "AUTH=XOAUTH2" not in imap.capabilities:
+                    raise ServerTrouble(Code.NOT_IMAP)
+                imap.authenticate("XOAUTH2", _answers(login.xoauth2()))
+            elif "AUTH=PLAIN" in imap.capabilities:
+                imap.authenticate("PLAIN", _answers(login.plain()))
             else:
                 imap.login(_quoted(login.username), login.password)
         except imaplib.IMAP4.abort:
             raise
         except (imaplib.IMAP4.error, UnicodeEncodeError) as error:
             later = _LATER.search(str(error))
-            raise MailboxTrouble(Code.TRY_LATER if later else Code.WRONG_PASSWORD) from None
+            raise ServerTrouble(Code.TRY_LATER) if later else login.refusal from None
+
+
+def _answers(first: bytes) -> Callable[[bytes], bytes]:
+    """The first answer, then empty ones: what XOAUTH2 is told about a token that it refuses is acknowledged so."""
+    left = [first]
+    return lambda _challenge: left.pop() if left else b""
 
 
 def _encrypt(imap: _Imap) -> None:
     if "STARTTLS" not in imap.capabilities:
-        raise MailboxTrouble(Code.NO_STARTTLS)
+        raise ServerTrouble(Code.NO_STARTTLS)
     try:
-        imap.starttls(ssl.create_default_context())
+        imap.starttls(tls_context())
     except (ssl.SSLError, ValueError) as error:
-        raise _tls_trouble(error) from error
-
-
-def _tls_trouble(error: Exception) -> MailboxTrouble:
-    reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else ""
-    return MailboxTrouble(Code.TLS_FAILED, reason)
+        raise tls_trouble(error) from error
 
 
 def _leave(imap: _Imap) -> None:
@@ -358,20 +257,15 @@ def _leave(imap: _Imap) -> None:
         imap.shutdown()
 
 
-def _cut(handle: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        handle.shutdown(socket.SHUT_RDWR)
-
-
 @contextlib.contextmanager
 def _talking() -> Iterator[None]:
     """What imaplib and the connection raise, in our words."""
     try:
         yield
     except (imaplib.IMAP4.abort, OSError, ValueError) as error:
-        raise MailboxTrouble(Code.CONNECTION_LOST) from error
+        raise ServerTrouble(Code.CONNECTION_LOST) from error
     except imaplib.IMAP4.error as error:
-        raise MailboxTrouble(Code.MAIL_REFUSED) from error
+        raise ServerTrouble(Code.MAIL_REFUSED) from error
 
 
 def _mails_in(data: Sequence[object], wanted: Sequence[int]) -> dict[int, bytes]:
@@ -398,7 +292,7 @@ def _arrived(line: bytes) -> datetime | None:
 def _quoted(text: str) -> str:
     """A quoted string; line breaks, which would end the command, have been refused before."""
     if any(character in text for character in "\r\n\0"):
-        raise MailboxTrouble(Code.WRONG_PASSWORD)
+        raise ServerTrouble(Code.WRONG_PASSWORD)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -1,12 +1,23 @@
-"""Reads of the mail ledger and the mailboxes for people: what came in, where it ended, the raw text of a mail."""
+"""Reads for people: the mail ledger, mailboxes, outgoing servers, accounts that are signed in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
 from people.viewer import Viewer
 from tickets.channels.email.services.retry_mail import RETRYABLE
-from tickets.models import Mailbox, MailLedger
+from tickets.channels.email.services.send_mail import server_key
+from tickets.models import (
+    Inbox,
+    MailAccount,
+    Mailbox,
+    MailLedger,
+    OutgoingServer,
+    ProviderApp,
+    SendingPause,
+)
 from tickets.stored_files import read_file
 
 MAX_RAW_CHARS = 200_000
@@ -50,3 +61,33 @@ def raw_text(mail: MailLedger) -> str:
 def can_retry(mail: MailLedger, viewer: Viewer) -> bool:
     """Whether ``retry_mail`` would take this mail from this viewer."""
     return mail.state in RETRYABLE and viewer.can("tickets.edit")
+
+
+def provider_apps(viewer: Viewer) -> QuerySet[Any]:
+    """The providers of mail with ``account_count`` and ``expired_count`` of their accounts."""
+    expired = Q(accounts__state=MailAccount.State.EXPIRED)
+    return ProviderApp.objects.visible_to(viewer).annotate(
+        account_count=Count("accounts"), expired_count=Count("accounts", filter=expired)
+    )
+
+
+def mail_accounts(viewer: Viewer) -> QuerySet[MailAccount]:
+    """The accounts that are signed in, with how many mailboxes and outgoing servers use each (``used_by``)."""
+    used = Count("mailboxes", distinct=True) + Count("outgoing", distinct=True)
+    return MailAccount.objects.visible_to(viewer).select_related("app").annotate(used_by=used)
+
+
+def outgoing_of(viewer: Viewer, inbox: Inbox) -> OutgoingServer | None:
+    """The outgoing server of an inbox; None where answers leave by the common one."""
+    return (
+        OutgoingServer.objects.visible_to(viewer)
+        .select_related("inbox", "account")
+        .filter(inbox=inbox)
+        .first()
+    )
+
+
+def pauses_of(outgoing: OutgoingServer) -> Sequence[SendingPause]:
+    """What is left alone just now: the server (empty domain) or domains of recipients."""
+    rows = SendingPause.objects.filter(server=server_key(outgoing), until__gt=timezone.now())
+    return list(rows.order_by("domain")[:50])

@@ -1,8 +1,9 @@
 """Bring the mails of a mailbox into the ledger.
 
-Mails are asked for by UID, in batches. A batch is on disk before its transaction, and the transaction holds the rows of the
-ledger, what became of each UID, and how far the mailbox has been read: so wherever the connection, the worker or the machine
-breaks off, nothing is lost and nothing comes twice. Nothing on the server is changed.
+Mails are asked for by UID (POP3: by the number that ``list_pop3`` gave to their name), in batches. A batch is on disk before its
+transaction, and the transaction holds the rows of the ledger, what became of each UID, and how far the mailbox has been read: so
+wherever the connection, the worker or the machine breaks off, nothing is lost and nothing comes twice. Nothing on the server is
+changed, except that mails of a POP3 account are deleted after the days that somebody has set.
 """
 
 import logging
@@ -16,8 +17,11 @@ from django.utils import timezone
 
 from people.viewer import system_viewer
 from tickets.channels.email.events import MAIL_QUARANTINED, MAILBOX_RENUMBERED
-from tickets.channels.email.imap_session import Folder, ImapSession, Listed, MailboxTrouble
+from tickets.channels.email.imap_session import Folder, ImapSession, Listed
 from tickets.channels.email.limits import MAX_HEADER_BLOCK_BYTES, MAX_MESSAGE_BYTES
+from tickets.channels.email.pop3_session import Pop3Session
+from tickets.channels.email.server_connection import ServerTrouble
+from tickets.channels.email.services.list_pop3 import delete_old, missing_names, waiting_names
 from tickets.channels.email.services.look_at_mailbox import (
     LeaseLost,
     State,
@@ -54,7 +58,7 @@ class Visit:
     new: list[int] = field(default_factory=list)
     settled: int = 0
     more: bool = False
-    trouble: MailboxTrouble | None = None
+    trouble: ServerTrouble | None = None
 
 
 @dataclass
@@ -62,7 +66,7 @@ class _Round:
     """A visit while it lasts."""
 
     box: Mailbox
-    session: ImapSession
+    session: ImapSession | Pop3Session
     ends_at: datetime
     since: datetime | None
     visit: Visit
@@ -80,14 +84,14 @@ def fetch_mailbox(*, mailbox_id: int, seconds: float = VISIT_SECONDS) -> Visit |
     visit = Visit()
     try:
         with session_of(box, seconds=seconds) as session:
-            folder = session.open_folder(box.folder)
             ends_at = timezone.now() + timedelta(seconds=seconds * 0.75)
             turn = _Round(box, session, ends_at, box.last_success_at, visit)
-            _meet(box, folder)
-            _fetch_missing(turn)
-            _fetch_new(turn, folder)
+            if isinstance(session, Pop3Session):
+                _visit_pop3(turn, session)
+            else:
+                _visit_imap(turn, session)
         note_success(box, again_now=visit.more)
-    except MailboxTrouble as trouble:
+    except ServerTrouble as trouble:
         visit.trouble = trouble
         _end_in_trouble(box, trouble, visit)
     except LeaseLost:
@@ -139,11 +143,31 @@ def _fetched(mailbox_id: int) -> int:
     return len(visit.new) if visit else 0
 
 
-def _end_in_trouble(box: Mailbox, trouble: MailboxTrouble, visit: Visit) -> None:
+def _end_in_trouble(box: Mailbox, trouble: ServerTrouble, visit: Visit) -> None:
     try:
         note_trouble(box, trouble, progressed=visit.settled > 0)
     except LeaseLost:
         logger.info("mailbox %s was taken over or paused during a visit", box.pk)
+
+
+def _visit_imap(turn: _Round, session: ImapSession) -> None:
+    folder = session.open_folder(turn.box.folder)
+    _meet(turn.box, folder)
+    if turn.box.fetch_missing:
+        uids = ",".join(str(int(uid)) for uid in turn.box.missing)
+        _fetch_missing(turn, session.listing(uids) if uids else [])
+    _fetch_new(turn, session, folder)
+
+
+def _visit_pop3(turn: _Round, session: Pop3Session) -> None:
+    box = turn.box
+    names = session.names()
+    waiting = waiting_names(box, session, names, until=turn.ends_at)
+    if box.fetch_missing:
+        _fetch_missing(turn, missing_names(box, session, names))
+    turn.visit.more = not _fetch_listed(turn, waiting, moves_cursor=True)
+    if not turn.visit.more:
+        delete_old(box, session, names)
 
 
 def _meet(box: Mailbox, folder: Folder) -> None:
@@ -177,12 +201,12 @@ def _meet(box: Mailbox, folder: Folder) -> None:
         )
 
 
-def _fetch_new(turn: _Round, folder: Folder) -> None:
+def _fetch_new(turn: _Round, session: ImapSession, folder: Folder) -> None:
     """Fetch what has come since the last visit, until nothing is left or the time is over."""
     box = turn.box
     while box.last_uid < folder.uidnext - 1:
         last = min(box.last_uid + LISTED_AT_ONCE, folder.uidnext - 1)
-        listed = turn.session.listing(f"{box.last_uid + 1}:{last}")
+        listed = session.listing(f"{box.last_uid + 1}:{last}")
         listed = [one for one in listed if box.last_uid < one.uid <= last]
         if not _fetch_listed(turn, _unknown(box, listed), moves_cursor=True):
             turn.visit.more = True
@@ -192,17 +216,12 @@ def _fetch_new(turn: _Round, folder: Folder) -> None:
             write(box, last_uid=last)
 
 
-def _fetch_missing(turn: _Round) -> None:
-    """Fetch what reconciliation found missing, when somebody asked for it; the next reconciliation says what is left."""
-    box = turn.box
-    if not box.fetch_missing:
-        return
-    if box.missing:
-        listed = turn.session.listing(",".join(str(int(uid)) for uid in box.missing))
-        turn.since = None
-        _fetch_listed(turn, listed, moves_cursor=False)
-        turn.since = box.last_success_at
-    write(box, fetch_missing=False, reconciled_at=None)
+def _fetch_missing(turn: _Round, listed: Sequence[Listed]) -> None:
+    """Fetch what reconciliation found missing and somebody asked for; the next reconciliation says what is left."""
+    turn.since = None
+    _fetch_listed(turn, listed, moves_cursor=False)
+    turn.since = turn.box.last_success_at
+    write(turn.box, fetch_missing=False, reconciled_at=None)
 
 
 def _unknown(box: Mailbox, listed: Sequence[Listed]) -> list[Listed]:
@@ -218,7 +237,7 @@ def _unknown(box: Mailbox, listed: Sequence[Listed]) -> list[Listed]:
 
 
 def _fetch_listed(turn: _Round, listed: Sequence[Listed], *, moves_cursor: bool) -> bool:
-    """Fetch these mails; False when the time was over before the last one. Raises MailboxTrouble."""
+    """Fetch these mails; False when the time was over before the last one. Raises ServerTrouble."""
     box = turn.box
     old = [one for one in listed if _is_before(box, one)]
     for start in range(0, len(old), 500):
@@ -250,7 +269,7 @@ def _next_batch(box: Mailbox, wanted: Sequence[Listed], position: int) -> list[L
 
 
 def _fetch_batch(turn: _Round, batch: Sequence[Listed], *, moves_cursor: bool) -> None:
-    """Fetch and keep a batch; what came before the connection broke is kept too. Raises MailboxTrouble."""
+    """Fetch and keep a batch; what came before the connection broke is kept too. Raises ServerTrouble."""
     too_large = batch[0].size > MAX_MESSAGE_BYTES
     uids = [one.uid for one in batch]
     got = turn.session.fetch(uids, header_bytes=MAX_HEADER_BLOCK_BYTES if too_large else 0)
@@ -289,7 +308,7 @@ def _arrived(turn: _Round, one: Listed, raw: bytes, too_large: bool) -> Arrived:
             f"message_too_large: {one.size} bytes, at most {MAX_MESSAGE_BYTES} are fetched; these are its headers, "
             "the whole mail lies on the server"
         )
-    source = f"imap:{box.pk}:{box.uidvalidity}:{one.uid}"
+    source = f"{box.protocol}:{box.pk}:{box.uidvalidity}:{one.uid}"
     return Arrived(raw, _received_at(turn, one), source, refusal)
 
 

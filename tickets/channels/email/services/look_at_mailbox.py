@@ -13,7 +13,10 @@ from django.utils import timezone
 from core.secret_box import CannotOpen, unseal
 from people.viewer import system_viewer
 from tickets.channels.email.events import MAILBOX_ALARM, MAILBOX_STATE_CHANGED
-from tickets.channels.email.imap_session import Code, ImapSession, Login, MailboxTrouble, imap_session
+from tickets.channels.email.imap_session import ImapSession, imap_session
+from tickets.channels.email.pop3_session import Pop3Session, pop3_session
+from tickets.channels.email.server_connection import Code, Login, ServerTrouble
+from tickets.channels.email.services.renew_sign_in import access_token, note_token_refused
 from tickets.models import Mailbox
 
 logger = logging.getLogger(__name__)
@@ -30,10 +33,13 @@ State = Mailbox.State
 _STATES = {
     Code.WRONG_PASSWORD: State.WRONG_PASSWORD,
     Code.PASSWORD_UNREADABLE: State.WRONG_PASSWORD,
+    Code.SIGN_IN_EXPIRED: State.SIGN_IN_EXPIRED,
+    Code.SIGN_IN_REFUSED: State.SIGN_IN_EXPIRED,
     Code.FOLDER_MISSING: State.FOLDER_MISSING,
 }
 _ALARMS = {
     State.WRONG_PASSWORD: Mailbox.Alarm.WRONG_PASSWORD,
+    State.SIGN_IN_EXPIRED: Mailbox.Alarm.SIGN_IN_EXPIRED,
     State.FOLDER_MISSING: Mailbox.Alarm.FOLDER_MISSING,
 }
 
@@ -78,15 +84,28 @@ def release(box: Mailbox) -> None:
 
 
 @contextmanager
-def session_of(box: Mailbox, *, seconds: float) -> Iterator[ImapSession]:
-    """Log in to a mailbox. Raises MailboxTrouble."""
+def session_of(box: Mailbox, *, seconds: float) -> Iterator[ImapSession | Pop3Session]:
+    """Log in to a mailbox. Raises ServerTrouble."""
+    login = login_of(box)
+    session = pop3_session if box.protocol == Mailbox.Protocol.POP3 else imap_session
     try:
-        password = unseal(box.sealed_password, purpose=PURPOSE)
+        with session(login, seconds=seconds) as opened:
+            yield opened
+    except ServerTrouble as trouble:
+        if trouble.code == Code.SIGN_IN_REFUSED and box.account_id:
+            raise note_token_refused(account_id=box.account_id, trouble=trouble) from trouble
+        raise
+
+
+def login_of(box: Mailbox) -> Login:
+    """Who one is to the server; it may call a provider to renew a token. Raises ServerTrouble."""
+    place = (box.host, box.port, box.security, box.username)
+    if box.account_id:
+        return Login(*place, token=access_token(account_id=box.account_id))
+    try:
+        return Login(*place, unseal(box.sealed_password, purpose=PURPOSE))
     except CannotOpen as error:
-        raise MailboxTrouble(Code.PASSWORD_UNREADABLE) from error
-    login = Login(box.host, box.port, box.security, box.username, password)
-    with imap_session(login, seconds=seconds) as session:
-        yield session
+        raise ServerTrouble(Code.PASSWORD_UNREADABLE) from error
 
 
 @transaction.atomic
@@ -107,7 +126,7 @@ def note_success(box: Mailbox, *, again_now: bool) -> None:
 
 
 @transaction.atomic
-def note_trouble(box: Mailbox, trouble: MailboxTrouble, *, progressed: bool) -> None:
+def note_trouble(box: Mailbox, trouble: ServerTrouble, *, progressed: bool) -> None:
     """The visit broke off. With new mails it was good for something: the next one comes at once and all counts as well.
 
     Otherwise the pauses grow from visit to visit. Ends the visit. Raises LeaseLost.
@@ -122,7 +141,8 @@ def note_trouble(box: Mailbox, trouble: MailboxTrouble, *, progressed: bool) -> 
         return
     state = _STATES.get(trouble.code, State.UNREACHABLE)
     failures = box.failures + 1 if box.state == state else 1
-    pauses = PASSWORD_PAUSES if state == State.WRONG_PASSWORD else PAUSES
+    is_refused = state in (State.WRONG_PASSWORD, State.SIGN_IN_EXPIRED)
+    pauses = PASSWORD_PAUSES if is_refused else PAUSES
     pause = timedelta(seconds=pauses[min(failures, len(pauses)) - 1])
     _change_state(box, state, trouble.words)
     write(box, failures=failures, next_look_at=now + pause, error=trouble.words[:300])

@@ -1,7 +1,7 @@
 """Compare a mailbox with the ledger: which mails the server has and we have not.
 
-Every UID from the first one that counts up to the last one that was read must be in the ledger. That nothing is lost is thereby
-found on the server itself, every hour, and not believed.
+Every UID from the first one that counts up to the last one that was read (POP3: every name) must be in the ledger. That nothing
+is lost is thereby found on the server itself, every hour, and not believed.
 """
 
 import logging
@@ -13,8 +13,11 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from tickets.channels.email.imap_session import UIDS_AT_ONCE, ImapSession, MailboxTrouble
+from tickets.channels.email.imap_session import UIDS_AT_ONCE, ImapSession
+from tickets.channels.email.pop3_session import Pop3Session
+from tickets.channels.email.server_connection import ServerTrouble
 from tickets.channels.email.services.fetch_mailbox import VISIT_SECONDS, windows
+from tickets.channels.email.services.list_pop3 import lost_numbers
 from tickets.channels.email.services.look_at_mailbox import (
     LeaseLost,
     State,
@@ -54,11 +57,11 @@ def reconcile_mailbox(*, mailbox_id: int) -> Reconciliation | None:
         return None
     try:
         with session_of(box, seconds=VISIT_SECONDS) as session:
-            if session.open_folder(box.folder).uidvalidity != box.uidvalidity:
-                return None
             found = _compare(box, session)
+        if found is None:
+            return None
         _write_result(box, found)
-    except MailboxTrouble as trouble:
+    except ServerTrouble as trouble:
         logger.warning("mailbox %s could not be reconciled: %s", box.pk, trouble.code)
         return None
     except LeaseLost:
@@ -84,7 +87,15 @@ def reconcile_due_mailboxes(*, until: datetime | None = None) -> int:
     return done
 
 
-def _compare(box: Mailbox, session: ImapSession) -> Reconciliation:
+def _compare(box: Mailbox, session: ImapSession | Pop3Session) -> Reconciliation | None:
+    """None when the server has numbered its mails anew, or they have never been listed."""
+    if isinstance(session, Pop3Session):
+        if box.uidvalidity is None:
+            return None
+        names = session.names()
+        return Reconciliation(len(names), lost_numbers(box, names))
+    if session.open_folder(box.folder).uidvalidity != box.uidvalidity:
+        return None
     count = 0
     missing: list[int] = []
     rows = MailboxMail.objects.filter(mailbox=box, uidvalidity=box.uidvalidity or 0, outcome__in=_SETTLED)

@@ -1,7 +1,5 @@
 """Connect a mailbox to an inbox, try it, change, pause, look at and remove it."""
 
-import ipaddress
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,27 +8,26 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core import guarded_http
 from core.changes import apply_changes
-from core.secret_box import CannotOpen, seal, unseal
 from people.viewer import Viewer
+from tickets.channel import Trial
 from tickets.channels.email.events import MAILBOX_LOOK_REQUESTED, MAILBOX_REMOVED, MAILBOX_SAVED
-from tickets.channels.email.imap_session import PORTS, Code, Login, MailboxTrouble, imap_session, is_allowed
-from tickets.channels.email.services.look_at_mailbox import PURPOSE, State
-from tickets.models import Inbox, Mailbox
+from tickets.channels.email.imap_session import ImapSession
+from tickets.channels.email.pop3_session import Pop3Session
+from tickets.channels.email.server_connection import ServerTrouble
+from tickets.channels.email.server_words import (
+    check_account,
+    clean_line,
+    clean_server,
+    sealed_password,
+)
+from tickets.channels.email.services.look_at_mailbox import PURPOSE, State, session_of
+from tickets.models import Inbox, MailAccount, Mailbox
 
 TRY_SECONDS = 15.0
-LONGEST_PASSWORD = 1000
+LONGEST_KEPT_DAYS = 365
 # Who changes one of these must know the password: else it could be sent to a server of one's own.
 _LOGIN_FIELDS = ("host", "port", "security", "username")
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What a try of a connection found, in words for people."""
-
-    works: bool
-    words: str
 
 
 @transaction.atomic
@@ -44,29 +41,33 @@ def save_mailbox(
     password: str,
     folder: str,
     by: Viewer,
+    protocol: str = Mailbox.Protocol.IMAP,
+    account: MailAccount | None = None,
+    delete_after_days: int | None = None,
     take_existing: bool = False,
     mailbox: Mailbox | None = None,
 ) -> Mailbox:
     """Save a mailbox; without ``mailbox`` a new one. Raises ValidationError naming the field.
 
-    An empty ``password`` keeps the one that is there, as long as server and user stay the same. ``take_existing`` is for a new
-    mailbox. Another server, user or folder is listed from its beginning on, as if the server had numbered its mails anew: what
-    has come since the mailbox was first connected is taken, and what is in the ledger already is known by its bytes.
+    An empty ``password`` keeps the one that is there, as long as server and user stay the same; with ``account`` (a sign-in)
+    there is none, and no user name. ``take_existing`` is for a new mailbox. Another server, user or folder is listed from its
+    beginning on, as if the server had numbered its mails anew: what has come since the mailbox was first connected is taken, and
+    what is in the ledger already is known by its bytes. ``delete_after_days`` (POP3, 1 to 365): None leaves every mail there.
     """
     by.require("settings.manage")
     row = Mailbox() if mailbox is None else Mailbox.objects.select_for_update().get(pk=mailbox.pk)
-    wanted = _cleaned(host, port, security, username, folder)
+    wanted = _cleaned(protocol, host, port, security, username, folder, account, delete_after_days)
     if mailbox is None and inbox.channel != "email":
         raise ValidationError({"inbox": _("Only e-mail inboxes have mailboxes.")})
     sealed = _sealed(row, wanted, password)
-    elsewhere = any(getattr(row, name) != wanted[name] for name in ("host", "username", "folder"))
+    elsewhere = any(getattr(row, name) != wanted[name] for name in ("protocol", "host", "username", "folder"))
     if mailbox is None:
         row.inbox, row.take_existing = inbox, take_existing
     changes = apply_changes(row, **wanted)
     row.sealed_password = sealed
     if password or elsewhere or changes:
         # Worked off at once; whoever is connected with the old words loses the lease.
-        _begin_again(row)
+        begin_again(row)
     if elsewhere and mailbox is not None:
         _forget_progress(row)
     row.full_clean()
@@ -87,6 +88,9 @@ def try_mailbox(
     password: str,
     folder: str,
     by: Viewer,
+    protocol: str = Mailbox.Protocol.IMAP,
+    account: MailAccount | None = None,
+    delete_after_days: int | None = None,
     mailbox: Mailbox | None = None,
 ) -> Trial:
     """Connect with these words and say in words what happens; takes at most ``TRY_SECONDS`` and changes nothing.
@@ -94,25 +98,34 @@ def try_mailbox(
     An empty ``password`` is the one of ``mailbox``, as in ``save_mailbox``. Raises ValidationError naming the field.
     """
     by.require("settings.manage")
-    wanted = _cleaned(host, port, security, username, folder)
-    row = mailbox or Mailbox()
+    wanted = _cleaned(protocol, host, port, security, username, folder, account, delete_after_days)
+    sealed = _sealed(mailbox or Mailbox(), wanted, password)
     try:
-        secret = password or unseal(_sealed(row, wanted, password), purpose=PURPOSE)
-    except CannotOpen:
-        return Trial(False, MailboxTrouble(Code.PASSWORD_UNREADABLE).words)
-    login = Login(wanted["host"], wanted["port"], wanted["security"], wanted["username"], secret)
-    try:
-        with imap_session(login, seconds=TRY_SECONDS) as session:
-            found = session.open_folder(wanted["folder"])
-            count = len(session.listing(f"{max(1, found.uidnext - 100)}:{found.uidnext}"))
-    except MailboxTrouble as trouble:
+        with session_of(Mailbox(sealed_password=sealed, **wanted), seconds=TRY_SECONDS) as session:
+            words = _found(session, wanted["folder"])
+    except ServerTrouble as trouble:
         return Trial(False, trouble.words)
+    return Trial(True, words)
+
+
+def _found(session: ImapSession | Pop3Session, folder: str) -> str:
+    """What a try tells when all is well. Raises ServerTrouble."""
+    if isinstance(session, Pop3Session):
+        count = len(session.names())
+        words = ngettext(
+            "The connection works. %d mail is on the server.",
+            "The connection works. %d mails are on the server.",
+            count,
+        )
+        return words % count
+    found = session.open_folder(folder)
+    count = len(session.listing(f"{max(1, found.uidnext - 100)}:{found.uidnext}"))
     words = ngettext(
         "The connection works. %d mail is among the last 100 numbers of the folder.",
         "The connection works. %d mails are among the last 100 numbers of the folder.",
         count,
     )
-    return Trial(True, words % count)
+    return words % count
 
 
 @transaction.atomic
@@ -159,46 +172,50 @@ def remove_mailbox(*, mailbox: Mailbox, by: Viewer) -> None:
     row.delete()
 
 
-def _cleaned(host: str, port: int, security: str, username: str, folder: str) -> dict[str, Any]:
+def _cleaned(
+    protocol: str,
+    host: str,
+    port: int,
+    security: str,
+    username: str,
+    folder: str,
+    account: MailAccount | None,
+    delete_after_days: int | None,
+) -> dict[str, Any]:
     """The words as they are stored; raises ValidationError naming the field."""
-    texts = {"username": username.strip(), "folder": folder.strip() or "INBOX"}
-    for name, text in texts.items():
-        if not text or any(ord(character) < 32 or ord(character) == 127 for character in text):
-            raise ValidationError({name: _("Write this without line breaks and control characters.")})
-    try:
-        name = guarded_http.host_name(host.strip())
-    except guarded_http.RefusedAddress as error:
-        raise ValidationError({"host": _("This is no name of a server.")}) from error
-    if port not in PORTS and not is_allowed(name, port):
-        raise ValidationError({"port": _("IMAP answers at port 993 or 143.")})
-    if security not in Mailbox.Security.values:
-        raise ValidationError({"security": _("There is no such encryption.")})
-    if security == Mailbox.Security.NONE and not _is_loopback(name):
-        raise ValidationError({"security": _("Only a server on this machine is read without encryption.")})
-    return {"host": name, "port": port, "security": security, **texts}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    if protocol not in Mailbox.Protocol.values:
+        raise ValidationError({"protocol": _("There is no such protocol.")})
+    is_pop3 = protocol == Mailbox.Protocol.POP3
+    username = account.address if account is not None else clean_line("username", username)
+    if not username:
+        raise ValidationError({"username": _("Enter the user name.")})
+    if delete_after_days is not None and not is_pop3:
+        raise ValidationError({"delete_after_days": _("Mails are deleted from POP3 servers only.")})
+    if delete_after_days is not None and not 1 <= delete_after_days <= LONGEST_KEPT_DAYS:
+        words = _("Between 1 and %d days.") % LONGEST_KEPT_DAYS
+        raise ValidationError({"delete_after_days": words})
+    server = clean_server(protocol=protocol, host=host, port=port, security=security)
+    check_account(account, server["host"])
+    return {
+        **server,
+        "protocol": protocol,
+        "username": username,
+        "folder": "INBOX" if is_pop3 else clean_line("folder", folder) or "INBOX",
+        "account": account,
+        "delete_after_days": delete_after_days,
+    }
 
 
 def _sealed(row: Mailbox, wanted: dict[str, Any], password: str) -> str:
-    """The sealed password that these words go with."""
-    if password:
-        if len(password) > LONGEST_PASSWORD or any(one in password for one in "\r\n\0"):
-            raise ValidationError({"password": _("This cannot be a password.")})
-        return seal(password, purpose=PURPOSE)
-    if not row.sealed_password:
-        raise ValidationError({"password": _("Enter the password.")})
-    if any(getattr(row, name) != wanted[name] for name in _LOGIN_FIELDS):
-        raise ValidationError({"password": _("Enter the password again for another server or user.")})
-    return row.sealed_password
+    """The sealed password that these words go with; none with a sign-in."""
+    if wanted["account"] is not None:
+        return ""
+    moved = any(getattr(row, name) != wanted[name] for name in _LOGIN_FIELDS)
+    return sealed_password(stored=row.sealed_password, password=password, moved=moved, purpose=PURPOSE)
 
 
-def _begin_again(row: Mailbox) -> None:
+def begin_again(row: Mailbox) -> None:
+    """Have a mailbox looked at now, whatever was wrong with it; the caller saves it."""
     row.next_look_at = timezone.now()
     row.leased_until, row.lease_token = None, ""
     row.failures, row.error, row.alarm = 0, "", ""

@@ -1,0 +1,272 @@
+"""Hand a mail over, as all mail leaves: by the provider or the server of its inbox, else by ``EMAIL_URL``.
+
+``make_ready`` decides by which server, opens the secrets and asks whether that server is being left alone; ``hand_over`` speaks
+to it. Both raise what the outbox understands. What happened is told in the classes that matter to who waits for the mail:
+
+- the server is away, or refuses our login: the mail waits, up to ``GIVE_UP_AFTER``, and so do all others for that server;
+- "not now" (4xx) about a recipient: tried again with growing pauses; what others have got they do not get twice;
+- "no" (5xx): final;
+- the connection broke between the end of the mail and the answer: nobody knows, a person decides.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parseaddr
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.message import sanitize_address
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from core.models import Outbound
+from core.outbox import PermanentFailure, Postponed, TemporaryFailure
+from core.secret_box import CannotOpen, unseal
+from tickets.channel import Connection
+from tickets.channels.email.backends import FileOutboxBackend
+from tickets.channels.email.mail_providers import ProviderRefuses, provider_of, send_by_provider
+from tickets.channels.email.server_connection import Code, Login, ServerTrouble
+from tickets.channels.email.services.note_outgoing import note_outgoing_success, note_outgoing_trouble
+from tickets.channels.email.services.pause_sending import (
+    DOMAIN_PAUSES,
+    PASSWORD_PAUSES,
+    SERVER_PAUSES,
+    note_success,
+    note_trouble,
+    pause_of,
+)
+from tickets.channels.email.services.renew_sign_in import access_token, note_token_refused
+from tickets.channels.email.smtp_session import HAND_OVER_SECONDS, Receipt, Refusal, pool
+from tickets.connections import connection_of
+from tickets.models import ChannelHealth, Inbox, OutgoingServer
+from tickets.services.note_channel import note_channel
+
+logger = logging.getLogger(__name__)
+
+OUTGOING_PURPOSE = "tickets.outgoing_server"
+GIVE_UP_AFTER = timedelta(days=3)
+_DJANGO_SMTP = "django.core.mail.backends.smtp.EmailBackend"
+_LOGIN_CODES = frozenset(
+    {Code.WRONG_PASSWORD, Code.PASSWORD_UNREADABLE, Code.SIGN_IN_EXPIRED, Code.SIGN_IN_REFUSED}
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """By which server: ``key`` names it in ``SendingPause``, ``outgoing`` is its row, None for ``EMAIL_URL``."""
+
+    key: str
+    login: Login
+    outgoing: OutgoingServer | None = None
+
+
+@dataclass(frozen=True)
+class ReadyMail:
+    """A mail and its way: a mail server, or a provider (by its ``connection``). With neither it goes to the backend of
+    ``EMAIL_URL``, which is no mail server."""
+
+    message: EmailMessage
+    route: Route | None = None
+    connection: Connection | None = None
+
+
+def make_ready(outbound: Outbound, message: EmailMessage, *, inbox: Inbox | None) -> ReadyMail:
+    """Find the way of a mail. Raises Postponed while its server or a recipient's domain is left alone, TemporaryFailure or
+    PermanentFailure when there is no way to log in. May call a provider to renew a token, so hold no transaction."""
+    if inbox is not None and provider_of(inbox.config) is not None:
+        return _ready_for_provider(message, inbox)
+    outgoing = None if inbox is None else OutgoingServer.objects.filter(inbox=inbox).first()
+    if outgoing is None and settings.EMAIL_BACKEND != _DJANGO_SMTP:
+        return ReadyMail(message)
+    key = server_key(outgoing)
+    pause = pause_of(key, _domains(addresses_of(message)))
+    if pause is not None:
+        where = pause.domain or key.split(" ")[0]
+        raise Postponed(pause.until, f"{where}: {pause.error}")
+    try:
+        return ReadyMail(message, Route(key, login_of(outgoing), outgoing))
+    except ServerTrouble as trouble:
+        raise _server_failed(outbound, key, outgoing, trouble) from trouble
+
+
+def hand_over(outbound: Outbound, ready: ReadyMail) -> str:
+    """Send a mail and return its Message-ID. Raises TemporaryFailure, PermanentFailure and FateUnknown."""
+    message, route = ready.message, ready.route
+    if ready.connection is not None:
+        return _by_provider(outbound, message, ready.connection)
+    if route is None:
+        try:
+            get_connection().send_messages([message])
+        except OSError as error:
+            raise TemporaryFailure(str(error)) from error
+        return str(message.extra_headers["Message-ID"])
+    had = set(outbound.payload.get("delivered", ()))
+    recipients = [one for one in addresses_of(message) if _mark(one) not in had]
+    if not recipients:
+        return str(message.extra_headers["Message-ID"])
+    deadline = time.monotonic() + HAND_OVER_SECONDS
+    try:
+        with pool.session(route.login, deadline=deadline) as session:
+            # Django's own parameter, which its type does not tell.
+            raw = cast(Any, message.message()).as_bytes(linesep="\r\n")
+            # Automatic mail has no envelope sender: nobody is told when it comes back.
+            sender = _address(message.from_email) if message.from_email else ""
+            receipt = session.send(sender, recipients, raw, deadline=deadline)
+    except ServerTrouble as error:
+        trouble = error
+        if error.code == Code.SIGN_IN_REFUSED and route.outgoing is not None and route.outgoing.account_id:
+            trouble = note_token_refused(account_id=route.outgoing.account_id, trouble=error)
+        raise _server_failed(outbound, route.key, route.outgoing, trouble) from error
+    _note_receipt(outbound, route, receipt)
+    return str(message.extra_headers["Message-ID"])
+
+
+def has_arrived(message_id: str, *, inbox: Inbox | None) -> bool | None:
+    """Whether a mail whose sender died is there: the file outbox can be looked into; of a mail server nobody can tell."""
+    connection = get_connection()
+    if not isinstance(connection, FileOutboxBackend):
+        return None
+    if inbox is not None and provider_of(inbox.config) is not None:
+        return None
+    if inbox is not None and OutgoingServer.objects.filter(inbox=inbox).exists():
+        return None
+    return connection.path_of(message_id).exists()
+
+
+def server_key(outgoing: OutgoingServer | None) -> str:
+    """The name of a server in pauses and for people: ``host:port user``; without a row that of ``EMAIL_URL``."""
+    if outgoing is None:
+        return f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} {settings.EMAIL_HOST_USER}"
+    user = outgoing.account.address if outgoing.account else outgoing.username
+    return f"{outgoing.host}:{outgoing.port} {user}"
+
+
+def login_of(outgoing: OutgoingServer | None) -> Login:
+    """Who one is to a server. Raises ServerTrouble when a secret cannot be opened or a sign-in cannot be renewed."""
+    if outgoing is None:
+        security = "tls" if settings.EMAIL_USE_SSL else "starttls" if settings.EMAIL_USE_TLS else "none"
+        return Login(
+            settings.EMAIL_HOST,
+            settings.EMAIL_PORT,
+            security,
+            settings.EMAIL_HOST_USER or "",
+            settings.EMAIL_HOST_PASSWORD or "",
+            is_trusted=True,
+        )
+    place = (outgoing.host, outgoing.port, outgoing.security)
+    if outgoing.account_id and outgoing.account:
+        return Login(*place, outgoing.account.address, token=access_token(account_id=outgoing.account_id))
+    if not outgoing.sealed_password:
+        return Login(*place, "")
+    try:
+        password = unseal(outgoing.sealed_password, purpose=OUTGOING_PURPOSE)
+    except CannotOpen as error:
+        raise ServerTrouble(Code.PASSWORD_UNREADABLE) from error
+    return Login(*place, outgoing.username, password)
+
+
+def _ready_for_provider(message: EmailMessage, inbox: Inbox) -> ReadyMail:
+    pause = pause_of(_provider_key(inbox.pk, inbox.config), ())
+    if pause is not None:
+        raise Postponed(pause.until, pause.error)
+    return ReadyMail(message, connection=connection_of(inbox))
+
+
+def _by_provider(outbound: Outbound, message: EmailMessage, connection: Connection) -> str:
+    """Hand a mail to a provider, to those who have not got it yet; note how the provider is."""
+    had = set(outbound.payload.get("delivered", ()))
+    for name in ("to", "cc", "bcc"):
+        setattr(message, name, [one for one in getattr(message, name) if _mark(_address(one)) not in had])
+    if not message.recipients():
+        return str(message.extra_headers["Message-ID"])
+    # Providers have envelope senders of their own.
+    message.from_email = message.from_email or str(message.extra_headers.pop("From", ""))
+    key = _provider_key(connection.inbox_id, connection.config)
+    try:
+        refused = send_by_provider(connection, message, key=outbound.idempotency_key)
+    except ProviderRefuses as error:
+        note_channel(inbox_id=connection.inbox_id, state=ChannelHealth.State.REFUSED, error=str(error))
+        pause = note_trouble(key, "", str(error), pauses=PASSWORD_PAUSES)
+        raise TemporaryFailure(str(error), retry_at=pause.until) from error
+    except TemporaryFailure as error:
+        note_channel(inbox_id=connection.inbox_id, state=ChannelHealth.State.UNREACHABLE, error=str(error))
+        pause = note_trouble(key, "", str(error))
+        now = timezone.now()
+        if now - pause.since > GIVE_UP_AFTER and now - outbound.created_at > GIVE_UP_AFTER:
+            raise PermanentFailure(str(error)) from error
+        raise TemporaryFailure(str(error), retry_at=pause.until) from error
+    note_success(key, ())
+    note_channel(inbox_id=connection.inbox_id, state=ChannelHealth.State.OK)
+    if refused:
+        got = {_mark(one) for one in addresses_of(message) if one not in refused}
+        outbound.payload = {**outbound.payload, "delivered": sorted(had | got)}
+        outbound.save(update_fields=["payload"])
+        said = "; ".join(f"{address}: {status}" for address, status in refused.items())
+        raise PermanentFailure(_("%(refusals)s (the others have got it)") % {"refusals": said})
+    return str(message.extra_headers["Message-ID"])
+
+
+def _provider_key(inbox_id: int, config: Mapping[str, Any]) -> str:
+    return f"{config.get('provider')} inbox:{inbox_id}"
+
+
+def addresses_of(message: EmailMessage) -> list[str]:
+    """The bare addresses of all recipients, each once."""
+    return list(dict.fromkeys(_address(one) for one in message.recipients()))
+
+
+def _address(mailbox: str) -> str:
+    """``local@domain`` with the domain in ASCII."""
+    return parseaddr(sanitize_address(mailbox, "utf-8"))[1]
+
+
+def _domains(addresses: Sequence[str]) -> set[str]:
+    return {one.rpartition("@")[2].lower() for one in addresses}
+
+
+def _mark(address: str) -> str:
+    """A recipient in the payload of a row, which holds no addresses."""
+    return hashlib.sha256(address.lower().encode()).hexdigest()[:16]
+
+
+def _server_failed(
+    outbound: Outbound, key: str, outgoing: OutgoingServer | None, trouble: ServerTrouble
+) -> Exception:
+    """Pause the server; the failure for the outbox."""
+    pauses = PASSWORD_PAUSES if trouble.code in _LOGIN_CODES else SERVER_PAUSES
+    pause = note_trouble(key, "", trouble.words, pauses=pauses)
+    if outgoing is not None:
+        note_outgoing_trouble(outgoing=outgoing, trouble=trouble)
+    logger.warning("mail server %s: %s", key.split(" ")[0], trouble.code)
+    words = f"{key.split(' ')[0]}: {trouble.words}"
+    now = timezone.now()
+    if now - pause.since > GIVE_UP_AFTER and now - outbound.created_at > GIVE_UP_AFTER:
+        return PermanentFailure(words)
+    return TemporaryFailure(words, retry_at=pause.until)
+
+
+def _note_receipt(outbound: Outbound, route: Route, receipt: Receipt) -> None:
+    """Write down who got the mail. Raises TemporaryFailure or PermanentFailure when not everybody did."""
+    # The server answers, whatever it says.
+    note_success(route.key, _domains(receipt.accepted))
+    if route.outgoing is not None:
+        note_outgoing_success(outgoing=route.outgoing, has_sent=bool(receipt.accepted))
+    if receipt.accepted and receipt.refused:
+        had = {*outbound.payload.get("delivered", ()), *map(_mark, receipt.accepted)}
+        outbound.payload = {**outbound.payload, "delivered": sorted(had)}
+        outbound.save(update_fields=["payload"])
+    for domain in _domains([one for one, refusal in receipt.refused.items() if not refusal.is_final]):
+        note_trouble(route.key, domain, _("the domain takes no mail now"), pauses=DOMAIN_PAUSES)
+    refusals: list[Refusal] = [*receipt.refused.values(), *([receipt.mail] if receipt.mail else [])]
+    if not refusals:
+        return
+    said = [f"{address}: {refusal}" for address, refusal in receipt.refused.items()]
+    words = "; ".join([*said, *([str(receipt.mail)] if receipt.mail else [])])
+    if receipt.accepted:
+        words = _("%(refusals)s (the others have got it)") % {"refusals": words}
+    raise (PermanentFailure if all(one.is_final for one in refusals) else TemporaryFailure)(words)
