@@ -28,7 +28,7 @@ from core.outbox import send_due
 from people.models import User
 from people.viewer import Viewer
 from tests.tickets.email.mails import mail_of, take
-from tickets.channels.email.services.process_mail import process_waiting_mail
+from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
 from tickets.connections import hook_url
 from tickets.models import ChannelHealth, ChannelPayload, Inbox, MailLedger, Message, SendingPause, Ticket
 from tickets.services.reply_to_ticket import reply_to_ticket

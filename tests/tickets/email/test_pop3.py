@@ -16,7 +16,7 @@ from people.models import User
 from tests.tickets.email.dovecot import PASSWORD, BreakingWire, Dovecot, needs_pop3
 from tests.tickets.email.mails import mail_of
 from tickets.channels.email.services.fetch_mailbox import fetch_mailbox
-from tickets.channels.email.services.process_mail import process_waiting_mail
+from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
 from tickets.channels.email.services.reconcile_mailbox import reconcile_mailbox
 from tickets.channels.email.services.save_mailbox import fetch_now, save_mailbox
 from tickets.models import Inbox, Mailbox, MailboxMail, MailLedger, Message
