@@ -118,7 +118,8 @@ def _mail_route(ticket: Ticket) -> list[ReplyRoute]:
     if not ticket.contact.email:
         return []
     inbox = ticket.inbox
-    if inbox is not None and inbox.channel != "email":
+    # A web form may have an address of its own from which its answers leave.
+    if inbox is not None and inbox.channel != "email" and not inbox.address:
         inbox = _mailing.get()
     return [ReplyRoute(channels.get("email"), inbox, ticket.contact.email)]
 

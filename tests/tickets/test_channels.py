@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from email.utils import parseaddr
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from tickets.models import (
     ProviderMessage,
     Ticket,
 )
+from tickets.outbound.email_answer import mail_of
 from tickets.registry import channels
 from tickets.services.forget_old_payloads import forget_old_payloads
 from tickets.services.reply_to_ticket import reply_to_ticket
@@ -360,6 +362,7 @@ def test_an_agent_chooses_the_way_of_an_answer(
     )  # fmt: skip
     browser.post(f"/inbox/{ticket.pk}/messages/", posted | {"body": "And by pigeon.", "via": str(loft.pk)})
     assert Message.objects.filter(kind="outbound").latest("pk").inbox == loft
+    assert parseaddr(mail_of(by_mail).from_email)[1] == "help@desk.example"
     refused = browser.post(f"/inbox/{ticket.pk}/messages/", posted | {"body": "Or so?", "via": "424242"})
     assert "cannot be answered through this inbox" in refused.content.decode()
     assert Message.objects.filter(kind="outbound").count() == 2

@@ -74,7 +74,7 @@ def _message(outbound: Outbound) -> Message | None:
 
 def _mail(message: Message) -> EmailMessage:
     """The mail. Raises ValueError when a name or address would break a header."""
-    ticket, sender = message.ticket, sender_of(message.ticket)
+    ticket, sender = message.ticket, sender_of(message.ticket.inbox)
     inbox = ticket.inbox
     if inbox is None:
         raise ValueError("the ticket has no inbox")
@@ -99,5 +99,5 @@ def _mail(message: Message) -> EmailMessage:
 
 def _message_id(message: Message) -> str:
     """The one Message-ID of an acknowledgement; signed as answers are, so that a reply to it joins the ticket."""
-    domain = sender_of(message.ticket).address.rpartition("@")[2]
+    domain = sender_of(message.ticket.inbox).address.rpartition("@")[2]
     return make_message_id(message.ticket.reference, message.pk, domain)

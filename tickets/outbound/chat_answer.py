@@ -76,12 +76,12 @@ class ChatFallbackSender(EmailAnswerSender):
             mail = mail_of(message)
         except (ValueError, FileNotFoundError) as error:
             raise PermanentFailure(str(error)) from error
-        return make_ready(outbound, mail, inbox=message.ticket.inbox)
+        return make_ready(outbound, mail, inbox=message.inbox)
 
     def arrived(self, outbound: Outbound) -> bool | None:
         """Whether the mail is in the file outbox, where it has gone there."""
         message = _message(outbound)
-        return None if message is None else has_arrived(message_id_of(message), inbox=message.ticket.inbox)
+        return None if message is None else has_arrived(message_id_of(message), inbox=message.inbox)
 
     def delayed(self, outbound: Outbound) -> None:
         """The answer is in the chat: that its mail waits changes nothing about it."""
@@ -108,5 +108,6 @@ def _message(outbound: Outbound) -> Message | None:
     )
     if message is not None and message.inbox is not None:
         chosen = ChatSettings.of(message.inbox.config).mail_inbox
-        message.ticket.inbox = Inbox.objects.filter(pk=chosen or 0, is_active=True).first()
+        message.inbox = Inbox.objects.filter(pk=chosen or 0, is_active=True).first()
+        message.ticket.inbox = message.inbox
     return message

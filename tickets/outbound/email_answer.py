@@ -21,7 +21,7 @@ from tickets.channels.email.thread_tokens import make_message_id, reply_address
 from tickets.families import family_of
 from tickets.file_scans import verdict_of
 from tickets.macro_variables import render_plain, values_of
-from tickets.models import Inbox, Message, MessageAlias, StoredFile, Ticket
+from tickets.models import Inbox, Message, MessageAlias, StoredFile
 from tickets.registry import active_scanner
 from tickets.rich_text import as_mail_html, without_escapes
 from tickets.services.note_provider_message import note_known
@@ -42,7 +42,7 @@ class EmailAnswerSender(Sender):
         """Build the mail from the message's row; nothing to send it to is a permanent failure."""
         message = (
             Message.objects.filter(pk=outbound.payload["message"], kind=Message.Kind.OUTBOUND)
-            .select_related("ticket__inbox", "ticket__contact", "author")
+            .select_related("inbox", "ticket__inbox", "ticket__contact", "author")
             .first()
         )
         if message is None:
@@ -52,7 +52,7 @@ class EmailAnswerSender(Sender):
             mail = mail_of(message)
         except (ValueError, FileNotFoundError) as error:
             raise PermanentFailure(str(error)) from error
-        return make_ready(outbound, mail, inbox=message.ticket.inbox)
+        return make_ready(outbound, mail, inbox=mail_inbox(message))
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
         """Hand the mail to its server."""
@@ -60,9 +60,9 @@ class EmailAnswerSender(Sender):
 
     def arrived(self, outbound: Outbound) -> bool | None:
         """Whether the mail is in the file outbox, where it has gone there."""
-        rows = Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket__inbox")
-        message = rows.first()
-        return None if message is None else has_arrived(message_id_of(message), inbox=message.ticket.inbox)
+        rows = Message.objects.filter(pk=outbound.payload["message"])
+        message = rows.select_related("inbox", "ticket__inbox").first()
+        return None if message is None else has_arrived(message_id_of(message), inbox=mail_inbox(message))
 
     def delayed(self, outbound: Outbound) -> None:
         """Show on the message that it has not left yet."""
@@ -71,7 +71,7 @@ class EmailAnswerSender(Sender):
     def settled(self, outbound: Outbound) -> None:
         """Write the outcome on the message; what a provider has said of it meanwhile counts."""
         message = settle_answer(outbound)
-        inbox = None if message is None else message.ticket.inbox
+        inbox = None if message is None else mail_inbox(message)
         if message is not None and inbox is not None and provider_of(inbox.config) is not None:
             note_known(inbox=inbox, provider_id=outbound.idempotency_key, message=message)
 
@@ -108,8 +108,8 @@ def signature_of(author: User | None, inbox: Inbox | None) -> str:
 def _compose(message: Message) -> OutgoingMail:
     """The mail of an answer. Raises ValueError without a recipient, FileNotFoundError for a lost file."""
     ticket = message.ticket
-    sender = sender_of(ticket, author=message.author)
-    inbox = ticket.inbox
+    inbox = mail_inbox(message)
+    sender = sender_of(inbox, author=message.author)
     own_address = inbox is not None and inbox.address.lower() == sender.address.lower()
     tagged = own_address and inbox is not None and inbox.config.get("plus_address", True)
     signature = signature_of(message.author, inbox)
@@ -142,7 +142,8 @@ def _compose(message: Message) -> OutgoingMail:
 
 def frame_of(message: Message) -> tuple[str, str]:
     """What the brand of an answer's inbox says above and below it, as plain text; either may be empty."""
-    config = message.ticket.inbox.config if message.ticket.inbox else {}
+    inbox = mail_inbox(message)
+    config = {} if inbox is None else inbox.config
     texts = [str(config.get(name) or "") for name in ("answer_header", "answer_footer")]
     if not any(texts):
         return "", ""
@@ -156,9 +157,13 @@ def _framed(text: str, header: str, signature: str, footer: str) -> str:
     return "\n\n".join(part for part in (header, text, *below) if part)
 
 
-def sender_of(ticket: Ticket, *, author: User | None = None) -> MailAddress:
-    """Whom a mail comes from: the ticket's inbox, else ``DEFAULT_FROM_EMAIL``; by the inbox's rule with the ``author``'s name."""
-    inbox = ticket.inbox
+def mail_inbox(message: Message) -> Inbox | None:
+    """The inbox that a mail leaves from: the one it was written for, else its ticket's."""
+    return message.inbox or message.ticket.inbox
+
+
+def sender_of(inbox: Inbox | None, *, author: User | None = None) -> MailAddress:
+    """Whom a mail comes from: its inbox, else ``DEFAULT_FROM_EMAIL``; by the inbox's rule with the ``author``'s name."""
     name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     if inbox is None:
         return MailAddress(name, address)
@@ -170,7 +175,7 @@ def sender_of(ticket: Ticket, *, author: User | None = None) -> MailAddress:
 
 def message_id_of(message: Message) -> str:
     """The signed Message-ID of an answer; the same however often it is asked for."""
-    domain = sender_of(message.ticket).address.rpartition("@")[2]
+    domain = sender_of(mail_inbox(message)).address.rpartition("@")[2]
     return make_message_id(message.ticket.reference, message.pk, domain)
 
 
@@ -180,7 +185,7 @@ def _thread(message: Message) -> tuple[list[str], str]:
     earlier = (
         Message.objects.filter(ticket__in=family, channel="email", pk__lt=message.pk)
         .exclude(kind=Message.Kind.NOTE)
-        .select_related("ticket__inbox")
+        .select_related("inbox", "ticket__inbox")
         .order_by("pk")
     )
     received = [

@@ -21,7 +21,7 @@ from tickets.channels.email.outgoing import OutgoingMail, build_mail
 from tickets.channels.email.services.send_mail import hand_over, make_ready
 from tickets.channels.web.form import WebForm, web_form
 from tickets.channels.web.form_tokens import link_token
-from tickets.models import FormSubmission, Ticket
+from tickets.models import FormSubmission
 from tickets.outbound.email_answer import sender_of
 
 
@@ -74,7 +74,7 @@ def _submission(outbound: Outbound) -> FormSubmission | None:
 
 
 def _mail(submission: FormSubmission, form: WebForm) -> Any:
-    sender = sender_of(Ticket(inbox=form.inbox))
+    sender = sender_of(form.inbox)
     domain = sender.address.rpartition("@")[2]
     context = {
         "form": form,

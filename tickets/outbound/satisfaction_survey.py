@@ -93,7 +93,7 @@ def _survey(outbound: Outbound) -> SatisfactionSurvey | None:
 def _mail(survey: SatisfactionSurvey, rules: SatisfactionRules) -> EmailMessage:
     """The mail in plain text and HTML. Raises ValueError when a name or address would break a header."""
     ticket: Ticket = survey.ticket
-    sender = sender_of(ticket)
+    sender = sender_of(ticket.inbox)
     inbox = ticket.inbox
     tagged = inbox is not None and inbox.address.lower() == sender.address.lower()
     context = {
@@ -126,6 +126,6 @@ def _mail(survey: SatisfactionSurvey, rules: SatisfactionRules) -> EmailMessage:
 
 def _message_id(survey: SatisfactionSurvey) -> str:
     """The one Message-ID that the survey ever has: a repeat after a crash is recognised as the same mail."""
-    domain = sender_of(survey.ticket).address.rpartition("@")[2]
+    domain = sender_of(survey.ticket.inbox).address.rpartition("@")[2]
     tail = "".join(one for one in token_of(survey).rpartition(".")[2].lower() if one.isalnum())[:16]
     return f"<csops.survey.{survey.pk}.{tail}@{domain}>"

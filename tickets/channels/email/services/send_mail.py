@@ -221,7 +221,9 @@ def addresses_of(message: EmailMessage) -> list[str]:
 
 
 def _address(mailbox: str) -> str:
-    """``local@domain`` with the domain in ASCII."""
+    """``local@domain`` with the domain in ASCII; empty for an empty one (the envelope sender of automatic mail)."""
+    if not mailbox:
+        return ""
     return parseaddr(sanitize_address(mailbox, "utf-8"))[1]
 
 
