@@ -420,6 +420,18 @@ SAMPLES: list[Sample] = [
         "facts", ["Churn, 90 d", "11 to 27"], facts=[("Churn, 90 d", "18 %", "11 to 27"), ("CSM", "Inês", "")]
     ),
     include(
+        "invitation",
+        ["Quarterly review", "Tue 3 Mar, 10:00", "Room 4"],
+        card={
+            "heading": "Invitation",
+            "title": "Quarterly review",
+            "when": "Tue 3 Mar, 10:00 to 11:00",
+            "place": "Room 4",
+            "organiser": "Rosa Lind",
+            "attendees": "Kim, Jo",
+        },
+    ),
+    include(
         "link_line",
         ["Reply used in #4655"],
         icon_name="quote",

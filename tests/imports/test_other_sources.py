@@ -177,7 +177,7 @@ def test_mails_join_the_ticket_that_knows_them_and_undo_takes_them_off_again(
     upload: Upload, finish: Finish, mails: list[bytes], agent: User, inbox: Inbox, admin: User, work: Any
 ) -> None:
     incoming = IncomingMessage(
-        channel="email", sender_address="mette@halden.example", text="Where is it?", subject="Invoice",
+        channel="email", sender="mette@halden.example", text="Where is it?", subject="Invoice",
         external_id="<ask@mail.example>", aliases=["<ask@mail.example>"],
     )  # fmt: skip
     ticket = receive_message(incoming=incoming, by=system_viewer("mail"), inbox=inbox).ticket
@@ -196,7 +196,7 @@ def test_a_mail_that_claims_a_strangers_ticket_gets_its_own(
     upload: Upload, finish: Finish, agent: User, inbox: Inbox, account: Account
 ) -> None:
     incoming = IncomingMessage(
-        channel="email", sender_address="mette@halden.example", text="Secret", subject="Invoice",
+        channel="email", sender="mette@halden.example", text="Secret", subject="Invoice",
         external_id="<ask@mail.example>", aliases=["<ask@mail.example>"],
     )  # fmt: skip
     ticket = receive_message(incoming=incoming, by=system_viewer("mail"), inbox=inbox).ticket

@@ -13,7 +13,7 @@ from tickets.services.take_given_address import take_given_address
 
 
 @require_POST
-@page("customers.edit")
+@page("tickets.view")
 def given_address(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """Add the address to the contact, or merge the contact into who has it."""
     ticket = visible_ticket(request, ticket_id)
