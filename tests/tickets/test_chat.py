@@ -52,8 +52,9 @@ def make_chat(by: User, **settings: Any) -> Inbox:
         "takes_files": True, "asks_rating": True, "calendar": None, "closed_text": "", "mail_inbox": None,
         "mail_after_minutes": 3,
     }  # fmt: skip
+    name = f"Site chat {Inbox.objects.count()}"
     return save_inbox(
-        name="Site chat", channel="chat", default_team=None, settings=values | settings, by=by.as_viewer()
+        name=name, channel="chat", default_team=None, settings=values | settings, by=by.as_viewer()
     )
 
 
@@ -220,7 +221,34 @@ def test_a_page_vouches_for_its_visitor(chat: Inbox, contact: Contact) -> None:
     made.write()
     ticket = Ticket.objects.get()
     assert ticket.contact == contact
-    assert ContactIdentity.objects.get(kind="user").value == "4711"
+    assert ContactIdentity.objects.get(kind="user").value == f"chat-{chat.pk}:4711"
+
+
+def test_an_address_that_is_only_typed_leads_to_nobody(chat: Inbox, contact: Contact) -> None:
+    made = Widget(chat)
+    made.start(user_id="4711", signature=signature(identity_key(chat), "4711"))
+    assert made.ask("email", {"email": "mette@halden.example"}).status_code == 200
+    made.write()
+    again = Widget(chat)
+    again.start(user_id="4711", signature=signature(identity_key(chat), "4711"))
+    again.write("Once more", "message-2")
+    assert contact.pk not in Message.objects.values_list("contact_id", flat=True)
+    assert not contact.identities.filter(kind="user").exists()
+
+
+def test_user_ids_are_of_one_inbox_unless_it_says_that_they_are_the_products(
+    chat: Inbox, admin: User, contact: Contact
+) -> None:
+    ContactIdentity.objects.create(contact=contact, kind="user", value="4711")
+    product = make_chat(admin, product_user_ids=True)
+    written = []
+    for number, inbox in enumerate([chat, make_chat(admin), product]):
+        made = Widget(inbox)
+        made.start(user_id="4711", signature=signature(identity_key(inbox), "4711"))
+        made.write(key=f"message-{number}")
+        written.append(Ticket.objects.latest("pk").contact)
+    assert len(set(written)) == 3
+    assert written[2] == contact
 
 
 def test_a_new_key_ends_the_former_one(chat: Inbox, admin: User) -> None:
@@ -248,7 +276,12 @@ def test_a_visitor_without_an_address_may_leave_one_later(chat: Inbox, agent: Us
     assert ticket.contact.email == ""
     assert made.ask("email", {"email": "no"}).status_code == 422
     assert made.ask("email", {"email": "Rosa@Parcels.example"}).json() == {"email": "rosa@parcels.example"}
-    assert Contact.objects.get(pk=ticket.contact_id).email == "rosa@parcels.example"
+    # Anybody could have typed it: mails go there, but whoever has it is somebody else.
+    assert not ContactIdentity.objects.filter(value="rosa@parcels.example").exists()
+    made.ask("end", {})
+    answer(ticket, agent)
+    send_due()
+    assert [one.to for one in mail.outbox] == [["Rosa <rosa@parcels.example>"]]
 
 
 def test_somebody_elses_address_does_not_change_the_contact(chat: Inbox, contact: Contact) -> None:
@@ -256,7 +289,18 @@ def test_somebody_elses_address_does_not_change_the_contact(chat: Inbox, contact
     made.start(name="Rosa")
     made.write()
     assert made.ask("email", {"email": "mette@halden.example"}).status_code == 200
+    made.write("Still me", "message-2")
     assert Ticket.objects.get().contact != contact
+    assert contact.pk not in Message.objects.values_list("contact_id", flat=True)
+
+
+def test_an_address_that_is_corrected_does_not_make_the_visitor_somebody_else(
+    widget: Widget, contact: Contact
+) -> None:
+    widget.write()
+    widget.ask("email", {"email": "mette@halden.example"})
+    widget.write("Still me", "message-2")
+    assert set(Message.objects.values_list("contact_id", flat=True)) == {Ticket.objects.get().contact_id}
 
 
 # --- what an answer does ------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ import hmac
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
+from customers.identities import Identity
+from tickets.channels.chat.settings import ChatSettings
 from tickets.models import Inbox
 
 _SALT = "tickets.chat.identity"
@@ -40,6 +42,13 @@ def is_vouched_for(inbox: Inbox, user_id: str, email: str, claimed: str) -> bool
         hmac.compare_digest(signature(_key(inbox, secret), user_id, email), claimed.lower())
         for secret in secrets
     )
+
+
+def user_identity(inbox: Inbox, user_id: str) -> Identity:
+    """Return whom a page of the inbox has signed for. Every inbox counts its own users, unless it says that its ids are the
+    product's."""
+    own = ChatSettings.of(inbox.config).product_user_ids
+    return Identity("user", user_id if own else f"chat-{inbox.pk}:{user_id}")
 
 
 def _key(inbox: Inbox, secret: str) -> str:

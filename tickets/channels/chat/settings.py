@@ -40,6 +40,7 @@ class ChatSettings:
     ask_email: str = "required"
     consent: str = ""
     only_verified: bool = False
+    product_user_ids: bool = False
     agent_names: str = "first"
     takes_files: bool = True
     asks_rating: bool = True
@@ -155,6 +156,14 @@ class ChatForm(forms.Form):
     )
     only_verified = forms.BooleanField(
         label=gettext_lazy("Only visitors whom the page vouches for"), required=False
+    )
+    product_user_ids = forms.BooleanField(
+        label=gettext_lazy("These user ids are the ones that usage is sent with"),
+        required=False,
+        help_text=gettext_lazy(
+            "Then a visitor is the contact of the same user id. Only for pages of the product itself: who signs here speaks for "
+            "all its users."
+        ),
     )
     agent_names = forms.ChoiceField(label=gettext_lazy("Visitors see of an agent"), choices=NAMES)
     takes_files = forms.BooleanField(

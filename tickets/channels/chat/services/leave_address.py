@@ -3,9 +3,6 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from customers.models import ContactIdentity
-from customers.services.save_contact import add_identity
-from people.viewer import system_viewer
 from tickets.channels.chat.services.add_entry import lock_session
 from tickets.channels.chat.services.start_chat import check_address
 from tickets.message_text import storable
@@ -14,9 +11,9 @@ from tickets.models import ChatSession
 
 @transaction.atomic
 def leave_address(*, session: ChatSession, email: str) -> ChatSession:
-    """Note where answers may be mailed. It becomes the contact's, if that has none and nobody else has it.
+    """Note where answers may be mailed. Anybody can type an address: it becomes nobody's identity by that.
 
-    Whom a page vouches for keeps the address that the page has signed. Raises ValidationError.
+    Whom a page vouches for keeps the address that is known already. Raises ValidationError.
     """
     address = storable(email).strip().lower()
     check_address(address)
@@ -25,9 +22,4 @@ def leave_address(*, session: ChatSession, email: str) -> ChatSession:
         raise ValidationError({"email": locked.email})
     locked.email = address
     locked.save(update_fields=["email"])
-    ticket = locked.ticket
-    if ticket is None or ticket.contact.email:
-        return locked
-    if not ContactIdentity.objects.filter(kind="email", value=address).exists():
-        add_identity(contact=ticket.contact, kind="email", value=address, by=system_viewer("chat"))
     return locked

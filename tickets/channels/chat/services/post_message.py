@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 
 from customers.identities import Identity
 from customers.models import ContactIdentity
-from customers.services.save_contact import add_identity, identify_contact
+from customers.services.save_contact import identify_contact
 from people.viewer import Viewer, system_viewer
 from tickets.attachment_policy import attachment_policy
 from tickets.channel import MessageArrival
+from tickets.channels.chat.identity import user_identity
 from tickets.channels.chat.limits import LONGEST_TEXT, check_message
 from tickets.channels.chat.services.add_entry import add_entry, known_entry, lock_session
 from tickets.channels.chat.settings import ChatSettings
@@ -85,15 +86,14 @@ def _check(session: ChatSession, words: str, files: Sequence[IncomingFile]) -> N
 def _identity(session: ChatSession, by: Viewer) -> Identity:
     """Whom the visitor is known as.
 
-    A user id comes with the page's word; with it a signed address leads to the customer who has it. An address that a stranger
-    typed names a customer without proof: a new one is marked so, and beside the ticket stands who has vouched for whom.
+    A user id comes with the page's word. An address that a stranger typed at the beginning names a customer without proof: a new
+    one is marked so, and beside the ticket stands who has vouched for whom. One that is left later changes nothing about it.
     """
     if session.user_id:
-        known = ContactIdentity.objects.filter(kind="user", value=session.user_id)
-        if session.email and not known.exists():
-            person = identify_contact(identity=Identity.email(session.email), name=session.name, by=by)
-            add_identity(contact=person, kind="user", value=session.user_id, by=by)
-        return Identity("user", session.user_id)
+        return user_identity(session.inbox, session.user_id)
+    begun = _identity_so_far(session)
+    if begun is not None:
+        return begun
     if session.email:
         address = Identity.email(session.email)
         identify_contact(identity=address, name=session.name, by=by, verified=False)
@@ -101,3 +101,13 @@ def _identity(session: ChatSession, by: Viewer) -> Identity:
     nobody = Identity("handle", f"chat:{session.key}")
     identify_contact(identity=nobody, name=session.name or _("Visitor"), by=by)
     return nobody
+
+
+def _identity_so_far(session: ChatSession) -> Identity | None:
+    """As whom the visitor wrote first."""
+    entries = ChatEntry.objects.filter(session=session, kind=ChatEntry.Kind.VISITOR)
+    first = entries.select_related("message__contact").first()
+    if first is None or first.message is None or first.message.contact is None:
+        return None
+    known = ContactIdentity.objects.filter(contact=first.message.contact.person).first()
+    return None if known is None else Identity(known.kind, known.value)

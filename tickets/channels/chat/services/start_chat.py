@@ -7,12 +7,16 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from tickets.channels.chat.identity import is_vouched_for
+from customers.identities import Identity
+from customers.models import ContactIdentity
+from customers.services.save_contact import add_identity, identify_contact
+from people.viewer import system_viewer
+from tickets.channels.chat.identity import is_vouched_for, user_identity
 from tickets.channels.chat.limits import check_new_chat, digest_of_address, digest_of_token
 from tickets.channels.chat.settings import ChatSettings
 from tickets.message_text import one_line, storable
@@ -66,6 +70,8 @@ def start_chat(*, inbox: Inbox, visitor: Visitor, address: str) -> tuple[ChatSes
         raise ValidationError({"agreed": _("Please agree first.")})
     if email:
         check_address(email)
+    if vouched and email:
+        _join_address(user_identity(inbox, user_id), email, name)
     now = timezone.now()
     token = secrets.token_urlsafe(32)
     session = ChatSession.objects.create(
@@ -102,6 +108,22 @@ def shown_url(address: str) -> str:
     if not text.lower().startswith(("http://", "https://")) or any(char.isspace() for char in text):
         return ""
     return text.partition("?")[0].partition("#")[0][:1000]
+
+
+def _join_address(user: Identity, email: str, name: str) -> None:
+    """Make a user, and the customer of the address that the page has signed with the id, one. Only here: what is typed into a
+    chat later is signed by nobody."""
+    by = system_viewer("chat")
+    for _attempt in range(2):
+        if ContactIdentity.objects.filter(kind=user.kind, value=user.value).exists():
+            return
+        try:
+            with transaction.atomic():
+                person = identify_contact(identity=Identity.email(email), name=name, by=by)
+                add_identity(contact=person, kind=user.kind, value=user.value, by=by)
+            return
+        except IntegrityError:
+            continue  # another chat of the same user began at the same moment
 
 
 def _check(chosen: ChatSettings, name: str, email: str) -> None:
