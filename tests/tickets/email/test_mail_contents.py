@@ -106,10 +106,39 @@ def test_only_the_server_that_we_name_is_believed() -> None:
     assert trusted_result(results, "") is None
     ours = trusted_result(results, "MX.desk.example")
     assert ours is not None
-    assert (ours.spf, ours.dkim, ours.dmarc, ours.verdict) == ("fail", "pass", "fail", "fail")
-    [spf_only] = read_results(["mx; spf=softfail"])
-    assert spf_only.verdict == "fail"
-    assert read_results(["mx; none"])[0].verdict == "unknown"
+    assert (ours.spf, ours.dkim, ours.dmarc, ours.verdict_on("a@x.example")) == (
+        "fail",
+        "pass",
+        "fail",
+        "fail",
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ("none", "unknown"),
+        ("spf=softfail", "fail"),
+        ("dmarc=pass header.from=halden.example", "pass"),
+        ("dkim=pass header.d=halden.example", "pass"),
+        ("dkim=pass header.i=@Halden.example header.s=k1", "pass"),
+        ("dkim=pass header.d=mail.halden.example", "pass"),
+        ("spf=pass smtp.mailfrom=bounce@halden.example", "pass"),
+        ("spf=pass smtp.mailfrom=halden.example; dkim=fail header.d=other.example", "pass"),
+        # Whoever writes signs for a domain of his or her own.
+        ("dkim=pass header.d=evil.example", "unknown"),
+        ("dkim=pass header.d=evilhalden.example", "unknown"),
+        ("dkim=pass header.d=example", "unknown"),
+        ("dkim=pass header.d=evil.example header.i=@halden.example", "unknown"),
+        ("spf=pass smtp.mailfrom=bounce@evil.example smtp.helo=halden.example", "unknown"),
+        ("spf=pass", "unknown"),
+        ("spf=fail smtp.mailfrom=halden.example; dkim=pass header.d=evil.example", "fail"),
+        ("dkim=fail header.d=halden.example; dkim=pass header.d=evil.example", "unknown"),
+    ],
+)
+def test_a_pass_counts_for_the_domain_of_the_sender(said: str, verdict: str) -> None:
+    [result] = read_results([f"mx; {said}"])
+    assert result.verdict_on("mette@halden.example") == verdict
 
 
 @pytest.mark.parametrize(
@@ -154,35 +183,48 @@ def test_an_answer_is_no_forward() -> None:
 
 @pytest.mark.django_db
 def test_a_colleague_passes_a_mail_on(inbox: Inbox, agent: User, login: Callable[[User], Client]) -> None:
-    body = FORWARDED.format(mark=GMAIL)
-    row = take(mail_of(sender=agent.email, subject="Fwd: Broken export", body=body), inbox)
+    inbox.config = {"authserv_id": "mx.desk.example"}
+    inbox.save()
+    body, domain = FORWARDED.format(mark=GMAIL), agent.email.rpartition("@")[2]
+
+    def passed_on(number: int, result: str, sender: str = agent.email, **headers: str) -> MailLedger:
+        raw = mail_of(
+            sender=sender, subject="Fwd: Broken export", body=body, Message_ID=f"<{number}@x.example>",
+            Authentication_Results=f"mx.desk.example; {result}", **headers,
+        )  # fmt: skip
+        return take(raw, inbox)
+
+    row = passed_on(1, f"dmarc=pass header.from={domain}")
     assert row.ticket is not None
     assert row.ticket.contact.email == "ada@kunde.example"
     assert row.message is not None
     assert row.message.facts["forwarded_by"]["user"] == agent.pk
     page = login(agent).get(f"/inbox/{row.ticket.pk}/")
     assert f"Forwarded by {agent.name}" in page.content.decode()
-    # A stranger speaks for nobody else, and nobody does whom our server does not believe.
-    stranger = take(mail_of(subject="Fwd: Broken export", body=body, Message_ID="<2@x.example>"), inbox)
-    assert stranger.ticket is not None
-    assert stranger.ticket.contact.email == "mette@halden.example"
-    inbox.config = {"authserv_id": "mx.desk.example"}
-    inbox.save()
-    forged = take(
-        mail_of(
-            sender=agent.email,
-            subject="Fwd: Broken export",
-            body=body,
-            Message_ID="<3@x.example>",
-            Authentication_Results="mx.desk.example; dmarc=fail header.from=desk.example",
-        ),
-        inbox,
-    )
+    # A stranger speaks for nobody else, and nobody does for whom our server does not vouch.
+    for number, sender, result in (
+        (2, "mette@halden.example", "dmarc=pass header.from=halden.example"),
+        (3, agent.email, "spf=pass smtp.mailfrom=x@evil.example; dkim=pass header.d=evil.example"),
+        (4, agent.email, "none"),
+    ):
+        own = passed_on(number, result, sender)
+        assert own.ticket is not None
+        assert own.ticket.contact.email == sender
+    # Neither does a form of ours for whom somebody has entered as the sender.
+    form = passed_on(5, "dmarc=pass header.from=desk.example", inbox.address, Reply_To=agent.email)
+    assert form.ticket is not None
+    assert form.ticket.contact.email == agent.email
+    forged = passed_on(6, f"dmarc=fail header.from={domain}")
     assert forged.ticket is not None
     assert forged.ticket.contact.email == agent.email
     shown = login(agent).get(f"/inbox/{forged.ticket.pk}/").content.decode()
     assert "Perhaps not from this sender" in shown
-    assert MailLedger.objects.filter(state="ticket").count() == 3
+    # Without a server that checks, anybody could be anybody.
+    inbox.config = {}
+    inbox.save()
+    unchecked = passed_on(7, f"dmarc=pass header.from={domain}")
+    assert unchecked.ticket is not None
+    assert unchecked.ticket.contact.email == agent.email
 
 
 @pytest.mark.django_db

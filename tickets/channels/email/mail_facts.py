@@ -25,7 +25,9 @@ def facts_of(mail: ParsedMail, inbox: Inbox) -> dict[str, Any]:
         facts["sent_at"] = mail.sent_at
     result = trusted_result(mail.authentication, str(inbox.config.get("authserv_id", "")))
     if result is not None:
-        facts["authentication"] = {**asdict(result), "verdict": result.verdict}
+        said = {name: getattr(result, name) for name in ("server", "spf", "dkim", "dmarc")}
+        verdict = result.verdict_on(mail.sender.address if mail.sender else "")
+        facts["authentication"] = {**said, "verdict": verdict}
     if mail.invitations:
         facts["invitations"] = [asdict(one) for one in mail.invitations]
     return facts
@@ -60,6 +62,11 @@ def authentication_words(facts: Mapping[str, Any]) -> str:
 def is_doubtful(facts: Mapping[str, Any]) -> bool:
     """Whether the receiving server says that the mail is not from whom it claims."""
     return bool((facts.get("authentication") or {}).get("verdict") == "fail")
+
+
+def is_proven(facts: Mapping[str, Any]) -> bool:
+    """Whether the receiving server, one that the inbox names, found that the mail is from whom it claims."""
+    return bool((facts.get("authentication") or {}).get("verdict") == "pass")
 
 
 def _card(one: Mapping[str, Any]) -> InvitationCard:

@@ -29,7 +29,7 @@ from tickets.channels.email.events import (
 from tickets.channels.email.forwarded import ForwardedMail, read_forward
 from tickets.channels.email.header_values import MailAddress
 from tickets.channels.email.limits import MailRefused
-from tickets.channels.email.mail_facts import facts_of, is_doubtful
+from tickets.channels.email.mail_facts import facts_of, is_proven
 from tickets.channels.email.parser_process import parse_in_child
 from tickets.channels.email.parsing import ParsedMail
 from tickets.channels.email.thread_evidence import (
@@ -291,10 +291,11 @@ def _passed_on(
 ) -> tuple[ForwardedMail, dict[str, Any]] | None:
     """The customer's mail that a colleague passed on to an inbox, and who did; None for any other mail.
 
-    Only colleagues speak for others, and not in a mail of which our own server says that it is not from them.
+    Only colleagues speak for others, in a mail of which the server that the inbox names says that it is from them: anybody
+    can write their address into From.
     """
     found = read_forward(mail.subject, mail.text)
-    if found is None or is_doubtful(facts):
+    if found is None or sender != mail.sender or not is_proven(facts):
         return None
     address = sender.address.lower()
     colleague = User.objects.filter(email__iexact=address, is_active=True).first()
