@@ -22,6 +22,8 @@ ADDRESS_TOKENS = 3
 ADDRESS_REFILL = timedelta(hours=8)
 # A late acknowledgement tells nobody anything: mails found later (a mailbox that was down) get none.
 FRESH = timedelta(hours=12)
+# Variables that say nothing of what a sender can choose. To somebody who may not have written at all the others have no value.
+OWN_VARIABLES = frozenset({"ticket.reference", "ticket.status", "team.name", "inbox.name", "inbox.address"})
 # The breaker: more in an hour than this, and than five times the busiest hour of the week before.
 BREAKER_LEAST = 30
 BREAKER_TIMES = 5
@@ -67,8 +69,10 @@ def outbound_key(address: str, message_id: int) -> str:
 
 
 def key_start(address: str) -> str:
-    """How the keys of all acknowledgements to an address begin."""
-    return f"ack:{hashlib.sha256(address.lower().encode()).hexdigest()[:24]}:"
+    """How the keys of all acknowledgements to an address begin. What stands behind a "+" makes no other address of it."""
+    name, at, domain = address.lower().rpartition("@")
+    one = f"{name.partition('+')[0] or name}{at}{domain}"
+    return f"ack:{hashlib.sha256(one.encode()).hexdigest()[:24]}:"
 
 
 def tokens_left(sent_at: list[datetime], now: datetime) -> float:

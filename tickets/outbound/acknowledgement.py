@@ -11,13 +11,14 @@ from django.utils.translation import gettext_lazy
 from core.models import Outbound
 from core.outbox import PermanentFailure, Sender, Withheld
 from people.viewer import system_viewer
-from tickets.acknowledgements import rules_of
+from tickets.acknowledgements import OWN_VARIABLES, rules_of
 from tickets.channels.email.header_values import MailAddress
+from tickets.channels.email.mail_facts import is_proven
 from tickets.channels.email.outgoing import OutgoingMail, build_mail, reply_subject
 from tickets.channels.email.services.send_mail import ReadyMail, hand_over, has_arrived, make_ready
 from tickets.channels.email.thread_tokens import make_message_id, reply_address
 from tickets.events import ACKNOWLEDGEMENT_SENT
-from tickets.macro_variables import render, values_for
+from tickets.macro_variables import render_plain, values_of
 from tickets.models import Message
 from tickets.outbound.email_answer import sender_of
 from tickets.services.plan_acknowledgement import address_of, why_not
@@ -73,20 +74,28 @@ def _message(outbound: Outbound) -> Message | None:
 
 
 def _mail(message: Message) -> EmailMessage:
-    """The mail. Raises ValueError when a name or address would break a header."""
+    """The mail. Raises ValueError when a name or address would break a header.
+
+    Whoever forges a sender must not have us write his or her words to somebody else: unless the sender is proven, neither the
+    subject nor any name comes from the mail.
+    """
     ticket, sender = message.ticket, sender_of(message.ticket.inbox)
     inbox = ticket.inbox
     if inbox is None:
         raise ValueError("the ticket has no inbox")
     tagged = inbox.address.lower() == sender.address.lower() and inbox.config.get("plus_address", True)
     references = [message.external_id] if message.external_id else []
+    values, subject = values_of(ticket, None), reply_subject(message.subject or ticket.subject)
+    if not is_proven(message.facts):
+        values = {name: value if name in OWN_VARIABLES else "" for name, value in values.items()}
+        subject = _("We have your message (%s)") % ticket.reference
     return build_mail(
         OutgoingMail(
             message_id=_message_id(message),
             sender=sender,
             to=[MailAddress("", address_of(message))],
-            subject=f"Auto: {reply_subject(message.subject or ticket.subject)[:200]}",
-            text=render(rules_of(inbox).words, values_for(ticket, system_viewer("outbox"))).plain,
+            subject=f"Auto: {subject[:200]}",
+            text=render_plain(rules_of(inbox).words, values),
             sent_at=timezone.now(),
             reply_to=reply_address(sender.address, ticket.reference) if tagged else "",
             in_reply_to=message.external_id,

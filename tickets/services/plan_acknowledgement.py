@@ -23,6 +23,7 @@ from tickets.acknowledgements import (
     rules_of,
     tokens_left,
 )
+from tickets.channels.email.mail_facts import is_doubtful
 from tickets.families import family_ids
 from tickets.models import Inbox, MailLedger, Message, Ticket
 from tickets.services.save_acknowledgement import pause_acknowledgement
@@ -73,6 +74,7 @@ def why_not(ticket: Ticket, message: Message) -> str:
         ),
         (rules is not None and bool(rules.paused_at), _("the acknowledgement of the inbox is paused")),
         (message.channel != "email" or message.is_automatic, _("no person wrote")),
+        (is_doubtful(message.facts), _("the mail is not from whom it claims to be")),
         (timezone.now() - message.created_at > FRESH, _("the mail is old")),
         (ticket.merged_into_id is not None, _("the ticket was merged")),
         (not address_of(message), _("nobody knows where it came from")),

@@ -45,7 +45,7 @@ def test_the_mail_that_opens_a_ticket_is_acknowledged_once(
     assert row.ticket is not None
     assert sent.from_email == ""
     assert sent.to == ["ada@kunde.example"]
-    assert sent.body == "Dear Ada Berg, we have it."
+    assert sent.body == "Dear friend, we have it."
     message = sent.message()
     assert message["From"].endswith("<support@desk.example>")
     assert (message["Auto-Submitted"], message["X-Auto-Response-Suppress"], message["Precedence"]) == (
@@ -78,6 +78,39 @@ def test_machines_lists_and_ourselves_get_none(
 ) -> None:
     take(mail_of(Message_ID="<1@kunde.example>", **headers), kind_inbox)
     assert left(pump) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "subject", "body"),
+    [
+        ("dmarc=pass header.from=kunde.example", "Auto: Re: Buy at evil.example", "Hello Visit Evil: Buy at evil.example"),
+        ("", "Auto: We have your message (", "Hello you:"),
+        ("spf=pass smtp.mailfrom=bounce@evil.example", "Auto: We have your message (", "Hello you:"),
+        ("dmarc=fail header.from=kunde.example", None, ""),
+    ],
+)  # fmt: skip
+def test_a_forged_sender_puts_no_words_into_our_mail(
+    kind_inbox: Inbox, pump: Callable[[], int], result: str, subject: str | None, body: str
+) -> None:
+    kind_inbox.config = {**kind_inbox.config, "authserv_id": "mx.desk.example"}
+    kind_inbox.save()
+    save_acknowledgement(
+        inbox=kind_inbox, is_on=True, text="Hello {{contact.name|you}}: {{ticket.subject}}", by=system_viewer("command")
+    )  # fmt: skip
+    headers = {"Authentication_Results": f"mx.desk.example; {result}"} if result else {}
+    take(
+        mail_of(sender="Visit Evil <ada@kunde.example>", subject="Buy at evil.example", **headers), kind_inbox
+    )
+    sent = left(pump)
+    assert [one.subject.startswith(subject) for one in sent] == ([] if subject is None else [True])
+    assert [one.body for one in sent] == ([] if subject is None else [body])
+
+
+def test_a_tag_makes_no_other_address(kind_inbox: Inbox, pump: Callable[[], int]) -> None:
+    for number in range(6):
+        raw = mail_of(sender=f"ada+{number}@kunde.example", Message_ID=f"<{number}@x.example>")
+        take(raw, kind_inbox)
+    assert len(left(pump)) == 3
 
 
 def test_an_answer_in_the_meantime_makes_it_needless(kind_inbox: Inbox, pump: Callable[[], int]) -> None:
