@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from core.registry import Part
 from customers.identities import Identity
 from tickets.incoming import IncomingFile
-from tickets.models import Inbox
+from tickets.models import ChannelThread, Inbox
 
 Label = str | Promise
 
@@ -338,6 +338,11 @@ class Channel(Part):
     def delivery_id(self, request: HookRequest) -> str:
         """Return the provider's own id of this call, so that a repetition is one payload; empty: its content names it."""
         return ""
+
+    def is_private(self, thread: ChannelThread) -> bool:
+        """Return whether nobody but its contact, proven by the channel, reads a thread. Only then do answers of the contact's
+        other tickets go into it. Costs no query."""
+        return True
 
     def read(self, connection: Connection, payload: HookRequest) -> Sequence[Arrival]:
         """Return what a payload tells, in its order; nothing for what does not matter. Raises Unreadable. Asks nobody."""

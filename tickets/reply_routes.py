@@ -66,6 +66,8 @@ def reply_routes(ticket: Ticket, messages: Sequence[Message] | None = None) -> l
     for thread in sorted(threads, key=lambda one: one.ticket_id not in own):
         inbox = inboxes[thread.inbox_id]
         channel = channels.get(inbox.channel)
+        if thread.ticket_id not in own and not channel.is_private(thread):
+            continue
         closes_at = _closes_at(channel, thread)
         known.setdefault(
             inbox.pk,
@@ -87,12 +89,17 @@ def reply_route(ticket: Ticket, via: int | None = None) -> ReplyRoute | None:
 
 
 def thread_of_answer(message: Message) -> ChannelThread | None:
-    """Return the provider's thread that an answer goes into: of its ticket where it has one, else the contact's latest."""
+    """Return the provider's thread that an answer goes into: of its ticket where it has one, else the contact's latest
+    that nobody else reads."""
     threads = ChannelThread.objects.filter(inbox=message.inbox).exclude(last_inbound_at=None)
     own = threads.filter(ticket__in=family_ids(message.ticket)).order_by("-last_inbound_at").first()
     if own is not None:
         return own
-    return threads.filter(same_person(message.ticket.contact)).order_by("-last_inbound_at").first()
+    if message.inbox is None:
+        return None
+    channel = channels.get(message.inbox.channel)
+    elsewhere = threads.filter(same_person(message.ticket.contact)).order_by("-last_inbound_at")
+    return next((one for one in elsewhere if channel.is_private(one)), None)
 
 
 def same_person(contact: Contact) -> Q:

@@ -21,15 +21,28 @@ from core.models import Calendar, Event, Outbound
 from core.outbox import send_due
 from customers.models import Contact, ContactIdentity
 from people.models import User
+from people.viewer import system_viewer
 from tickets.channels.chat import limits
 from tickets.channels.chat.identity import identity_key, signature
 from tickets.channels.chat.services.forget_chats import forget_unused_chats
 from tickets.channels.chat.settings import origin_of
 from tickets.channels.chat.stream import ChatStreams
-from tickets.models import ChatEntry, ChatSession, Inbox, Message, SatisfactionSurvey, StoredFile, Ticket
+from tickets.incoming import IncomingMessage
+from tickets.models import (
+    ChannelThread,
+    ChatEntry,
+    ChatSession,
+    Inbox,
+    Message,
+    SatisfactionSurvey,
+    StoredFile,
+    Ticket,
+)
 from tickets.personal_data import ChatData
+from tickets.reply_routes import reply_routes
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_status import change_status
+from tickets.services.receive_message import receive_message
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.save_inbox import save_inbox
 
@@ -301,6 +314,38 @@ def test_an_address_that_is_corrected_does_not_make_the_visitor_somebody_else(
     widget.ask("email", {"email": "mette@halden.example"})
     widget.write("Still me", "message-2")
     assert set(Message.objects.values_list("contact_id", flat=True)) == {Ticket.objects.get().contact_id}
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_answers_of_other_tickets_reach_only_chats_that_a_page_vouches_for(
+    chat: Inbox, inbox: Inbox, contact: Contact, is_signed: bool
+) -> None:
+    before = receive_message(
+        incoming=IncomingMessage(channel="email", sender="mette@halden.example", text="My contract?"),
+        inbox=inbox,
+        by=system_viewer("email"),
+    ).ticket
+    made, signed = Widget(chat), signature(identity_key(chat), "4711", "mette@halden.example")
+    known = {"user_id": "4711", "signature": signed} if is_signed else {}
+    assert made.start(email="mette@halden.example", **known).status_code == 201
+    made.write()
+    own = Ticket.objects.get(channel="chat")
+    assert own.contact == before.contact == contact
+    assert chat.pk in [one.name for one in reply_routes(own)]
+    assert (chat.pk in [one.name for one in reply_routes(before)]) is is_signed
+
+
+def test_an_answer_on_its_way_does_not_end_in_a_strangers_chat(
+    chat: Inbox, widget: Widget, agent: User
+) -> None:
+    widget.write()
+    first = Ticket.objects.get()
+    written = reply_to_ticket(ticket=first, body="Your password", by=agent.as_viewer())
+    # The ticket's own chat is gone; the stranger with the same address has another one.
+    ChannelThread.objects.update(ticket=None)
+    send_due()
+    written.refresh_from_db()
+    assert (written.delivery, widget.entries()[-1]["kind"]) == ("failed", "visitor")
 
 
 # --- what an answer does ------------------------------------------------------------------------------------------------

@@ -20,14 +20,17 @@ from core.models import Event, Outbound
 from core.outbox import send_due
 from customers.models import Contact, ContactIdentity
 from people.models import User
+from people.viewer import system_viewer
 from tests.tickets.providers import FakeProvider, Reply, running_provider
 from tickets.channel import Connection, HookRequest, Unreadable
 from tickets.channels.slack import calls
 from tickets.channels.slack.adapter import SlackChannel, signature_of
 from tickets.channels.slack.words import plain_text
 from tickets.connections import hook_url
-from tickets.incoming import IncomingFile
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import ChannelPayload, Inbox, Message, Ticket
+from tickets.reply_routes import reply_routes
+from tickets.services.receive_message import receive_message
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.save_inbox import save_inbox, try_inbox
 from tickets.services.take_payload import take_payloads
@@ -159,6 +162,18 @@ def test_an_answer_is_posted_into_the_thread_in_the_name_of_the_agent(
     event(room, bot_id="B1", user="UBOT", ts="1900000000.000100", thread_ts=ts(1), text="Try <b> & see")
     event(room, subtype="bot_message", bot_id="B2", ts=ts(9), text="Build 7 passed")
     assert Message.objects.count() == 2
+
+
+def test_a_thread_in_a_channel_gets_answers_of_its_own_ticket_alone(room: Inbox, slack: FakeProvider) -> None:
+    event(room, user="UMETTE", ts=ts(1), text="In front of everybody")
+    public = Ticket.objects.get()
+    private = receive_message(
+        incoming=IncomingMessage(channel="note", sender=public.contact.email, text="Between us"),
+        by=system_viewer("note"),
+    ).ticket
+    assert private.contact == public.contact
+    assert room.pk in [one.name for one in reply_routes(public)]
+    assert room.pk not in [one.name for one in reply_routes(private)]
 
 
 def test_a_colleague_answers_from_slack(room: Inbox, slack: FakeProvider, agent: User) -> None:

@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 
 from core.models import Event, Outbound
 from core.outbox import send_due
+from customers.identities import Identity
 from customers.models import ContactIdentity
 from people.models import User
+from people.viewer import system_viewer
 from tests.tickets.providers import FakeProvider, Reply, running_provider
 from tickets.channel import Connection, HookRequest, Unreadable
 from tickets.channels.telegram.adapter import TelegramChannel
 from tickets.connections import hook_url
-from tickets.incoming import IncomingFile
+from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.models import ChannelHealth, ChannelPayload, Inbox, Message, Ticket
+from tickets.reply_routes import reply_routes
+from tickets.services.receive_message import receive_message
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.retry_delivery import retry_delivery
 from tickets.services.save_inbox import save_inbox
@@ -117,6 +121,23 @@ def test_from_the_connected_bot_to_the_answer(
     assert Outbound.objects.get(idempotency_key=f"message:{written.pk}").provider_id == "4711:77"
     assert Event.objects.filter(verb="tickets.inbox_connected").count() == 1
     assert TOKEN not in json.dumps(list(Event.objects.values_list("detail__data", flat=True)))
+
+
+@pytest.mark.parametrize("is_group", [True, False])
+def test_a_group_gets_answers_of_its_own_ticket_alone(bot: Inbox, is_group: bool) -> None:
+    place = {"id": -100200, "type": "supergroup", "title": "Parcels"} if is_group else CHAT
+    call(bot, update(1, text="In front of everybody", chat=place))
+    take_payloads()
+    public = Ticket.objects.get()
+    private = receive_message(
+        incoming=IncomingMessage(
+            channel="note", sender=Identity("handle", "telegram:4711"), text="Between us"
+        ),
+        by=system_viewer("note"),
+    ).ticket
+    assert private.contact == public.contact
+    assert [one.name for one in reply_routes(public)] == [bot.pk]
+    assert [one.name for one in reply_routes(private)] == ([] if is_group else [bot.pk])
 
 
 def test_edits_change_the_text_and_its_line_in_the_list(bot: Inbox) -> None:

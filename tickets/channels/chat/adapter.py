@@ -11,7 +11,7 @@ from tickets.channel import Capabilities, Channel, Connection, OutgoingMessage
 from tickets.channels.chat.services.deliver_answer import deliver_answer
 from tickets.channels.chat.settings import ChatForm
 from tickets.channels.chat.snippet import card_of
-from tickets.models import Inbox, Message
+from tickets.models import ChannelThread, Inbox, Message
 
 
 class ChatChannel(Channel):
@@ -38,6 +38,10 @@ class ChatChannel(Channel):
         if kept.pop("renew_identity", False):
             kept["identity_token"] = secrets.token_hex(8)
         return kept
+
+    def is_private(self, thread: ChannelThread) -> bool:
+        """Only where the page has vouched for the visitor; anybody can type a name and an address."""
+        return thread.data.get("is_signed") is True
 
     def card(self, inbox: Inbox) -> Mapping[str, Any]:
         """Return what the page of the inbox shows beside its form: the snippet, the key, examples."""

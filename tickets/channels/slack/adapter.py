@@ -41,6 +41,7 @@ from tickets.channels.slack.calls import Person, SlackApi, ask_slack, person_of
 from tickets.channels.slack.settings import SlackForm
 from tickets.channels.slack.words import escaped, plain_text
 from tickets.incoming import IncomingFile
+from tickets.models import ChannelThread
 
 # Slack's own advice: an older call may be a recorded one.
 OLDEST_SECONDS = 300
@@ -107,6 +108,10 @@ class SlackChannel(Channel):
     def delivery_id(self, request: HookRequest) -> str:
         """Every event has an id, which its repetitions keep."""
         return str(_object(request).get("event_id") or "")
+
+    def is_private(self, thread: ChannelThread) -> bool:
+        """Everybody in the channel reads its threads."""
+        return False
 
     def read(self, connection: Connection, payload: HookRequest) -> Sequence[Arrival]:
         """Return what people wrote, changed or deleted in our channels; nothing of what bots do, least of all our own."""

@@ -28,6 +28,7 @@ from tickets.channel import (
 )
 from tickets.channels.telegram.updates import arrivals_of
 from tickets.incoming import IncomingFile
+from tickets.models import ChannelThread
 from tickets.outbound.channel_answer import CredentialsRefused
 from tickets.provider_http import SENDING_SECONDS, ask, fetch, json_of, provider_url, throttled
 
@@ -124,6 +125,10 @@ class TelegramChannel(Channel):
             return ""
         number = update.get("update_id") if isinstance(update, dict) else None
         return f"update-{number}" if isinstance(number, int) else ""
+
+    def is_private(self, thread: ChannelThread) -> bool:
+        """Groups and channels have negative ids."""
+        return not thread.key.startswith("-")
 
     def read(self, connection: Connection, payload: HookRequest) -> Sequence[Arrival]:
         """A new or changed message."""

@@ -57,6 +57,7 @@ def post_message(
         text=words,
         occurred_at=now,
         files=files,
+        thread_data={"is_signed": bool(locked.user_id)},
     )
     ticket = apply_arrivals(inbox=session.inbox, arrivals=[arrival])
     message = known_message("chat", f"{locked.inbox_id}:{arrival.message_id}")
