@@ -78,6 +78,7 @@ def _mail(submission: FormSubmission, form: WebForm) -> Any:
     domain = sender.address.rpartition("@")[2]
     context = {
         "form": form,
+        "language": form.language,
         "url": confirmation_url(submission),
         "until": date_format(timezone.localtime(submission.expires_at), "DATE_FORMAT"),
     }
