@@ -300,6 +300,11 @@ def test_files_of_an_answer_are_shown_with_its_text_at_once(
         (Reply({"ok": False, "error": "token_revoked"}), "queued", "token_revoked"),
         (Reply({"ok": False, "error": "ratelimited"}, 429, {"retry-after": "30"}), "queued", "ratelimited"),
         (Reply({"ok": False, "error": "missing_scope", "needed": "chat:write"}), "queued", "chat:write"),
+        (Reply({"ok": False, "error": "service_unavailable"}, 503), "queued", "service_unavailable"),
+        # What may have been posted is not posted again behind anybody's back.
+        (Reply({"ok": False, "error": "internal_error"}), "uncertain", "internal_error"),
+        (Reply({"ok": False, "error": "fatal_error"}, 500), "uncertain", "fatal_error"),
+        (Reply(b"<html>"), "uncertain", "chat.postMessage"),
     ],
 )
 def test_what_slack_refuses_is_told(

@@ -188,6 +188,7 @@ def test_answers_leave_by_each_provider_with_our_message_id_and_key(
         (429, ("pending", "queued")),
         (401, ("pending", "queued")),
         (422, ("failed", "failed")),
+        (500, ("uncertain", "uncertain")),
         (502, ("uncertain", "uncertain")),
         (504, ("uncertain", "uncertain")),
         (200, ("uncertain", "uncertain")),

@@ -223,7 +223,11 @@ def test_a_reaction_is_left_in_words(line: Inbox) -> None:
         ({"code": 190, "message": "Error validating access token"}, "queued", "refused"),
         ({"code": 131026, "message": "Undeliverable"}, "failed", ""),
         ({"code": 131047, "message": "Re-engagement message"}, "failed", ""),
-        ({"code": 2, "message": "Service temporarily unavailable"}, "queued", "unreachable"),
+        ({"code": 131016, "message": "Service unavailable"}, "queued", "unreachable"),
+        # What may have left does not leave again behind anybody's back.
+        ({"code": 1, "message": "An unknown error occurred", "is_transient": True}, "uncertain", ""),
+        ({"code": 2, "message": "Service temporarily unavailable"}, "uncertain", ""),
+        ({"code": 131000, "message": "Something went wrong"}, "uncertain", ""),
         ({"code": 130429, "message": "Rate limit hit"}, "queued", ""),
     ],
 )
@@ -252,6 +256,15 @@ def test_an_answer_whose_acceptance_was_lost_is_found_by_its_key(
     assert Outbound.objects.get(idempotency_key=f"message:{written.pk}").state == "sent"
     send_due()
     assert [one.path for one in provider.asked].count(SEND) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", {}, {"messages": []}, {"messages": None}])
+def test_an_acceptance_that_cannot_be_read_is_left_to_a_person(
+    line: Inbox, provider: FakeProvider, agent: User, body: Any
+) -> None:
+    ticket = written_to(line)
+    provider.on(SEND, Reply(body))
+    assert answer(ticket, agent).delivery == "uncertain"
 
 
 def test_a_template_leaves_after_the_window(line: Inbox, provider: FakeProvider, agent: User) -> None:

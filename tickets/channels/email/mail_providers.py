@@ -40,9 +40,9 @@ from tickets.channel import (
 )
 
 SEND_SECONDS = 25.0
-# A gateway gave up waiting: whether the provider has taken the mail, nobody knows.
-_UNKNOWN = frozenset({502, 504})
-_LATER = frozenset({408, 425, 429})
+# Something broke, or a gateway gave up waiting: whether the provider has taken the mail, nobody knows. 503 is a provider that is
+# down, or says that it takes nothing now.
+_LATER = frozenset({408, 425, 429, 503})
 _STATES = {
     "queued": "sent",
     "sent": "sent",
@@ -228,11 +228,9 @@ def _failure(error: AnymailAPIError) -> Exception:
     words = _first_line(error)
     if status is None or status in _LATER:
         return TemporaryFailure(words)
-    if status in _UNKNOWN:
-        return FateUnknown(words)
     if status in {401, 403}:
         return ProviderRefuses(_("The provider refuses the key (%d).") % status)
-    return TemporaryFailure(words) if status >= 500 else PermanentFailure(words)
+    return FateUnknown(words) if status >= 500 else PermanentFailure(words)
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from core.guarded_http import Answer
 from core.multipart import multipart
-from core.outbox import PermanentFailure, TemporaryFailure
+from core.outbox import FateUnknown, PermanentFailure, TemporaryFailure
 from tickets.channel import Connection
 from tickets.outbound.channel_answer import CredentialsRefused
 from tickets.provider_http import SENDING_SECONDS, ask, json_of, provider_url, throttled
@@ -21,7 +21,9 @@ VERSION = "v23.0"
 MOST_BYTES = 2_000_000
 _REFUSED = frozenset({0, 3, 10, 102, 190, 131005, 131031, *range(200, 300)})
 _TOO_MANY = frozenset({4, 17, 32, 368, 613, 80007, 130429, 131048, 131056})
-_LATER = frozenset({1, 2, 131000, 131016, 131057, 133004, 133005})
+# Something failed at Meta; whether before or after the effect, it does not say.
+_UNKNOWN = frozenset({1, 2, 131000})
+_LATER = frozenset({131016, 131057, 133004, 133005})
 # Outside the window in which a page may answer: says code 10 and means this one person.
 _CLOSED_WINDOW = 2018278
 PAUSE_SECONDS = 60.0
@@ -37,37 +39,45 @@ def graph(
     files: Sequence[tuple[str, str, str, bytes]] = (),
     repeatable: bool = False,
 ) -> Mapping[str, Any]:
-    """Call the Graph API with the inbox's token and return its object. Raises the failure that an error stands for."""
+    """Call the Graph API with the inbox's token and return its object. Raises the failure that an error stands for.
+
+    ``repeatable`` says that asking twice does no harm; else what may have happened already is FateUnknown.
+    """
     url = f"{provider_url('meta', API)}/{VERSION}{path}"
     headers = {"authorization": f"Bearer {connection.secrets.get('access_token', '')}"}
+    harmless = repeatable or method == "GET"
     if form is not None:
         content_type, body = multipart(form, files)
         answer = ask(
             url, method=method, body=body, headers={**headers, "content-type": content_type},
-            repeatable=repeatable, total_seconds=SENDING_SECONDS,
+            repeatable=harmless, total_seconds=SENDING_SECONDS,
         )  # fmt: skip
     else:
         answer = ask(
             url, method=method, data=data, headers=headers,
-            repeatable=repeatable or method == "GET", most_bytes=MOST_BYTES,
+            repeatable=harmless, most_bytes=MOST_BYTES,
         )  # fmt: skip
-    return _object(answer)
+    return _object(answer, harmless)
 
 
-def _object(answer: Answer) -> Mapping[str, Any]:
+def _object(answer: Answer, harmless: bool) -> Mapping[str, Any]:
     told = json_of(answer)
     error = told.get("error")
     if answer.status == 200 and not isinstance(error, dict):
         return told
     if not isinstance(error, dict):
         words = _("The provider answered %d.") % answer.status
+        if answer.status in (500, 504) and not harmless:
+            raise FateUnknown(words)
         raise (TemporaryFailure if answer.status >= 500 else PermanentFailure)(words)
     code, words = error.get("code"), error_words(error)
     if code in _REFUSED and error.get("error_subcode") != _CLOSED_WINDOW:
         raise CredentialsRefused(words)
     if code in _TOO_MANY or answer.status == 429:
         raise throttled(words, PAUSE_SECONDS)
-    if code in _LATER or error.get("is_transient") is True:
+    if code in _UNKNOWN and not harmless:
+        raise FateUnknown(words)
+    if code in _UNKNOWN | _LATER or error.get("is_transient") is True:
         raise TemporaryFailure(words)
     raise PermanentFailure(words)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
-from core.outbox import PermanentFailure, TemporaryFailure
+from core.outbox import FateUnknown, PermanentFailure, TemporaryFailure
 from tickets import provider_http
 from tickets.channel import Connection
 from tickets.outbound.channel_answer import CredentialsRefused
@@ -30,8 +30,6 @@ _REFUSED = frozenset(
 )
 _LATER = frozenset(
     {
-        "internal_error",
-        "fatal_error",
         "service_unavailable",
         "request_timeout",
         "ratelimited",
@@ -39,6 +37,8 @@ _LATER = frozenset(
         "team_added_to_org",
     }
 )
+# "It's possible some aspect of the operation succeeded before the error was raised."
+_UNKNOWN = frozenset({"internal_error", "fatal_error"})
 # Names and addresses of people hardly ever change; a busy thread asks for each of its people once in this time.
 KNOWN_SECONDS = 600.0
 MOST_KNOWN = 2_000
@@ -68,7 +68,10 @@ _known: dict[tuple[str, int, str], tuple[float, Person]] = {}
 def ask_slack(
     connection: Connection, method: str, *, content: Mapping[str, Any] | None = None, **query: str
 ) -> dict[str, Any]:
-    """Call a method: POST with ``content`` as JSON, else GET. Raises TemporaryFailure and PermanentFailure with Slack's word."""
+    """Call a method: POST with ``content`` as JSON, else GET.
+
+    Raises TemporaryFailure and PermanentFailure with Slack's word; FateUnknown when a POST may have had its effect all the same.
+    """
     headers = {"authorization": f"Bearer {connection.secrets.get('bot_token', '')}"}
     if content is None:
         url = f"{SlackApi.url}/{method}" + (f"?{urlencode(query)}" if query else "")
@@ -80,15 +83,18 @@ def ask_slack(
         )
     told = provider_http.json_of(answer)
     word = str(told.get("error", ""))
+    text = _("Slack refused %(method)s: %(word)s") % {"method": method, "word": word or "?"}
+    is_unreadable = 200 <= answer.status < 300 and "ok" not in told
+    if content is not None and (word in _UNKNOWN or is_unreadable):
+        raise FateUnknown(text)
     provider_http.refuse_bad_status(answer, word)
     if told.get("ok") is True:
         return told
-    text = _("Slack refused %(method)s: %(word)s") % {"method": method, "word": word or "?"}
     if word == "missing_scope":
         text += f" ({told.get('needed', '?')})"
     if word in _REFUSED:
         raise CredentialsRefused(text)
-    if word in _LATER or not word:
+    if word in _LATER | _UNKNOWN or not word:
         raise provider_http.later(text, answer)
     raise PermanentFailure(text)
 

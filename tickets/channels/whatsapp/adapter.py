@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.outbox import PermanentFailure
+from core.outbox import FateUnknown, PermanentFailure
 from tickets.channel import (
     Arrival,
     Capabilities,
@@ -181,7 +181,10 @@ class WhatsAppChannel(Channel):
         else:
             wanted |= {"type": "text", "text": {"body": message.text, "preview_url": False}}
         told = graph(connection, f"/{number}/messages", data=wanted)
-        return str(told["messages"][0]["id"])
+        try:
+            return str(told["messages"][0]["id"])
+        except (KeyError, IndexError, TypeError) as error:
+            raise FateUnknown(_("The provider accepted the message and named none.")) from error
 
     def fetch_templates(self, connection: Connection) -> Sequence[Template]:
         """Ask for the account's templates."""
