@@ -227,6 +227,46 @@ def test_a_stored_secret_goes_to_no_other_provider(app: ProviderApp, admin: User
     assert list(refused.value.error_dict) == ["secret"]
 
 
+@pytest.mark.parametrize(
+    ("words", "fields"),
+    [
+        ({"token_url": "https://elsewhere.example/token"}, ["token_url"]),
+        ({"authorise_url": "https://elsewhere.example/authorise"}, ["authorise_url"]),
+        ({"provider": "google"}, ["provider"]),
+        ({"provider": "microsoft", "tenant": "elsewhere.example"}, ["provider"]),
+    ],
+)  # fmt: skip
+def test_tokens_of_accounts_go_to_no_other_provider(
+    app: ProviderApp, sign_in: SignIn, admin: User, words: dict[str, str], fields: list[str]
+) -> None:
+    values = {
+        "app": app, "name": "Renamed", "provider": "other", "client_id": app.client_id, "secret": "new",
+        "authorise_url": app.authorise_url, "token_url": app.token_url, "scope": app.scope, "by": admin.as_viewer(),
+    }  # fmt: skip
+    account = sign_in()
+    assert save_provider_app(**values).name == "Renamed"
+    with pytest.raises(ValidationError) as refused:
+        save_provider_app(**{**values, **words})
+    assert sorted(refused.value.error_dict) == sorted(fields)
+    remove_mail_account(account=account, by=admin.as_viewer())
+    assert save_provider_app(**{**values, **words}).name == "Renamed"
+
+
+def test_a_sign_in_that_began_elsewhere_is_not_kept(
+    app: ProviderApp, provider: AuthorisationServer, admin: User
+) -> None:
+    by = admin.as_viewer()
+    started = start_sign_in(app=app, address="support", redirect_uri=return_url(), by=by)
+    back = provider.consent(started.url)
+    ProviderApp.objects.filter(pk=app.pk).update(token_url="https://elsewhere.example/token")
+    with pytest.raises(ValidationError):
+        finish_sign_in(
+            app=app, address="support", **back, expected_state=started.state, verifier=started.verifier,
+            redirect_uri=return_url(), by=by,
+        )  # fmt: skip
+    assert MailAccount.objects.count() == 0
+
+
 def test_tokens_of_google_go_to_googles_servers_only(inbox: Inbox, admin: User) -> None:
     app = ProviderApp.objects.create(name="G", provider="google", client_id="x")
     account = MailAccount.objects.create(

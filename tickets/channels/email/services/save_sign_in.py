@@ -37,6 +37,8 @@ from tickets.channels.email.sign_in import (
 from tickets.models import MailAccount, Mailbox, OutgoingServer, ProviderApp
 
 Provider = ProviderApp.Provider
+# Where a provider's secret and tokens go.
+_PLACES = ("provider", "tenant", "authorise_url", "token_url")
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def save_provider_app(
 ) -> ProviderApp:
     """Save an application that a provider knows; without ``app`` a new one. Raises ValidationError naming the field.
 
-    An empty ``secret`` keeps the one that is there, as long as the provider's addresses stay the same. The addresses are for
-    ``other`` only, and must be https.
+    An empty ``secret`` keeps the one that is there, as long as the provider's addresses stay the same. They cannot change while
+    accounts are signed in: the tokens of these would go to the new ones. The addresses are for ``other`` only, and must be https.
     """
     by.require("settings.manage")
     row = ProviderApp() if app is None else ProviderApp.objects.select_for_update().get(pk=app.pk)
@@ -81,8 +83,10 @@ def save_provider_app(
         "token_url": _https("token_url", token_url) if is_other else "",
         "scope": clean_line("scope", scope) if is_other else "",
     }
-    places = ("provider", "tenant", "authorise_url", "token_url")
-    moved = app is not None and any(getattr(row, one) != values[one] for one in places)
+    moved = [] if app is None else [one for one in _PLACES if getattr(row, one) != values[one]]
+    if moved and row.accounts.exists():
+        words = _("Accounts are signed in through it. Remove them first, or add another provider.")
+        raise ValidationError(dict.fromkeys(["provider"] if "provider" in moved else moved, words))
     if moved and row.sealed_secret and not secret:
         raise ValidationError({"secret": _("Enter the secret again for another provider.")})
     if len(secret) > LONGEST_PASSWORD:
@@ -163,6 +167,9 @@ def remove_mail_account(*, account: MailAccount, by: Viewer) -> None:
 
 @transaction.atomic
 def _keep(app: ProviderApp, address: str, tokens: Tokens, by: Viewer) -> MailAccount:
+    current = ProviderApp.objects.select_for_update().get(pk=app.pk)
+    if any(getattr(current, one) != getattr(app, one) for one in _PLACES):
+        raise ValidationError(_("The provider has been changed in the meantime. Begin again."))
     now = timezone.now()
     values = {
         "sealed_access_token": seal(tokens.access, purpose=ACCOUNT_PURPOSE),
