@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import time_machine
 from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -25,6 +27,7 @@ from people.viewer import Viewer
 from tickets.channels.web.form import web_form
 from tickets.channels.web.form_tokens import form_token
 from tickets.channels.web.origins import clean_origins
+from tickets.channels.web.services.confirm_submission import accept_submission
 from tickets.channels.web.services.end_submissions import end_submissions
 from tickets.channels.web.services.take_submissions import take_submissions
 from tickets.channels.web.values import read_values
@@ -160,6 +163,29 @@ def test_what_nobody_confirms_is_erased_after_a_week(inbox: Inbox, later: Any) -
     work()
     assert not Ticket.objects.exists()
     assert end_submissions() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="two connections that write at once")
+def test_what_a_colleague_takes_at_the_last_moment_is_not_erased(
+    inbox: Inbox, later: Any, admin: User
+) -> None:
+    send(inbox, later)
+    later.shift(timedelta(days=7, minutes=1))
+    ended: list[int] = []
+
+    def end() -> None:
+        ended.append(end_submissions())
+        connection.close()
+
+    ending = threading.Thread(target=end)
+    with transaction.atomic():
+        assert accept_submission(submission=FormSubmission.objects.get(), by=admin.as_viewer())
+        ending.start()
+        ending.join(timeout=3)
+    ending.join()
+    row = FormSubmission.objects.get()
+    assert (ended, row.state, row.values["email"]) == ([0], State.CONFIRMED, "ida@halden.example")
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,12 @@ def end_submissions() -> int:
     """Let those that waited for seven days expire, and erase them and what was refused or spam for 30 days; how many."""
     over = FormSubmission.objects.filter(expires_at__lte=timezone.now())
     ends = (State.WAITING, State.REFUSED, State.SPAM)
-    rows = list(over.filter(state__in=ends).exclude(state__in=[State.REFUSED, State.SPAM], values={})[:BATCH])
+    due = over.filter(state__in=ends).exclude(state__in=[State.REFUSED, State.SPAM], values={})
+    # One that somebody confirms or decides about at this moment is left to them.
+    rows = list(due.select_for_update(of=("self",), skip_locked=True)[:BATCH])
     unconfirmed = [row.pk for row in rows if row.state == State.WAITING]
-    FormSubmission.objects.filter(pk__in=unconfirmed).update(state=State.EXPIRED, ended_at=timezone.now())
+    waiting = FormSubmission.objects.filter(pk__in=unconfirmed, state=State.WAITING)
+    waiting.update(state=State.EXPIRED, ended_at=timezone.now())
     keys = erase_submissions(row.pk for row in rows)
     if keys:
         delete_unused(keys, name=f"forms-{max(row.pk for row in rows)}")
