@@ -1,6 +1,7 @@
 """Channels through their doors: the address that providers call, the settings page, the outbox, the alarms."""
 
 import json
+import os
 import random
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -112,6 +114,18 @@ def test_a_message_becomes_a_ticket_and_the_next_one_joins_it(loft: Inbox) -> No
     assert (first.attachments.get().name, second.body_text, second.inbox) == ("photo.txt", "Hello?", loft)
     assert ContactIdentity.objects.get(contact=ticket.contact).value == "pigeon:p1"
     assert [one.state for one in ChannelPayload.objects.all()] == ["processed", "processed"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_the_disk_while_a_ticket_is_opened(
+    loft: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(loft, message(files=["photo"]))
+    written: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda _file: written.append(connection.in_atomic_block))
+    take_payloads()
+    assert Message.objects.get().attachments.get().name == "photo.txt"
+    assert written == [False]
 
 
 def test_a_stranger_is_refused_and_counted(loft: Inbox) -> None:

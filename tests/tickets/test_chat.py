@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import time_machine
 from asgiref.testing import ApplicationCommunicator
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -461,6 +463,17 @@ def test_files_go_both_ways(widget: Widget, agent: User) -> None:
     assert (response.content, response["X-Content-Type-Options"]) == (b"\x89PNG", "nosniff")
     assert response["Content-Disposition"].startswith("attachment")
     assert Client().get(f"/{path[:-2]}/").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_the_disk_while_a_chat_opens_a_ticket(
+    widget: Widget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda _file: written.append(connection.in_atomic_block))
+    assert widget.write("", "message-1", files=[SimpleUploadedFile("a.txt", b"abc")]).status_code == 201
+    assert Message.objects.get().attachments.get().name == "a.txt"
+    assert written == [False]
 
 
 def test_the_policy_and_the_scanner_hold_for_visitors(widget: Widget) -> None:

@@ -1,7 +1,8 @@
 """Read what providers have sent and bring it to tickets.
 
-Files are fetched outside any transaction. What a payload tells is then applied in one transaction with the payload's state, so a
-kill at any point leaves a payload that is tried again; all of it can be applied twice, and in any order, without a difference.
+Files are fetched and stored outside any transaction. What a payload tells is then applied in one transaction with the payload's
+state, so a kill at any point leaves a payload that is tried again; all of it can be applied twice, and in any order, without a
+difference.
 """
 
 import logging
@@ -51,6 +52,7 @@ from tickets.services.receive_message import known_message, receive_message
 from tickets.services.record_own_answer import colleague_of, record_own_answer
 from tickets.services.take_call import take_call
 from tickets.services.take_consent import take_consent
+from tickets.stored_files import store_files
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +91,7 @@ def take_payload(payload: ChannelPayload) -> None:
                 if isinstance(one, MailArrival)
             ]
         )
+        _store_contents(arrivals)
         with transaction.atomic():
             ticket = apply_arrivals(inbox=inbox, arrivals=arrivals)
             if mails:
@@ -224,6 +227,25 @@ def _with_recording(channel: Channel, connection: Connection, arrival: CallArriv
     except PermanentFailure as error:
         logger.warning("the recording of call %s could not be fetched: %s", arrival.call_id, error)
         return replace(arrival, recording=None)
+
+
+def _store_contents(arrivals: Sequence[Arrival]) -> None:
+    """Write the contents of files before the transaction, in which whoever opens a ticket would wait for the disk: what is
+    stored already costs it nothing."""
+    contents = [
+        file.content
+        for one in arrivals
+        if isinstance(one, MessageArrival)
+        for file in one.files
+        if isinstance(file, IncomingFile)
+    ]
+    contents += [
+        one.recording.content
+        for one in arrivals
+        if isinstance(one, CallArrival) and isinstance(one.recording, IncomingFile)
+    ]
+    if contents:
+        store_files(contents)
 
 
 def _claim() -> ChannelPayload | None:

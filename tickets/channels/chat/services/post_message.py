@@ -22,11 +22,11 @@ from tickets.message_text import storable
 from tickets.models import ChatEntry, ChatSession
 from tickets.services.receive_message import known_message
 from tickets.services.take_payload import apply_arrivals
+from tickets.stored_files import store_files
 
 LONGEST_KEY = 64
 
 
-@transaction.atomic
 def post_message(
     *, session: ChatSession, key: str, text: str, files: Sequence[IncomingFile] = ()
 ) -> ChatEntry:
@@ -39,6 +39,15 @@ def post_message(
         raise ValidationError({"id": _("Every message needs an id of its own.")})
     words = storable(text).strip()
     _check(session, words, files)
+    if files and session.state == ChatSession.State.OPEN and known_entry(session, f"v:{key}") is None:
+        check_message(session)
+        # Before the transaction, in which whoever opens a ticket would wait for the disk.
+        store_files([one.content for one in files])
+    return _post(session, key, words, files)
+
+
+@transaction.atomic
+def _post(session: ChatSession, key: str, words: str, files: Sequence[IncomingFile]) -> ChatEntry:
     locked = lock_session(session.pk)
     again = known_entry(locked, f"v:{key}")
     if again is not None:
