@@ -13,6 +13,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from core.networks import network_of
 from people.models import LoginPause
 
 
@@ -53,8 +54,8 @@ class Attempt:
     def counters(self) -> list[tuple[Rule, str]]:
         """Return the counters this attempt falls under, with their keys."""
         found = [
-            (PAIR, _key("pair", self.email, self.address)),
-            (ADDRESS, _key("address", self.address)),
+            (PAIR, _key("pair", self.email, network_of(self.address))),
+            (ADDRESS, _key("address", network_of(self.address))),
         ]
         return found if self.known_device else [*found, (PERSON, _key("person", self.email))]
 
@@ -85,7 +86,7 @@ def count_attempt(attempt: Attempt) -> tuple[int, datetime | None]:
 
 def may_ask_for_link(address: str) -> bool:
     """Count a request for a password link; False while this network address has asked too often."""
-    key = _key("link", address)
+    key = _key("link", network_of(address))
     if LoginPause.objects.filter(key=key, paused_until__gt=timezone.now()).exists():
         return False
     with transaction.atomic():
@@ -95,7 +96,7 @@ def may_ask_for_link(address: str) -> bool:
 
 def may_give_feedback(address: str) -> bool:
     """Count an answer on a public page; False while this network address has sent too many."""
-    key = _key("feedback", address)
+    key = _key("feedback", network_of(address))
     if LoginPause.objects.filter(key=key, paused_until__gt=timezone.now()).exists():
         return False
     with transaction.atomic():

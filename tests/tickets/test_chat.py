@@ -24,6 +24,7 @@ from core.outbox import send_due
 from customers.models import Contact, ContactIdentity
 from people.models import User
 from people.viewer import system_viewer
+from tickets.attachment_policy import AttachmentPolicy
 from tickets.channels.chat import limits
 from tickets.channels.chat.identity import identity_key, signature
 from tickets.channels.chat.services.forget_chats import forget_unused_chats
@@ -87,7 +88,9 @@ class Widget:
             return Client().get(f"{self.base}/{path}/", headers=headers)
         if "files" in more:
             form = {**values, "files": more["files"]}
-            return Client().post(f"{self.base}/{path}/", form, headers=headers)
+            return Client().post(
+                f"{self.base}/{path}/", form, headers=headers, REMOTE_ADDR=more.get("address", "192.0.2.7")
+            )
         return Client().post(
             f"{self.base}/{path}/", json.dumps(values), content_type="application/json", headers=headers,
             REMOTE_ADDR=more.get("address", "192.0.2.7"),
@@ -519,6 +522,61 @@ def test_an_address_begins_so_many_chats(chat: Inbox, monkeypatch: pytest.Monkey
     assert Widget(chat).start(name="Rosa").status_code == 429
     other = Widget(chat).ask("start", {"name": "Rosa"}, address="192.0.2.8")
     assert other.status_code == 201
+
+
+def test_of_ipv6_a_network_counts_as_one_address(chat: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ADDRESS_CHATS_AN_HOUR", 2)
+    statuses = [
+        Widget(chat).ask("start", {"name": "Rosa"}, address=address).status_code
+        for address in (
+            "2001:db8::1",
+            "2001:db8::ffff:2",
+            "2001:db8::3:4",
+            "2001:db8:0:1::1",
+            "::ffff:192.0.2.9",
+        )
+    ]
+    assert statuses == [201, 201, 429, 201, 201]
+
+
+def test_all_addresses_together_begin_so_many_chats(
+    chat: Inbox, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "INBOX_CHATS_AN_HOUR", 2)
+    statuses = [
+        Widget(chat).ask("start", {"name": "Rosa"}, address=f"192.0.2.{number}") for number in range(3)
+    ]
+    assert [one.status_code for one in statuses] == [201, 201, 429]
+    assert int(statuses[2]["Retry-After"]) > 0
+    assert Widget(make_chat(admin)).start(name="Rosa").status_code == 201
+
+
+def megabyte(name: str = "a.txt") -> SimpleUploadedFile:
+    """A file of one megabyte."""
+    return SimpleUploadedFile(name, name.encode() * (1024 * 1024 // len(name)), "text/plain")
+
+
+@pytest.mark.parametrize("limit", ["FILE_MEGABYTES_AN_HOUR", "INBOX_FILE_MEGABYTES_A_DAY"])
+def test_files_have_a_budget(chat: Inbox, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(limits, "attachment_policy", lambda: AttachmentPolicy(megabytes_together=1))
+    monkeypatch.setattr(limits, limit, 2)
+    first, second = Widget(chat), Widget(chat)
+    first.start(name="Rosa")
+    second.start(name="Tom")
+    assert first.write("", "message-1", files=[megabyte("a.txt")]).status_code == 201
+    # Another chat from the same address does not get round it.
+    refused = second.write("", "message-2", files=[megabyte("b.txt"), megabyte("c.txt")])
+    assert (refused.status_code, int(refused["Retry-After"]) > 0) == (429, True)
+    assert StoredFile.objects.count() == 1
+    assert second.write("Without", "message-3").status_code == 201
+
+
+def test_a_refused_file_is_not_read(widget: Widget, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "attachment_policy", lambda: AttachmentPolicy(megabytes_together=0))
+    monkeypatch.setattr(limits, "FILE_MEGABYTES_AN_HOUR", 0)
+    with mock.patch("django.http.request.HttpRequest._load_post_and_files") as parse:
+        assert widget.write("", "message-1", files=[megabyte()]).status_code == 429
+    assert not parse.called
 
 
 @pytest.mark.parametrize(

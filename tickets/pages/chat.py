@@ -15,13 +15,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils.http import content_disposition_header
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from people.pages.addresses import network_address
 from people.requests import StaffRequest, page
 from tickets.attachment_policy import attachment_policy
-from tickets.channels.chat.limits import LONGEST_TEXT, TooMuch
+from tickets.channels.chat.limits import LONGEST_TEXT, TooMuch, check_room
 from tickets.channels.chat.office_hours import office_of
 from tickets.channels.chat.origins import chat_inbox, cors_headers, may_ask, preflight_headers
 from tickets.channels.chat.services.end_chat import end_chat
@@ -159,6 +160,10 @@ def chat_message(request: HttpRequest, session: ChatSession) -> HttpResponse:
     files: list[IncomingFile] = []
     if (request.content_type or "").startswith("multipart/"):
         _refuse_length(request, attachment_policy().megabytes_together * _MEGABYTE + MOST_BYTES)
+        # The body has not been read yet: what is refused here is never parsed, nor kept.
+        if not ChatSettings.of(session.inbox.config).takes_files:
+            raise ValidationError({"files": _("This chat takes no files.")})
+        check_room(session, max(0, int(request.META.get("CONTENT_LENGTH") or 0) - MOST_BYTES))
         values: dict[str, Any] = {"id": request.POST.get("id"), "text": request.POST.get("text")}
         files = [
             IncomingFile(one.name or "", one.read(), one.content_type or "application/octet-stream")

@@ -25,6 +25,7 @@ from core.live.application import (
     refuse,
     wait_for_disconnect,
 )
+from core.networks import network_of
 from people.pages.addresses import address_behind
 from tickets.channels.chat.limits import STREAMS_PER_ADDRESS, STREAMS_PER_CHAT
 from tickets.channels.chat.origins import chat_inbox, cors_headers, may_ask, preflight_headers
@@ -112,7 +113,7 @@ class ChatStreams:
             await refuse(send, 401, cors)
             return
         peer = (scope.get("client") or ("", 0))[0]
-        address = address_behind(headers.get("x-forwarded-for", ""), peer)
+        address = network_of(address_behind(headers.get("x-forwarded-for", ""), peer))
         if self._is_full(session_id, address):
             await refuse(send, 429, {**cors, "Retry-After": "30"})
             return

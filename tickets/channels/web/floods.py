@@ -1,4 +1,4 @@
-"""How much may be sent by forms: from one network, for one address, through one form.
+"""How much may be sent by forms: from one network, for one address, through one form. Chats count here, too.
 
 Counts are rows, so they hold over all web processes; each is of one stretch of time and is thrown away after it.
 """
@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from core.networks import network_of
 from tickets.channels.web.form import WebForm
 from tickets.models import FormCount
 
@@ -35,6 +36,7 @@ class Limit:
 
 def limits_of(form: WebForm, *, network: str, address: str) -> list[Limit]:
     """Return the limits that a submission falls under. An address is written to by us: strangers must not have us flood it."""
+    network = network_of(network)
     return [
         Limit("network", 600, 10, network),
         Limit("network", 86_400, 60, network),
@@ -44,16 +46,17 @@ def limits_of(form: WebForm, *, network: str, address: str) -> list[Limit]:
     ]
 
 
-def ensure_room(limits: Sequence[Limit]) -> None:
-    """Raise TooMany when one of the limits is reached. One query."""
-    _refuse_full(limits, _counts(limits))
+def ensure_room(limits: Sequence[Limit], amount: int = 1) -> None:
+    """Raise TooMany when ``amount`` more would be over one of the limits. One query."""
+    _refuse_full(limits, _counts(limits), amount)
 
 
-def take_room(limits: Sequence[Limit]) -> None:
-    """Count one submission under every limit, in the caller's transaction; raises TooMany, then nothing is to be kept."""
-    _refuse_full(limits, lock_counts(limits))
+def take_room(limits: Sequence[Limit], amount: int = 1) -> None:
+    """Count one submission, or ``amount``, under every limit, in the caller's transaction; raises TooMany, then nothing is to be
+    kept."""
+    _refuse_full(limits, lock_counts(limits), amount)
     for key, begins_at in _places(limits):
-        FormCount.objects.filter(key=key, begins_at=begins_at).update(count=F("count") + 1)
+        FormCount.objects.filter(key=key, begins_at=begins_at).update(count=F("count") + amount)
 
 
 def lock_counts(limits: Sequence[Limit]) -> dict[tuple[str, datetime], int]:
@@ -77,11 +80,11 @@ def _counts(limits: Sequence[Limit], *, lock: bool = False) -> dict[tuple[str, d
     return {(row.key, row.begins_at): row.count for row in rows if (row.key, row.begins_at) in set(places)}
 
 
-def _refuse_full(limits: Sequence[Limit], counts: dict[tuple[str, datetime], int]) -> None:
+def _refuse_full(limits: Sequence[Limit], counts: dict[tuple[str, datetime], int], amount: int) -> None:
     waits = [
         (place[1] + timedelta(seconds=limit.seconds) - timezone.now()).total_seconds()
         for limit, place in zip(limits, _places(limits), strict=True)
-        if counts.get(place, 0) >= limit.most
+        if counts.get(place, 0) + amount > limit.most
     ]
     if waits:
         raise TooMany(max(1, int(max(waits))))

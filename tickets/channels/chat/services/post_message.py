@@ -14,7 +14,7 @@ from people.viewer import Viewer, system_viewer
 from tickets.attachment_policy import attachment_policy
 from tickets.channel import MessageArrival
 from tickets.channels.chat.identity import user_identity
-from tickets.channels.chat.limits import LONGEST_TEXT, check_message
+from tickets.channels.chat.limits import LONGEST_TEXT, check_message, take_file_room
 from tickets.channels.chat.services.add_entry import add_entry, known_entry, lock_session
 from tickets.channels.chat.settings import ChatSettings
 from tickets.incoming import IncomingFile
@@ -55,6 +55,8 @@ def _post(session: ChatSession, key: str, words: str, files: Sequence[IncomingFi
     if locked.state != ChatSession.State.OPEN:
         raise ValidationError({"text": _("This chat has ended.")})
     check_message(locked)
+    if files:
+        take_file_room(locked, sum(len(one.content) for one in files))
     by = system_viewer("chat")
     now = timezone.now()
     arrival = MessageArrival(

@@ -55,7 +55,7 @@ def start_chat(*, inbox: Inbox, visitor: Visitor, address: str) -> tuple[ChatSes
     ValidationError naming the field, and TooMuch.
     """
     digest = digest_of_address(address)
-    check_new_chat(digest)
+    check_new_chat(inbox, digest)
     chosen = ChatSettings.of(inbox.config)
     name, email = one_line(storable(visitor.name), 160), storable(visitor.email).strip()[:254]
     user_id = storable(visitor.user_id).strip()
