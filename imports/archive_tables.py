@@ -4,6 +4,7 @@ Everything is in it but what ``LEFT_OUT`` names with the reason, and columns who
 in the archive from the day it exists.
 """
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import models
+from django.utils.duration import duration_string
 
 APPS = (
     "core", "people", "ml", "customers", "knowledge", "tickets", "portal", "health", "success", "quality", "security",
@@ -118,7 +120,9 @@ def _told(value: Any) -> Any:
     if isinstance(value, Decimal | UUID):
         return str(value)
     if isinstance(value, timedelta):
-        return value.total_seconds()
+        return duration_string(value)
+    if isinstance(value, bytes | memoryview):
+        return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} has no form in an archive")
 
 

@@ -4,8 +4,11 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.apps import apps
@@ -14,19 +17,48 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from core.models import Event, Setting
 from core.sealing import seal_events, verify_events
 from core.secret_box import seal
 from customers.models import Contact
-from imports.archive_tables import APPS, LEFT_OUT, archived_columns, archived_tables
+from imports.archive_tables import APPS, LEFT_OUT, archived_columns, archived_tables, line_of, values_of
 from imports.models import Archive, ExternalRef
 from imports.services.restore_archive import restore_archive
 from people.models import User
 from people.viewer import system_viewer
 from tests.imports.conftest import DUMPS, zipped
-from tickets.models import Attachment, Inbox, Ticket, ViewCount
+from tickets.models import Attachment, ChannelPayload, Inbox, Ticket, ViewCount
 from tickets.stored_files import read_file
+
+PAYLOAD = b"\x00\xff{}\n"
+# A value of every kind of column, none of which is the default.
+VALUES: dict[str, Any] = {
+    "BigAutoField": 7,
+    "AutoField": 7,
+    "BigIntegerField": -(2**60),
+    "IntegerField": -7,
+    "SmallIntegerField": -7,
+    "PositiveIntegerField": 7,
+    "PositiveSmallIntegerField": 7,
+    "PositiveBigIntegerField": 2**60,
+    "BooleanField": True,
+    "CharField": "\"ü\n",
+    "TextField": "\"ü\n",
+    "EmailField": "a@b.example",
+    "URLField": "https://b.example/",
+    "SlugField": "a-b",
+    "FloatField": 0.1,
+    "DecimalField": Decimal("7.25"),
+    "DateField": date(2026, 2, 28),
+    "DateTimeField": datetime(2026, 2, 28, 23, 59, 59, 1, tzinfo=UTC),
+    "TimeField": time(23, 59, 59),
+    "DurationField": timedelta(days=1, microseconds=1),
+    "UUIDField": UUID(int=7),
+    "JSONField": {"a": ["ü", 1, None]},
+    "BinaryField": PAYLOAD,
+}
 
 
 @pytest.fixture
@@ -42,6 +74,9 @@ def full(
     )
     Inbox.objects.filter(pk=inbox.pk).update(
         config={"password": "hunter2", "kept": [seal("hunter3", purpose="x")], "port": 1}
+    )
+    ChannelPayload.objects.create(
+        inbox=inbox, delivery_id="d1", body=PAYLOAD, received_at=timezone.now(), state="processed"
     )
     while seal_events():
         pass
@@ -92,6 +127,7 @@ def test_what_was_exported_comes_back_equal(full: Path, tmp_path: Path, settings
     done = json.loads(out.getvalue().splitlines()[-1])
     assert Ticket.objects.count() == tickets
     assert [read_file(key) for key in contents] == [b"%PDF-fake"]
+    assert bytes(ChannelPayload.objects.get().body) == PAYLOAD
     assert counted() == counters
     assert verify_events().ok
     call_command("export_everything", str(tmp_path / "second"), stdout=io.StringIO())
@@ -132,6 +168,20 @@ def test_no_secret_is_in_it(full: Path, admin: User) -> None:
     lines = files_of(full)["rows/tickets.Inbox/000001.jsonl"].splitlines()
     [inbox] = [json.loads(line) for line in lines if b"Support" in line]
     assert inbox["config"] == {"password": None, "kept": [None], "port": 1}
+
+
+def test_every_kind_of_column_has_a_form_that_comes_back() -> None:
+    for model in archived_tables():
+        values = {}
+        for field in archived_columns(model):
+            target: Any = field
+            while target.is_relation:
+                target = target.target_field
+            values[field.attname] = VALUES[target.get_internal_type()]
+        found = values_of(model, line_of(model, values))
+        for name, value in values.items():
+            back = bytes(found[name]) if isinstance(found[name], memoryview) else found[name]
+            assert back == value, f"{model._meta.label}.{name}"
 
 
 def test_every_table_that_is_left_out_exists() -> None:

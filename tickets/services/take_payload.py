@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import nudge
-from core.outbox import PermanentFailure
+from core.outbox import PermanentFailure, TemporaryFailure
 from people.viewer import Viewer, system_viewer
 from tickets.channel import (
     Arrival,
@@ -105,7 +105,7 @@ def take_payload(payload: ChannelPayload) -> None:
     except (Unreadable, LookupError, ValidationError) as error:
         _settle(payload, State.FAILED, error=_first_line(error))
     except Exception as error:  # what nobody foresaw is tried again, then shown; the payload is never lost
-        if not isinstance(error, PermanentFailure):
+        if not isinstance(error, PermanentFailure | TemporaryFailure):
             logger.warning("payload %s could not be taken in", payload.pk, exc_info=error)
         _try_later(payload, error)
 
