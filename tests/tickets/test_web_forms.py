@@ -468,16 +468,37 @@ def test_what_a_private_team_is_sent_stays_with_it(admin: User, later: Any) -> N
     inbox = make_form(admin)
     send(inbox, later)
     Inbox.objects.filter(pk=inbox.pk).update(default_team=board)
-    looks_after = frozenset({"operations.view"})
+    looks_after = frozenset({"operations.view", "tickets.view"})
     outside = Viewer(kind="staff", permissions=looks_after)
     inside = Viewer(kind="staff", permissions=looks_after, team_ids=frozenset({board.pk}))
     counts = [FormSubmission.objects.visible_to(one).count() for one in (outside, inside, admin.as_viewer())]
     assert counts == [0, 1, 1]
 
 
+def test_a_submission_is_read_with_its_ticket_and_by_who_reads_tickets(
+    inbox: Inbox, later: Any, admin: User, api: Any
+) -> None:
+    send(inbox, later)
+    row = FormSubmission.objects.get()
+    assert accept_submission(submission=row, by=admin.as_viewer())
+    take_submissions(until=timezone.now() + timedelta(minutes=1))
+    board = Team.objects.create(name="Board", is_private=True)
+    Ticket.objects.update(team=board)
+    looks_after = frozenset({"operations.view", "tickets.view"})
+    outside = Viewer(kind="staff", permissions=looks_after)
+    inside = Viewer(kind="staff", permissions=looks_after, team_ids=frozenset({board.pk}))
+    blind = Viewer(kind="staff", permissions=frozenset({"tickets.configure", "tickets.all_teams"}))
+    counts = [FormSubmission.objects.visible_to(one).count() for one in (outside, inside, blind)]
+    assert counts == [0, 1, 0]
+    client = api("tickets:configure")
+    assert client.get("/api/v1/form-submissions/").status_code == 403
+    assert client.get(f"/api/v1/form-submissions/{row.pk}/").status_code == 403
+    assert client.post(f"/api/v1/form-submissions/{row.pk}/accept/").status_code == 403
+
+
 def test_rest_tells_and_decides(inbox: Inbox, later: Any, api: Any) -> None:
     send(inbox, later)
-    client = api("tickets:configure")
+    client = api("tickets:configure", "tickets:read")
     (row,) = client.get("/api/v1/form-submissions/?state=waiting").json()["results"]
     assert (row["inbox"], row["values"]["subject"]) == (inbox.pk, "Broken seal")
     taken = client.post(f"/api/v1/form-submissions/{row['id']}/accept/")

@@ -1,4 +1,7 @@
-"""REST of web forms: what was sent, where it is, and the decision about it."""
+"""REST of web forms: what was sent, where it is, and the decision about it.
+
+It holds what customers write: a key needs a scope that reads tickets besides the one that sets forms up.
+"""
 
 from typing import Any, ClassVar
 
@@ -116,4 +119,5 @@ class SubmissionRefuse(APIView):
 
 
 def _visible(viewer: Viewer) -> Any:
+    viewer.require("tickets.view")
     return FormSubmission.objects.visible_to(viewer).order_by("-pk")

@@ -15,10 +15,10 @@ class FormSubmissionQuerySet(models.QuerySet["FormSubmission"]):
     """Reads of submissions."""
 
     def visible_to(self, viewer: Viewer) -> "FormSubmissionQuerySet":
-        """Return the submissions that a viewer may see: for who looks after the operation, of inboxes that no private team
-        keeps to itself."""
+        """Return the submissions that a viewer may see: for who looks after the operation and may read what customers write, of
+        inboxes that no private team keeps to itself; once there is a ticket, with it."""
         looks_after = ("operations.view", "settings.manage", "tickets.configure")
-        if not any(viewer.can(permission) for permission in looks_after):
+        if not viewer.can("tickets.view") or not any(viewer.can(permission) for permission in looks_after):
             return self.none()
         if viewer.can("tickets.all_teams"):
             return self
@@ -26,7 +26,7 @@ class FormSubmissionQuerySet(models.QuerySet["FormSubmission"]):
             Q(inbox__default_team=None)
             | Q(inbox__default_team__is_private=False)
             | Q(inbox__default_team_id__in=viewer.team_ids)
-        )
+        ).filter(Q(ticket=None) | Q(ticket__in=Ticket.objects.visible_to(viewer)))
 
 
 class FormSubmission(models.Model):

@@ -38,6 +38,8 @@ def mail_again(*, submission: FormSubmission, by: Viewer) -> bool:
 
 
 def require_decision(by: Viewer) -> None:
-    """Raise PermissionDenied unless the viewer may decide about submissions: who retries what failed, and who sets forms up."""
+    """Raise PermissionDenied unless the viewer may decide about submissions: who retries what failed, and who sets forms up, when
+    they may read what customers write."""
+    by.require("tickets.view")
     if not by.can("tickets.configure"):
         by.require("operations.retry")
