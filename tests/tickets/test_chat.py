@@ -571,6 +571,20 @@ def test_files_have_a_budget(chat: Inbox, monkeypatch: pytest.MonkeyPatch, limit
     assert second.write("Without", "message-3").status_code == 201
 
 
+def test_of_files_sent_at_once_none_is_stored_beyond_the_budget(
+    widget: Widget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "attachment_policy", lambda: AttachmentPolicy(megabytes_together=1))
+    monkeypatch.setattr(limits, "FILE_MEGABYTES_AN_HOUR", 1)
+    # As if the other one were counted only after this one was let in.
+    monkeypatch.setattr("tickets.pages.chat.check_room", lambda *_given: None)
+    with mock.patch("tickets.channels.chat.services.post_message.store_files") as store:
+        refused = widget.write(
+            "", "message-1", files=[megabyte("a.txt"), megabyte("b.txt"), megabyte("c.txt")]
+        )
+    assert (refused.status_code, store.called) == (429, False)
+
+
 def test_a_refused_file_is_not_read(widget: Widget, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "attachment_policy", lambda: AttachmentPolicy(megabytes_together=0))
     monkeypatch.setattr(limits, "FILE_MEGABYTES_AN_HOUR", 0)

@@ -41,6 +41,9 @@ def post_message(
     _check(session, words, files)
     if files and session.state == ChatSession.State.OPEN and known_entry(session, f"v:{key}") is None:
         check_message(session)
+        # Counted for good before the disk is touched: of many at once none gets round the budget.
+        with transaction.atomic():
+            take_file_room(session, sum(len(one.content) for one in files))
         # Before the transaction, in which whoever opens a ticket would wait for the disk.
         store_files([one.content for one in files])
     return _post(session, key, words, files)
@@ -55,8 +58,6 @@ def _post(session: ChatSession, key: str, words: str, files: Sequence[IncomingFi
     if locked.state != ChatSession.State.OPEN:
         raise ValidationError({"text": _("This chat has ended.")})
     check_message(locked)
-    if files:
-        take_file_room(locked, sum(len(one.content) for one in files))
     by = system_viewer("chat")
     now = timezone.now()
     arrival = MessageArrival(
