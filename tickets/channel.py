@@ -174,6 +174,13 @@ class NothingToDo:
 
 
 @dataclass(frozen=True)
+class NotUnderstood:
+    """One piece of a payload that makes no sense; the words say why. The rest of the payload counts."""
+
+    words: str
+
+
+@dataclass(frozen=True)
 class ConsentArrival:
     """Somebody wrote nothing but a word by which one stops messages, or has them again.
 
@@ -226,6 +233,7 @@ Arrival = (
     | ConsentArrival
     | CallArrival
     | NothingToDo
+    | NotUnderstood
     | MailArrival
 )
 

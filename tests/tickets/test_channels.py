@@ -38,6 +38,7 @@ from tickets.models import (
 from tickets.outbound.email_answer import mail_of
 from tickets.registry import channels
 from tickets.services.forget_old_payloads import forget_old_payloads
+from tickets.services.receive_message import receive_message as receive
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.retry_delivery import retry_delivery
 from tickets.services.save_inbox import save_inbox
@@ -161,6 +162,37 @@ def test_what_cannot_be_read_is_shown_and_read_again(
     take_payloads()
     assert Ticket.objects.count() == 1
     assert Event.objects.filter(verb="tickets.payload_retried").count() == 1
+
+
+def test_what_the_database_refuses_of_one_message_keeps_no_other_back(
+    loft: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*, incoming: Any, **more: Any) -> Any:
+        if incoming.text == "odd":
+            Inbox.objects.create(pk=loft.pk)  # IntegrityError, in the transaction of the payload
+        return receive(incoming=incoming, **more)
+
+    monkeypatch.setattr("tickets.services.take_payload.receive_message", refuse)
+    call(loft, message(text="odd"), message(perch="p2", text="Help"))
+    call(loft, message(perch="p3", text="Next"))
+    assert take_payloads() == 2
+    assert {one.body_text for one in Message.objects.all()} == {"Help", "Next"}
+    waiting = ChannelPayload.objects.get(state="received")
+    assert (waiting.attempts, waiting.leased_until, bool(waiting.error)) == (1, None, True)
+    for _again in range(5):
+        ChannelPayload.objects.filter(state="received").update(next_try_at=timezone.now())
+        take_payloads()
+    waiting.refresh_from_db()
+    assert (waiting.state, Message.objects.count()) == ("failed", 2)
+
+
+def test_a_payload_that_ends_whoever_reads_it_is_given_up(loft: Inbox) -> None:
+    call(loft, message())
+    # Each reader died before it could write anything down; the last lease has run out.
+    ChannelPayload.objects.update(attempts=20, leased_until=timezone.now() - timedelta(minutes=1))
+    assert take_payloads() == 0
+    payload = ChannelPayload.objects.get()
+    assert (payload.state, "cut short" in payload.error) == ("failed", True)
 
 
 def test_a_file_that_is_gone_is_named_and_one_that_comes_later_is_waited_for(loft: Inbox) -> None:

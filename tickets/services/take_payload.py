@@ -3,6 +3,7 @@
 Files are fetched and stored outside any transaction. What a payload tells is then applied in one transaction with the payload's
 state, so a kill at any point leaves a payload that is tried again; all of it can be applied twice, and in any order, without a
 difference.
+What stumbles in a payload of several pieces keeps none of the others back: they are applied, and the payload shows what is left.
 """
 
 import logging
@@ -11,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -32,6 +33,7 @@ from tickets.channel import (
     MailArrival,
     MessageArrival,
     NothingToDo,
+    NotUnderstood,
     ReadingArrival,
     RemoteFile,
     Unreadable,
@@ -58,6 +60,9 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=100)
 RETRY_SECONDS = (5, 60, 300, 1800, 7200)
+# A payload that ends whoever reads it never gets to wait for its next try: it is not read forever.
+MOST_ATTEMPTS = 20
+_FORESEEN = (Unreadable, LookupError, ValidationError)
 State = ChannelPayload.State
 
 
@@ -67,6 +72,7 @@ def take_payloads(*, limit: int = 500, until: datetime | None = None) -> int:
     One that fails waits for its next try and stops nobody: each inbox's come in their own order, and after a failure of one
     inbox the others go on.
     """
+    _give_up()
     taken = 0
     while taken < limit and (until is None or timezone.now() < until):
         payload = _claim()
@@ -78,12 +84,14 @@ def take_payloads(*, limit: int = 500, until: datetime | None = None) -> int:
 
 
 def take_payload(payload: ChannelPayload) -> None:
-    """Take in one leased payload. Raises DatabaseError when the database is in trouble; the payload then waits."""
+    """Take in one leased payload. Raises OperationalError and InterfaceError when the database is in trouble; the payload then
+    waits."""
     inbox = payload.inbox
     try:
         channel, connection = channel_of(inbox), connection_of(inbox)
-        read = (channel.complete(connection, one) for one in channel.read(connection, _request(payload)))
-        arrivals = [_with_files(inbox, channel, connection, one) for one in read if one is not None]
+        arrivals, troubles = _complete(
+            inbox, channel, connection, channel.read(connection, _request(payload))
+        )
         mails = keep_raw(
             [
                 Arrived(one.raw, one.occurred_at, f"provider:{payload.pk}")
@@ -93,21 +101,28 @@ def take_payload(payload: ChannelPayload) -> None:
         )
         _store_contents(arrivals)
         with transaction.atomic():
-            ticket = apply_arrivals(inbox=inbox, arrivals=arrivals)
+            ticket = None
+            for one in arrivals:
+                try:
+                    with transaction.atomic():
+                        ticket = apply_arrivals(inbox=inbox, arrivals=[one]) or ticket
+                except (OperationalError, InterfaceError):
+                    raise
+                except Exception as error:  # noqa: BLE001 - the others' news must not wait for it
+                    troubles.append(error)
             if mails:
                 enter_mails(mails, inbox=inbox)
                 nudge.task_after_commit("tickets.process_waiting_mail", queue="channels")
-            led_somewhere = any(not isinstance(one, NothingToDo) for one in arrivals)
-            state = State.PROCESSED if led_somewhere else State.IGNORED
-            _settle(payload, state, _words(arrivals), ticket)
-    except DatabaseError:
+            if not troubles:
+                led_somewhere = any(not isinstance(one, NothingToDo) for one in arrivals)
+                state = State.PROCESSED if led_somewhere else State.IGNORED
+                _settle(payload, state, _words(arrivals), ticket)
+            else:
+                _stumbled(payload, troubles)
+    except (OperationalError, InterfaceError):
         raise
-    except (Unreadable, LookupError, ValidationError) as error:
-        _settle(payload, State.FAILED, error=_first_line(error))
-    except Exception as error:  # what nobody foresaw is tried again, then shown; the payload is never lost
-        if not isinstance(error, PermanentFailure | TemporaryFailure):
-            logger.warning("payload %s could not be taken in", payload.pk, exc_info=error)
-        _try_later(payload, error)
+    except Exception as error:  # noqa: BLE001 - shown, or tried again; the payload is never lost
+        _stumbled(payload, [error])
 
 
 def apply_arrivals(*, inbox: Inbox, arrivals: Sequence[Arrival]) -> Ticket | None:
@@ -138,6 +153,39 @@ def apply_arrivals(*, inbox: Inbox, arrivals: Sequence[Arrival]) -> Ticket | Non
         elif isinstance(one, DeletionArrival):
             note_deletion(inbox=inbox, news=one)
     return ticket
+
+
+def _complete(
+    inbox: Inbox, channel: Channel, connection: Connection, read: Sequence[Arrival]
+) -> tuple[list[Arrival], list[Exception]]:
+    """Complete what was read with names and files; returns what can be applied, and what stood in the way of the rest."""
+    ready: list[Arrival] = []
+    troubles: list[Exception] = []
+    for one in read:
+        if isinstance(one, NotUnderstood):
+            troubles.append(Unreadable(one.words))
+            continue
+        try:
+            arrival = channel.complete(connection, one)
+            if arrival is not None:
+                ready.append(_with_files(inbox, channel, connection, arrival))
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the others' news must not wait for it
+            troubles.append(error)
+    return ready, troubles
+
+
+def _stumbled(payload: ChannelPayload, troubles: Sequence[Exception]) -> None:
+    """Show what makes no sense; what nobody foresaw is tried again first."""
+    unforeseen = [one for one in troubles if not isinstance(one, _FORESEEN)]
+    for one in unforeseen:
+        if not isinstance(one, PermanentFailure | TemporaryFailure):
+            logger.warning("payload %s could not be taken in", payload.pk, exc_info=one)
+    if unforeseen:
+        _try_later(payload, unforeseen[0])
+    else:
+        _settle(payload, State.FAILED, error="; ".join(dict.fromkeys(_first_line(one) for one in troubles)))
 
 
 @transaction.atomic
@@ -246,6 +294,18 @@ def _store_contents(arrivals: Sequence[Arrival]) -> None:
     ]
     if contents:
         store_files(contents)
+def _give_up() -> None:
+    """Show the payloads whose every reading was cut short, instead of leasing them once more."""
+    now = timezone.now()
+    free = Q(leased_until=None) | Q(leased_until__lt=now)
+    ChannelPayload.objects.filter(
+        free, state=State.RECEIVED, next_try_at__lte=now, attempts__gte=MOST_ATTEMPTS
+    ).update(
+        state=State.FAILED,
+        error=_("Given up: each of %d attempts to read it was cut short.") % MOST_ATTEMPTS,
+        leased_until=None,
+        processed_at=now,
+    )
 
 
 def _claim() -> ChannelPayload | None:

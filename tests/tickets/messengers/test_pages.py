@@ -181,6 +181,14 @@ def test_what_leads_to_nothing_says_what_it_was(page: Inbox, event: dict[str, An
     assert (payload.state, payload.result) == ("ignored", words)
 
 
+def test_one_odd_event_keeps_the_others_of_its_batch_not_back(page: Inbox, provider: FakeProvider) -> None:
+    call(page, {"message": {"text": "without an id"}}, message())
+    take_payloads()
+    payload = ChannelPayload.objects.get()
+    assert (payload.state, "makes no sense: 'mid'" in payload.error) == ("failed", True)
+    assert Message.objects.get().body_text == "The door is stuck."
+
+
 def test_another_page_of_the_same_app_is_left(page: Inbox) -> None:
     call(page, message(), owner="999")
     take_payloads()

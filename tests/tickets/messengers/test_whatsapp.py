@@ -242,6 +242,20 @@ def test_what_meta_refuses(
     assert (health.state if health else "") == state
 
 
+def test_one_odd_state_keeps_nothing_else_of_its_batch_back(
+    line: Inbox, provider: FakeProvider, agent: User
+) -> None:
+    written = answer(written_to(line), agent)
+    odd, good = status("read", "wamid.other"), status("delivered", "wamid.out1")
+    del odd["timestamp"]
+    both = batch(odd)
+    both["entry"][0]["changes"][0]["value"]["statuses"].append(good)
+    call(line, both)
+    take_payloads()
+    written.refresh_from_db()
+    assert written.delivery == "delivered"
+
+
 def test_an_answer_whose_acceptance_was_lost_is_found_by_its_key(
     line: Inbox, provider: FakeProvider, agent: User
 ) -> None:

@@ -31,6 +31,7 @@ from tickets.channel import (
     HookRequest,
     MessageArrival,
     NothingToDo,
+    NotUnderstood,
     OutgoingMessage,
     ReadingArrival,
     RemoteFile,
@@ -130,13 +131,11 @@ class PageChannel(Channel):
             if str(entry.get("id")) != own:
                 found.append(NothingToDo(_("about another page")))
                 continue
-            try:
-                for event in entry.get("messaging", ()):
-                    found += _arrivals(event, self.key, own)
-            except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
-                raise Unreadable(
-                    _("A field of the message is missing or makes no sense: %s") % error
-                ) from error
+            events = entry.get("messaging", ())
+            if not isinstance(events, list | tuple):
+                raise Unreadable(_("A field of the message is missing or makes no sense: %s") % "messaging")
+            for event in events:
+                found += _understood(event, self.key, own)
             if entry.get("standby"):
                 found.append(NothingToDo(_("a conversation that another app leads")))
         return found
@@ -181,6 +180,14 @@ class PageChannel(Channel):
 
 def _is_new(sender: Identity) -> bool:
     return not ContactIdentity.objects.filter(kind=sender.kind, value=sender.value).exists()
+
+
+def _understood(event: Mapping[str, Any], channel: str, own: str) -> list[Arrival]:
+    """What one event tells; an odd one does not keep back the others of its batch."""
+    try:
+        return list(_arrivals(event, channel, own))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+        return [NotUnderstood(_("A field of the message is missing or makes no sense: %s") % error)]
 
 
 def _arrivals(event: Mapping[str, Any], channel: str, own: str) -> Iterator[Arrival]:

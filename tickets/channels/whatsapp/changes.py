@@ -1,6 +1,6 @@
 """What batches of WhatsApp tell (https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,10 +8,19 @@ from django.utils.translation import gettext as _
 
 from customers.identities import Identity
 from customers.phone_numbers import e164
-from tickets.channel import Arrival, DeliveryArrival, MessageArrival, NothingToDo, RemoteFile, Unreadable
+from tickets.channel import (
+    Arrival,
+    DeliveryArrival,
+    MessageArrival,
+    NothingToDo,
+    NotUnderstood,
+    RemoteFile,
+    Unreadable,
+)
 from tickets.channels.meta.graph_api import error_words
 
 _STATES = frozenset({"sent", "delivered", "read", "failed"})
+_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, OSError)
 # Kind of a message with a file → (name where the sender gave none, content type where Meta gives none).
 _FILES = {
     "image": ("photo.jpg", "image/jpeg"),
@@ -38,11 +47,19 @@ def arrivals_of(entry: Mapping[str, Any], own: str) -> Iterator[Arrival]:
                 for one in value.get("contacts", ())
             }
             for message in value.get("messages", ()):
-                yield _message(message, names)
+                yield _understood(lambda one: _message(one, names), message)  # noqa: B023 - called at once
             for status in value.get("statuses", ()):
-                yield _status(status)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, OSError) as error:
+                yield _understood(_status, status)
+    except _ODD as error:
         raise Unreadable(_("A field of the message is missing or makes no sense: %s") % error) from error
+
+
+def _understood(read: Callable[[Mapping[str, Any]], Arrival], told: Mapping[str, Any]) -> Arrival:
+    """What one piece of a batch tells; an odd one does not keep back the others."""
+    try:
+        return read(told)
+    except _ODD as error:
+        return NotUnderstood(_("A field of the message is missing or makes no sense: %s") % error)
 
 
 def _message(message: Mapping[str, Any], names: Mapping[str, str]) -> Arrival:
