@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -87,6 +87,10 @@ class Sender(Part):
     def arrived(self, outbound: Outbound) -> bool | None:
         """After a crash mid-send: whether the effect happened, or None when nobody can tell."""
         return None
+
+    def repeated(self, outbound: Outbound) -> None:
+        """Called in the transaction in which a person has a failed or uncertain row sent again: what it changes in ``payload`` is
+        kept. ``provider_id`` says that the effect was accepted as a whole before it failed."""
 
     def delayed(self, outbound: Outbound) -> None:
         """Called in the transaction that lets the row wait until its ``not_before``, for the reason in ``last_error``."""
@@ -177,6 +181,11 @@ def retry_outbound(*, outbound: Outbound, by: Actor) -> bool:
             pk=outbound.pk, state__in=[Outbound.State.FAILED, Outbound.State.UNCERTAIN]
         ).update(state=Outbound.State.PENDING, not_before=timezone.now(), attempts=0, finished_at=None)
         if again:
+            row = Outbound.objects.select_for_update().get(pk=outbound.pk)
+            with suppress(LookupError):  # a row that nobody sends any more says so itself
+                senders.get(row.kind).repeated(row)
+            row.provider_id = ""
+            row.save(update_fields=["payload", "provider_id"])
             OUTBOUND_RETRIED.record(
                 by=by, subject_id=outbound.pk, ticket_id=outbound.ticket_id, account_id=outbound.account_id
             )
@@ -196,6 +205,11 @@ def arrived_after_all(*, idempotency_key: str) -> bool:
         idempotency_key=idempotency_key, state__in=[Outbound.State.FAILED, Outbound.State.UNCERTAIN]
     )
     return bool(doubted.update(state=Outbound.State.SENT, last_error="", updated_at=timezone.now()))
+
+
+def is_leaving(*, idempotency_key: str) -> bool:
+    """Say whether a row has begun to leave and nobody knows yet how that ended."""
+    return Outbound.objects.filter(idempotency_key=idempotency_key, state=Outbound.State.SENDING).exists()
 
 
 def keep_progress(*, outbound: Outbound, progress: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ _STOPPED = frozenset({ConsentEvent.Status.WITHDRAWN, ConsentEvent.Status.COMPLAI
 
 
 def has_opted_out(channel: Channel, contact: Contact) -> bool:
-    """Say whether a contact has stopped a channel. No query for channels that nobody can stop."""
+    """Say whether the person behind a contact has stopped a channel. No query for channels that nobody can stop."""
     if not channel.consent_channel:
         return False
-    return consent_of(contact, channel=channel.consent_channel, topic=TOPIC) in _STOPPED
+    return consent_of(contact.person, channel=channel.consent_channel, topic=TOPIC) in _STOPPED

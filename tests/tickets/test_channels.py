@@ -16,14 +16,17 @@ from django.utils import timezone
 
 from core.job_runner import run_jobs
 from core.models import Event, Notification, Outbound
-from core.outbox import TemporaryFailure, send_due
+from core.outbox import TemporaryFailure, retry_outbound, send_due
 from core.registry import Registry
+from customers.identities import Identity
 from customers.models import ContactIdentity
 from customers.registry import personal_data
 from customers.services.erase_contact import erase_contact
 from people.models import User
+from people.viewer import system_viewer
 from tests.tickets.channels import Pigeon, moment, refusal
 from tickets.connections import hook_url, secrets_of
+from tickets.incoming import IncomingMessage
 from tickets.models import (
     ChannelHealth,
     ChannelPayload,
@@ -245,6 +248,53 @@ def test_what_the_provider_could_not_deliver_can_be_sent_again(
     send_due()
     written.refresh_from_db()
     assert (written.delivery, len(pigeon.sent)) == ("sent", 2)
+
+
+def test_an_answer_of_several_parts_is_sent_anew_once_and_not_part_by_part(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pigeon, "split", lambda _self, message: [message, message])
+    call(loft, message())
+    take_payloads()
+    written = answer(Ticket.objects.get(), agent)
+    call(loft, {"what": "delivery", "id": "flight-2", "state": "failed", "at": 40, "detail": "a hawk"})
+    take_payloads()
+    row = Outbound.objects.get(idempotency_key=f"message:{written.pk}")
+    assert (row.state, len(pigeon.sent)) == ("failed", 2)
+    assert retry_outbound(outbound=row, by=agent.as_viewer())
+    fly = Pigeon.send
+
+    def second_stumbles(self: Pigeon, connection: Any, part: Any) -> str:
+        if len(self.sent) == 3 and row.attempts != -1:
+            row.attempts = -1
+            raise TemporaryFailure("no wind")
+        return fly(self, connection, part)
+
+    monkeypatch.setattr(Pigeon, "send", second_stumbles)
+    send_due()
+    Outbound.objects.filter(pk=row.pk).update(not_before=timezone.now())
+    send_due()
+    written.refresh_from_db()
+    # The first part was repeated with the second, and not once more with its next attempt.
+    assert (len(pigeon.sent), written.delivery) == (4, "sent")
+
+
+def test_what_is_answered_goes_on_in_the_ticket_of_the_answer(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None
+) -> None:
+    call(loft, message())
+    take_payloads()
+    older = Ticket.objects.get()
+    incoming = IncomingMessage(
+        channel="api", sender=Identity("handle", "pigeon:p1"), subject="Invoice", text="?"
+    )
+    by_mail = receive(incoming=incoming, by=system_viewer("api")).ticket
+    assert (by_mail != older, by_mail.contact) == (True, older.contact)
+    answer(by_mail, agent, via=loft.pk)
+    assert pigeon.sent
+    call(loft, message(number=2, text="About the invoice", at=31))
+    take_payloads()
+    assert Message.objects.get(body_text="About the invoice").ticket == by_mail
 
 
 @pytest.mark.parametrize(

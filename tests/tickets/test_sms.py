@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from core.models import Outbound
 from core.outbox import send_due
 from customers.models import ConsentEvent, Contact, ContactIdentity
+from customers.services.merge_contacts import merge_contacts
 from customers.services.save_contact import add_identity
 from people.models import User
 from tests.tickets.providers import FakeProvider, Reply, running_provider
@@ -173,6 +174,18 @@ def test_stop_is_kept_as_consent_and_answers_are_refused(
     text(sms, "START", sid="SM3")
     assert answer(ticket, agent).delivery == "sent"
     assert len(twilio.asked) == 1
+
+
+def test_a_stop_counts_for_tickets_of_who_was_merged(sms: Inbox, twilio: FakeProvider, admin: User) -> None:
+    text(sms, "Where are you?")
+    ticket = Ticket.objects.get()
+    target = Contact.objects.create(name="Rosa")
+    merge_contacts(source=ticket.contact, target=target, by=admin.as_viewer())
+    text(sms, "STOP", sid="SM2")
+    ticket.refresh_from_db()
+    assert ConsentEvent.objects.get().contact == target
+    with pytest.raises(ValidationError, match="stopped messages"):
+        answer(ticket, admin)
 
 
 def test_what_was_written_before_the_stop_is_held_back(sms: Inbox, twilio: FakeProvider, agent: User) -> None:

@@ -21,12 +21,13 @@ from core.outbox import (
 from tickets.channel import Channel, Connection, OutgoingMessage
 from tickets.channel_texts import text_for
 from tickets.connections import channel_of, connection_of
-from tickets.models import ChannelHealth, Message
+from tickets.families import family_ids
+from tickets.models import ChannelHealth, ChannelThread, Message, Ticket
 from tickets.opt_outs import has_opted_out
 from tickets.outbound.email_answer import wait_for_scanner
 from tickets.reply_routes import closed_window, thread_of_answer
 from tickets.services.note_channel import note_channel
-from tickets.services.note_provider_message import note_known
+from tickets.services.note_provider_message import forget_said, ids_named, note_known
 from tickets.services.settle_answer import delay_answer, settle_answer
 from tickets.stored_files import read_file
 
@@ -46,11 +47,12 @@ class Throttled(TemporaryFailure):
 
 @dataclass(frozen=True)
 class Prepared:
-    """An answer ready to leave."""
+    """An answer ready to leave. ``thread`` is the id of the thread when that goes on in another ticket until now, else 0."""
 
     channel: Channel
     connection: Connection
     message: OutgoingMessage
+    thread: int
 
 
 class ChannelAnswerSender(Sender):
@@ -99,13 +101,16 @@ class ChannelAnswerSender(Sender):
             if template is None
             else (template["name"], template["language"], template["values"]),
         )
-        return Prepared(channel, connection_of(message.inbox), outgoing)
+        family = ChannelThread.objects.filter(pk=thread.pk, ticket__in=family_ids(message.ticket))
+        elsewhere = thread.ticket_id != message.ticket_id and not family.exists()
+        return Prepared(channel, connection_of(message.inbox), outgoing, thread.pk if elsewhere else 0)
 
     def send(self, outbound: Outbound, prepared: Any) -> str:
         """Hand it to the provider, and note how the provider is. Returns the id of the first of its messages."""
         inbox_id = prepared.connection.inbox_id
-        # What was accepted as a whole and failed afterwards is sent anew, on a person's word.
-        left: list[str] = [] if outbound.provider_id else list(outbound.payload.get("parts", ()))
+        if outbound.payload.get("thread", 0) != prepared.thread:
+            keep_progress(outbound=outbound, progress={"thread": prepared.thread})
+        left: list[str] = list(outbound.payload.get("parts", ()))
         parts = prepared.channel.split(prepared.message)
         try:
             for part in parts[len(left) :]:
@@ -128,6 +133,24 @@ class ChannelAnswerSender(Sender):
         note_channel(inbox_id=inbox_id, state=ChannelHealth.State.OK)
         return left[0]
 
+    def arrived(self, outbound: Outbound) -> bool | None:
+        """Where the provider has named the part that was on its way, by its key: that one has left, the others follow."""
+        message = Message.objects.filter(pk=outbound.payload["message"]).first()
+        if message is None:
+            return None
+        left = list(outbound.payload.get("parts", ()))
+        found = [one for one in ids_named(message=message) if one not in left]
+        if not found:
+            return None
+        keep_progress(outbound=outbound, progress={"parts": [*left, found[0]]})
+        return False
+
+    def repeated(self, outbound: Outbound) -> None:
+        """What was accepted as a whole and failed afterwards is sent anew, and what was said of it no longer counts."""
+        forget_said(message_id=outbound.payload["message"])
+        if outbound.provider_id:
+            outbound.payload = {name: value for name, value in outbound.payload.items() if name != "parts"}
+
     def delayed(self, outbound: Outbound) -> None:
         """Show on the message that it has not left yet."""
         delay_answer(outbound)
@@ -139,6 +162,8 @@ class ChannelAnswerSender(Sender):
             parts = outbound.payload.get("parts") or [outbound.provider_id]
             for provider_id in filter(None, parts):
                 note_known(inbox=message.inbox, provider_id=provider_id, message=message)
+            if outbound.payload.get("thread"):
+                _go_on_in(message.ticket, outbound.payload["thread"])
 
     def _hold_back_others(self, inbox_id: int, failures: int) -> None:
         pause = min(PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
@@ -146,3 +171,11 @@ class ChannelAnswerSender(Sender):
 
     def _of(self, inbox_id: int) -> QuerySet[Outbound]:
         return Outbound.objects.filter(kind=self.key, payload__inbox=inbox_id)
+
+
+def _go_on_in(ticket: Ticket, thread_id: int) -> None:
+    """What the customer answers belongs to the ticket that was answered last."""
+    thread = ChannelThread.objects.select_for_update(of=("self",)).filter(pk=thread_id).first()
+    if thread is not None:
+        thread.ticket = ticket
+        thread.save(update_fields=["ticket"])

@@ -24,7 +24,7 @@ from tickets.macro_variables import render_plain, values_of
 from tickets.models import Inbox, Message, MessageAlias, StoredFile
 from tickets.registry import active_scanner
 from tickets.rich_text import as_mail_html, without_escapes
-from tickets.services.note_provider_message import note_known
+from tickets.services.note_provider_message import forget_said, note_known, was_named
 from tickets.services.settle_answer import delay_answer, settle_answer
 from tickets.stored_files import note_contents, read_file
 
@@ -62,7 +62,13 @@ class EmailAnswerSender(Sender):
         """Whether the mail is in the file outbox, where it has gone there."""
         rows = Message.objects.filter(pk=outbound.payload["message"])
         message = rows.select_related("inbox", "ticket__inbox").first()
-        return None if message is None else has_arrived(message_id_of(message), inbox=mail_inbox(message))
+        if message is None or was_named(message=message):
+            return None if message is None else True
+        return has_arrived(message_id_of(message), inbox=mail_inbox(message))
+
+    def repeated(self, outbound: Outbound) -> None:
+        """What was said of the mail before no longer counts."""
+        forget_said(message_id=outbound.payload["message"])
 
     def delayed(self, outbound: Outbound) -> None:
         """Show on the message that it has not left yet."""

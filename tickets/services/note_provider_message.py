@@ -5,16 +5,19 @@ What is said is kept by the provider's id; whatever we know of both is brought t
 
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from core.events import EventType
-from core.outbox import arrived_after_all, fail_sent
+from core.outbox import arrived_after_all, fail_sent, is_leaving
+from customers.models import Contact
 from people.viewer import system_viewer
 from tickets.channel import DeletionArrival, DeliveryArrival, EditArrival, ReadingArrival
 from tickets.channels.email.events import ANSWER_SENT
 from tickets.events import MESSAGE_DELIVERED, MESSAGE_EDITED, MESSAGE_TAKEN_BACK
 from tickets.message_text import one_line, storable
 from tickets.models import ChannelThread, Inbox, Message, ProviderMessage
+from tickets.reply_routes import same_person
 from tickets.search_index import index_message
 from tickets.services.receive_message import note_text_changed
 
@@ -34,6 +37,10 @@ def note_known(*, inbox: Inbox, provider_id: str, message: Message) -> None:
         _bring_text(row)
         if message.kind == Message.Kind.OUTBOUND:
             _bring_reading(row, message)
+    elif row.message_id == message.pk and message.kind == Message.Kind.OUTBOUND:
+        # The provider has named it before we knew that it had left.
+        _bring_state(row)
+        _bring_reading(row, message)
 
 
 def note_delivery(*, inbox: Inbox, news: DeliveryArrival) -> None:
@@ -60,10 +67,12 @@ def note_reading(*, inbox: Inbox, news: ReadingArrival) -> None:
         return
     setattr(thread, mark, news.until)
     thread.save(update_fields=[mark])
-    if thread.contact_id is None:
+    if thread.contact is None:
         return
+    who = thread.contact.person.pk
+    person = Contact.objects.filter(Q(pk=who) | Q(merged_into=who) | Q(merged_into__merged_into=who))
     sent = ProviderMessage.objects.filter(
-        inbox=inbox, message__ticket__contact=thread.contact_id, message__kind=Message.Kind.OUTBOUND,
+        inbox=inbox, message__ticket__contact__in=person, message__kind=Message.Kind.OUTBOUND,
         message__created_at__lte=news.until, message__delivered_at__lte=news.until + CLOCKS,
     )  # fmt: skip
     for row in sent.exclude(state__in=["failed", "read", news.state]).select_related("message__ticket"):
@@ -98,9 +107,23 @@ def note_deletion(*, inbox: Inbox, news: DeletionArrival) -> None:
         _record(MESSAGE_TAKEN_BACK, row.message, inbox, news.occurred_at)
 
 
-def forget_said(*, message: Message) -> None:
+def forget_said(*, message_id: int) -> None:
     """Let what was said about a failed answer no longer count, because it is sent anew. In the caller's transaction."""
-    ProviderMessage.objects.filter(message=message).update(message=None)
+    rows = ProviderMessage.objects.filter(message=message_id)
+    # Where our key is what the provider calls it, the repetition has the same name.
+    rows.filter(provider_id=f"message:{message_id}").update(state="", state_at=None, detail="", message=None)
+    rows.update(message=None)
+
+
+def was_named(*, message: Message) -> bool:
+    """Say whether a provider has told anything of an answer by its key: then it has been handed over."""
+    return bool(ids_named(message=message))
+
+
+def ids_named(*, message: Message) -> list[str]:
+    """The provider's ids that are known to be of an answer, oldest first."""
+    rows = ProviderMessage.objects.filter(message=message).order_by("pk")
+    return list(rows.values_list("provider_id", flat=True))
 
 
 def _locked(inbox: Inbox, provider_id: str) -> ProviderMessage:
@@ -110,17 +133,28 @@ def _locked(inbox: Inbox, provider_id: str) -> ProviderMessage:
 
 
 def _claim_lost(row: ProviderMessage, news: DeliveryArrival) -> None:
-    """Find the answer that was accepted without our getting to know: the provider repeats its key. It has left after all."""
+    """Find the answer that was accepted without our getting to know: the provider repeats its key. It has left after all.
+
+    While it is being sent it is only told whose the id is: whoever sends it, or finds that its worker has died, does the rest.
+    """
     number = news.key.removeprefix("message:")
     if number == news.key or not (number.isascii() and number.isdigit() and len(number) < 18):
         return
     message = (
-        Message.objects.filter(pk=int(number), inbox=row.inbox, kind=Message.Kind.OUTBOUND)
-        .filter(delivery=Message.Delivery.UNCERTAIN)
+        Message.objects.filter(pk=int(number), kind=Message.Kind.OUTBOUND)
+        .filter(Q(inbox=row.inbox) | Q(inbox=None, ticket__inbox=row.inbox))
+        .filter(delivery__in=[Message.Delivery.UNCERTAIN, Message.Delivery.QUEUED])
         .select_related("ticket")
         .first()
     )
-    if message is None or not arrived_after_all(idempotency_key=news.key):
+    if message is None:
+        return
+    if message.delivery == Message.Delivery.QUEUED:
+        if is_leaving(idempotency_key=news.key):
+            row.message = message
+            row.save(update_fields=["message"])
+        return
+    if not arrived_after_all(idempotency_key=news.key):
         return
     row.message = message
     row.save(update_fields=["message"])
@@ -135,6 +169,8 @@ def _bring_state(row: ProviderMessage) -> None:
     message = row.message
     if message is None or message.kind != Message.Kind.OUTBOUND or row.state in ("", "sent"):
         return
+    if message.delivery == Message.Delivery.QUEUED:
+        return  # its sender brings it when the answer has left
     told = list(ProviderMessage.objects.filter(message=message))
     weakest = next((one for one in told if one.state == "failed"), None) or min(
         told, key=lambda one: max(_RANKS[one.state], _RANKS["sent"])
@@ -162,7 +198,7 @@ def _bring_state(row: ProviderMessage) -> None:
 
 def _bring_reading(row: ProviderMessage, message: Message) -> None:
     """Bring to an answer how far the customer had come before we knew that it had left."""
-    threads = ChannelThread.objects.filter(inbox=row.inbox, contact=message.ticket.contact_id)
+    threads = ChannelThread.objects.filter(same_person(message.ticket.contact), inbox=row.inbox)
     for thread in threads.exclude(read_until=None, delivered_until=None):
         for state, until in (("delivered", thread.delivered_until), ("read", thread.read_until)):
             sent_at = message.delivered_at or message.created_at

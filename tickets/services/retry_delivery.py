@@ -9,7 +9,6 @@ from core.outbox import retry_outbound
 from people.viewer import Viewer
 from tickets.events import DELIVERY_RETRIED
 from tickets.models import Message
-from tickets.services.note_provider_message import forget_said
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -21,7 +20,6 @@ def retry_delivery(*, message: Message, by: Viewer) -> Message:
     outbound = Outbound.objects.filter(idempotency_key=f"message:{message.pk}").first()
     if outbound is None or not retry_outbound(outbound=outbound, by=by):
         raise ValidationError(_("This answer has not failed."))
-    forget_said(message=message)
     message.refresh_from_db()
     message.delivery, message.delivery_detail = Message.Delivery.QUEUED, ""
     message.next_try_at = None

@@ -17,6 +17,7 @@ from people.viewer import Viewer, contact_viewer
 from tickets.calls import recording_name, recording_of, talk_time
 from tickets.channel import CallArrival
 from tickets.events import CALL_CHANGED, CALL_ENDED, CALL_LINKED
+from tickets.families import merge_target
 from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.message_text import one_line, storable
 from tickets.models import Call, ChannelThread, Inbox, Message, Status, Ticket
@@ -157,9 +158,8 @@ def _open_ticket(inbox: Inbox, number: str) -> Ticket | None:
     if not number:
         return None
     thread = ChannelThread.objects.filter(inbox=inbox, key=number).select_related("ticket__status").first()
-    if thread is None or thread.ticket is None or thread.ticket.status.category not in Status.ACTIVE:
-        return None
-    return thread.ticket
+    ticket = None if thread is None or thread.ticket is None else merge_target(thread.ticket)
+    return None if ticket is None or ticket.status.category not in Status.ACTIVE else ticket
 
 
 def _bring_ticket(call: Call, inbox: Inbox, by: Viewer) -> None:

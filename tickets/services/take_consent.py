@@ -6,6 +6,7 @@ from customers.services.save_contact import identify_contact
 from people.viewer import Viewer, contact_viewer
 from tickets.channel import ConsentArrival
 from tickets.connections import channel_of
+from tickets.families import merge_target
 from tickets.incoming import IncomingMessage
 from tickets.models import ChannelThread, Inbox, Status, Ticket
 from tickets.opt_outs import TOPIC, has_opted_out
@@ -30,7 +31,8 @@ def take_consent(*, inbox: Inbox, news: ConsentArrival, by: Viewer) -> Ticket | 
             by=contact_viewer(contact.pk, by.source),
         )
     thread = ChannelThread.objects.filter(inbox=inbox, key=news.thread_key[:255]).first()
-    if thread is None or thread.ticket is None or thread.ticket.status.category not in Status.ACTIVE:
+    ticket = None if thread is None or thread.ticket is None else merge_target(thread.ticket)
+    if ticket is None or ticket.status.category not in Status.ACTIVE:
         return None
     incoming = IncomingMessage(
         channel=inbox.channel,
@@ -40,4 +42,4 @@ def take_consent(*, inbox: Inbox, news: ConsentArrival, by: Viewer) -> Ticket | 
         occurred_at=news.occurred_at,
         is_automatic=True,
     )
-    return receive_message(incoming=incoming, inbox=inbox, ticket=thread.ticket, by=by).ticket
+    return receive_message(incoming=incoming, inbox=inbox, ticket=ticket, by=by).ticket

@@ -294,6 +294,8 @@ def _store_contents(arrivals: Sequence[Arrival]) -> None:
     ]
     if contents:
         store_files(contents)
+
+
 def _give_up() -> None:
     """Show the payloads whose every reading was cut short, instead of leasing them once more."""
     now = timezone.now()

@@ -32,6 +32,7 @@ from tickets.channels.email.services.process_waiting_mail import process_waiting
 from tickets.connections import hook_url
 from tickets.models import ChannelHealth, ChannelPayload, Inbox, MailLedger, Message, SendingPause, Ticket
 from tickets.services.reply_to_ticket import reply_to_ticket
+from tickets.services.retry_delivery import retry_delivery
 from tickets.services.save_inbox import save_inbox
 from tickets.services.take_payload import take_payloads
 
@@ -332,6 +333,33 @@ def test_what_a_provider_tells_moves_the_delivery_forwards_only(
     take_payloads()
     assert states(reached) == ("sent", "delivered")
     assert set(ChannelPayload.objects.values_list("state", flat=True)) == {"processed"}
+
+
+def test_a_mail_that_came_back_can_be_sent_again(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client
+) -> None:
+    inbox = connect("postmark")
+    message = answer(inbox, viewer)
+    send_due()
+    call(client, inbox, news("postmark", message, "bounced"))
+    take_payloads()
+    assert states(message) == ("failed", "failed")
+    retry_delivery(message=message, by=viewer)
+    send_due()
+    assert (states(message), len(api.asked)) == (("sent", "sent"), 2)
+
+
+def test_news_of_a_mail_of_unknown_fate_show_that_it_left(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client
+) -> None:
+    inbox = connect("postmark")
+    message = answer(inbox, viewer)
+    api.hangs_up = True
+    send_due()
+    assert states(message) == ("uncertain", "uncertain")
+    call(client, inbox, news("postmark", message, "delivered"))
+    take_payloads()
+    assert states(message) == ("sent", "delivered")
 
 
 @pytest.mark.parametrize("provider", ["mailgun", "postmark", "mailjet", "brevo"])

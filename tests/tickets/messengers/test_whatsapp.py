@@ -247,13 +247,27 @@ def test_one_odd_state_keeps_nothing_else_of_its_batch_back(
 ) -> None:
     written = answer(written_to(line), agent)
     odd, good = status("read", "wamid.other"), status("delivered", "wamid.out1")
-    del odd["timestamp"]
-    both = batch(odd)
-    both["entry"][0]["changes"][0]["value"]["statuses"].append(good)
-    call(line, both)
+    del odd["statuses"][0]["timestamp"]
+    call(line, batch({"statuses": odd["statuses"] + good["statuses"]}))
     take_payloads()
     written.refresh_from_db()
     assert written.delivery == "delivered"
+
+
+def test_a_state_that_comes_before_the_dead_worker_is_noticed_counts(
+    line: Inbox, provider: FakeProvider, agent: User
+) -> None:
+    written = reply_to_ticket(ticket=written_to(line), body="We look into it.", by=agent.as_viewer())
+    # The worker had handed it over, and died before it could write that down.
+    Outbound.objects.update(state="sending", leased_until=timezone.now())
+    call(line, batch(status("delivered", "wamid.lost", biz_opaque_callback_data=f"message:{written.pk}")))
+    take_payloads()
+    written.refresh_from_db()
+    assert written.delivery == "queued"
+    send_due()
+    written.refresh_from_db()
+    assert (written.delivery, Outbound.objects.get().state) == ("delivered", "sent")
+    assert SEND not in [one.path for one in provider.asked]
 
 
 def test_an_answer_whose_acceptance_was_lost_is_found_by_its_key(

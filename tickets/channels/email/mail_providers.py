@@ -183,7 +183,7 @@ def _arrival(event: Any) -> Arrival | None:
     if event.event_type == "complained":
         words.append(_("marked as spam by who got it"))
     detail = ": ".join(str(one) for one in words if one) if state == "failed" else ""
-    return DeliveryArrival(key, state, at, detail[:300])
+    return DeliveryArrival(key, state, at, detail[:300], key=key)
 
 
 def _options(provider: Provider, connection: Connection) -> dict[str, Any]:
