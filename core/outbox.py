@@ -15,6 +15,7 @@ from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -273,7 +274,7 @@ def _handle(outbound: Outbound) -> None:
         if not _begin(outbound):
             return
         outbound.attempts += 1
-        provider_id = sender.send(outbound, prepared)
+        provider_id = _send(outbound, sender, prepared)
     except Postponed as error:
         _wait(outbound, sender, until=error.until, reason=str(error))
     except (Withheld, PermanentFailure, FateUnknown) as error:
@@ -284,6 +285,18 @@ def _handle(outbound: Outbound) -> None:
         _retry_later(outbound, sender, error)
     else:
         _settle(outbound, sender, Outbound.State.SENT, provider_id=provider_id)
+
+
+def _send(outbound: Outbound, sender: Sender, prepared: Any) -> str:
+    """Let the effect happen. The end of the task's time is like the death of its worker: the effect may have happened."""
+    try:
+        return sender.send(outbound, prepared)
+    except SoftTimeLimitExceeded as error:
+        arrived = sender.arrived(outbound)
+        if arrived:
+            return ""
+        words = "the time was over while sending"
+        raise (FateUnknown if arrived is None else TemporaryFailure)(words) from error
 
 
 def _begin(outbound: Outbound) -> bool:

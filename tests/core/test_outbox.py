@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.utils import timezone
 
@@ -125,6 +126,17 @@ def test_each_outcome_has_its_state(phase: str, error: Exception, state: str) ->
     row.refresh_from_db()
     assert (row.state, row.last_error) == (state, str(error))
     assert Pigeon.flown == []
+
+
+@pytest.mark.parametrize(("arrived", "state"), [(True, "sent"), (None, "uncertain"), (False, "pending")])
+def test_an_effect_that_takes_too_long_is_not_repeated_unless_it_may_be(
+    arrived: bool | None, state: str
+) -> None:
+    row = put()
+    Pigeon.trouble, Pigeon.has_arrived = {"after": SoftTimeLimitExceeded()}, arrived
+    send_due()
+    row.refresh_from_db()
+    assert (row.state, Pigeon.flown) == (state, ["Oslo"])
 
 
 def test_postponed_effects_come_back_at_their_time() -> None:

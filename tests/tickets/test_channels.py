@@ -4,6 +4,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any
@@ -38,6 +39,7 @@ from tickets.models import (
     ProviderMessage,
     Ticket,
 )
+from tickets.outbound import channel_answer
 from tickets.outbound.email_answer import mail_of
 from tickets.registry import channels
 from tickets.services.forget_old_payloads import forget_old_payloads
@@ -352,6 +354,20 @@ def test_a_provider_that_is_down_delays_and_loses_nothing(
         assert len(pigeon.sent) == 2
     health.refresh_from_db()
     assert (health.state, health.alarm) == ("ok", "")
+
+
+def test_an_answer_that_takes_long_goes_on_where_it_stopped(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(loft, message())
+    take_payloads()
+    monkeypatch.setattr(channel_answer, "LONGEST_SENDING", -1.0)
+    monkeypatch.setattr(
+        Pigeon, "split", lambda _self, whole: [replace(whole, text=word) for word in whole.text.split()]
+    )
+    written = answer(Ticket.objects.get(), agent, "One Two Three")
+    assert [one.text for one in pigeon.sent] == ["One", "Two", "Three"]
+    assert (written.delivery, Outbound.objects.get().attempts) == ("sent", 3)
 
 
 def test_refused_credentials_raise_the_alarm_at_once(

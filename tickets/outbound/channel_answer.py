@@ -1,5 +1,6 @@
 """Sends an agent's answer through the channel of its inbox, whatever that is but e-mail."""
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -35,6 +36,8 @@ from tickets.stored_files import read_file
 # out one by one, while answers of other channels wait for the same workers.
 PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=10)
+# Seconds after which an answer of several messages goes on in a later attempt: the time of a task is limited.
+LONGEST_SENDING = 25.0
 
 
 class CredentialsRefused(TemporaryFailure):
@@ -112,8 +115,11 @@ class ChannelAnswerSender(Sender):
             keep_progress(outbound=outbound, progress={"thread": prepared.thread})
         left: list[str] = list(outbound.payload.get("parts", ()))
         parts = prepared.channel.split(prepared.message)
+        begun, until = list(left), time.monotonic() + LONGEST_SENDING
         try:
             for part in parts[len(left) :]:
+                if left != begun and time.monotonic() > until:
+                    break
                 left.append(prepared.channel.send(prepared.connection, part))
                 if len(parts) > 1:
                     keep_progress(outbound=outbound, progress={"parts": left})
@@ -131,6 +137,8 @@ class ChannelAnswerSender(Sender):
             self._hold_back_others(inbox_id, failures)
             raise
         note_channel(inbox_id=inbox_id, state=ChannelHealth.State.OK)
+        if len(left) < len(parts):
+            raise TemporaryFailure(_("The rest of it follows."), retry_at=timezone.now())
         return left[0]
 
     def arrived(self, outbound: Outbound) -> bool | None:
