@@ -130,6 +130,15 @@ def run_jobs(queue: str, *, budget_seconds: float = 40.0) -> int:
     return slices
 
 
+def keep_lease(job: Job) -> bool:
+    """Hold on to a job within a long slice; False when it was cancelled or another worker has it, so that nothing may be stored.
+
+    In a transaction that stores what a slice has reached, no other worker can take the job before the commit.
+    """
+    mine = Job.objects.filter(pk=job.pk, lease_token=job.lease_token, state=Job.State.RUNNING)
+    return bool(mine.update(leased_until=timezone.now() + LEASE))
+
+
 def _claim(queue: str) -> Job | None:
     """Lease the oldest due job of the queue that nobody holds."""
     now = timezone.now()

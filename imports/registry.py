@@ -8,17 +8,21 @@ from core.registry import Label, Part, Registry
 from imports.neutral import FileData, Record
 from imports.sources import Member
 
+PASSED = Record("note", "")
+
 
 @dataclass(frozen=True)
 class Reading:
     """What a part may use while it reads: the options of the import, every file of the upload, and the store of files.
 
-    ``keep(name, content, content_type)`` stores a file and returns how a message names it.
+    ``keep(name, content, content_type)`` stores a file and says how a message names it. While ``is_passing()``, the next record
+    was stored before and is thrown away: an importer that works hard for a record may yield ``PASSED`` for it.
     """
 
     options: Mapping[str, Any]
     members: Mapping[str, Member]
     keep: Callable[[str, bytes, str], FileData]
+    is_passing: Callable[[], bool] = lambda: False
 
 
 class Importer(Part):

@@ -4,13 +4,16 @@ Nothing is unpacked to disk and no name inside an upload becomes part of a path:
 upload may swell to is limited, whatever its headers say.
 """
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import re
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,7 +33,16 @@ MOST_MEMBERS = 200_000
 MOST_GROWTH = 100
 LEAST_BUDGET = 1024 * 1024 * 1024
 LONGEST_RECORD = 64 * 1024 * 1024
+# What describes one file of a TAR file, and all of them: names and attributes, all held in memory.
+LONGEST_HEADER = 1024 * 1024
+MOST_HEADERS = 512 * 1024 * 1024
 _CHUNK = 256 * 1024
+_PACKED: dict[bytes, Callable[[Path, Any], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+    b"\x5d\x00\x00": lzma.open,
+}
 
 
 class Refused(Exception):
@@ -113,6 +125,35 @@ class Member:
         return content
 
 
+class _TarStream:
+    """What is below a TAR file. While it is listed, nothing behind byte ``most`` is unpacked and headers have a limit: few bytes
+    may claim to be followed by terabytes."""
+
+    def __init__(self, inner: IO[bytes], most: int) -> None:
+        self._inner = inner
+        self._most = most
+        self._headers = MOST_HEADERS
+        self.is_listing = True
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._inner.tell()
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Go to a place; raises Refused for one that is too far."""
+        if self.is_listing and place > self._most:
+            Budget(0).take(1)
+        return self._inner.seek(place, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on; raises Refused for a header that is too long, and for too many of them."""
+        if self.is_listing:
+            self._headers -= max(size, 0)
+            if not 0 <= size <= LONGEST_HEADER or self._headers < 0 or self._inner.tell() > self._most:
+                Budget(0).take(1)
+        return self._inner.read(size)
+
+
 class SourceFiles:
     """The files of an import, those inside ZIP and TAR files, too; a context manager."""
 
@@ -160,12 +201,8 @@ class SourceFiles:
             head = file.read(512)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return self._zip(path, budget)
-        try:
-            is_tar = tarfile.is_tarfile(path)
-        except (OSError, EOFError, ValueError):
-            is_tar = False
-        if is_tar:
-            return self._tar(path, budget)
+        if (archive := self._opened_tar(path, head, budget)) is not None:
+            return self._tar(*archive, budget)
         if head.startswith(b"\x1f\x8b"):
             plain = name.removesuffix(".gz")
             return [
@@ -211,19 +248,30 @@ class SourceFiles:
 
         return [Member(storable(info.filename), info.file_size, starter(info)) for info in infos]
 
-    def _tar(self, path: Path, budget: Budget) -> list[Member]:
+    def _opened_tar(
+        self, path: Path, head: bytes, budget: Budget
+    ) -> "tuple[tarfile.TarFile, _TarStream] | None":
+        """The TAR file, packed or not, with the stream below; None for another file."""
+        unpacked = next((start for magic, start in _PACKED.items() if head.startswith(magic)), None)
+        content = self._stack.enter_context(path.open("rb") if unpacked is None else unpacked(path, "rb"))
+        stream = _TarStream(content, budget.left)
         try:
-            archive = self._stack.enter_context(tarfile.open(path))  # noqa: SIM115 - the stack closes it
-            # Links and devices are no files of the upload.
+            return self._stack.enter_context(tarfile.open(fileobj=stream, mode="r:")), stream  # type: ignore[call-overload]
+        except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+            return None
+
+    def _tar(self, archive: tarfile.TarFile, stream: "_TarStream", budget: Budget) -> list[Member]:
+        try:
+            # Links and devices are no files of the upload, but are listed, too.
             infos = []
-            for info in archive:
-                budget.take(0)
+            for number, info in enumerate(archive, start=1):
                 if info.isreg():
                     infos.append(info)
-                if len(infos) > MOST_MEMBERS:
+                if number > MOST_MEMBERS:
                     raise Refused(_("There are more than %d files in it.") % MOST_MEMBERS)
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
             raise Refused(_("The TAR file is damaged: %s") % error) from error
+        stream.is_listing = False
 
         def starter(info: tarfile.TarInfo) -> Callable[[], Limited]:
             def start() -> Limited:

@@ -5,6 +5,7 @@ conversation that its headers name. What colleagues or our own addresses sent be
 """
 
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imports.neutral import Record, body_of, text_of
-from imports.registry import Importer, Reading
+from imports.registry import PASSED, Importer, Reading
 from imports.sources import Limited, Member
 from tickets.channels.email.classification import classify_mail
 from tickets.channels.email.limits import MailRefused
@@ -50,7 +51,7 @@ class Mails(Importer):
         if is_passed or "/__MACOSX/" in f"/{member.name}":
             return
         for number, raw in enumerate(mails_of(member), start=1):
-            yield self._record(raw, f"{last}#{number}"[-200:], reading)
+            yield PASSED if reading.is_passing() else self._record(raw, f"{last}#{number}"[-200:], reading)
 
     def _record(self, raw: bytes, place: str, reading: Reading) -> Record:
         kept = reading.keep(place, raw, "message/rfc822")
@@ -101,41 +102,21 @@ def _data(mail: ParsedMail, kept: Any, reading: Reading, by_person: bool) -> dic
 
 def mails_of(member: Member) -> Iterator[bytes]:
     """Yield the mails of a file: several when it begins as an mbox does, else the file. Raises Refused."""
-    with member.open() as stream:
-        first = _line(stream, b"")
-        if not first[0].startswith(b"From "):
-            content = first[0] + first[1] + _rest(stream)
-            if content.strip():
-                yield content
-            return
-        yield from _split(stream, first[1])
+    with member.open() as raw, io.BufferedReader(raw, 256 * 1024) as stream:
+        first = stream.readline(LARGEST_MAIL)
+        if first.startswith(b"From "):
+            yield from _split(raw, stream)
+        elif (content := first + stream.read()).strip():
+            yield content
 
 
-def _line(stream: Limited, kept: bytes) -> tuple[bytes, bytes]:
-    """Return the next line and what was read behind it."""
-    while b"\n" not in kept and len(kept) < LARGEST_MAIL and (part := stream.read(256 * 1024)):
-        kept += part
-    line, newline, rest = kept.partition(b"\n")
-    return line + newline, rest
-
-
-def _rest(stream: Limited) -> bytes:
-    parts = []
-    while part := stream.read(256 * 1024):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _split(stream: Limited, kept: bytes) -> Iterator[bytes]:
+def _split(raw: Limited, stream: "io.BufferedReader[Limited]") -> Iterator[bytes]:
     """The mails of an mbox behind its first separator, without the separators."""
     lines: list[bytes] = []
     blank = False
-    while True:
-        line, kept = _line(stream, kept)
-        if not line:
-            break
+    for line in iter(lambda: stream.readline(LARGEST_MAIL), b""):
         if blank and line.startswith(b"From ") and _SEPARATOR.match(line):
-            stream.begin()
+            raw.begin()
             yield b"".join(lines[:-1])
             lines = []
         else:

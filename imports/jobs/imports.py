@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from core.job_runner import JobHandler, Slice
+from core.job_runner import JobHandler, Slice, keep_lease
 from core.models import Job
 from imports.models import Import
 from imports.services.read_files import read_slice
@@ -28,7 +28,7 @@ class ReadImport(JobHandler):
         run = _of(job)
         if run is None or run.state != Import.State.UPLOADED:
             return _GONE
-        count, finished = read_slice(run)
+        count, finished = read_slice(run, lambda: keep_lease(job))
         return Slice({}, count, count if finished else None, finished=finished, result={"rows": count})
 
 

@@ -1,8 +1,10 @@
-"""Read the files of an import into rows, slice by slice. Rows and place are written together: a killed worker loses nothing."""
+"""Read the files of an import into rows, slice by slice.
+
+Rows and place are written together, and only by who has the job: a killed worker loses nothing, a second one doubles nothing.
+"""
 
 import time
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +20,8 @@ from tickets.message_text import one_line, storable
 from tickets.stored_files import store_file
 
 SLICE_SECONDS = 15.0
+# So often the lease is kept while nothing is stored.
+LEASE_SECONDS = 15.0
 BATCH = 500
 MOST_VALUES = 300
 MOST_CHOICES = 40
@@ -27,22 +31,28 @@ CONVERSATION = "conversation"
 _SAID_ON_TICKETS = ("status", "priority", "type", "group")
 
 
-def read_slice(run: Import) -> tuple[int, bool]:
+class _Taken(Exception):
+    """Somebody else reads these files now, or nobody shall any more."""
+
+
+def read_slice(run: Import, is_mine: Callable[[], bool] = lambda: True) -> tuple[int, bool]:
     """Read on for some seconds; returns how many rows there are now and whether the files are at their end.
 
-    An upload that cannot be opened at all ends as refused.
+    ``is_mine`` keeps the lease of the job and says whether it still holds. An upload that cannot be opened ends as refused.
     """
-    importer = importers.get(run.source)
-    until = time.monotonic() + SLICE_SECONDS
+    place = _Place(is_mine)
     try:
         with SourceFiles(run.files) as source:
             members = source.members()
-            reading = Reading(run.options, {one.name: one for one in members}, _keep)
+            named = {one.name: one for one in members}
+            reading = Reading(run.options, named, _keep, lambda: place.to_pass > 0)
             while run.place.get("member", 0) < len(members):
-                member = members[run.place.get("member", 0)]
-                _read_member(run, importer, member, reading, until)
-                if time.monotonic() > until:
+                _read_member(run, members[run.place.get("member", 0)], reading, place)
+                if time.monotonic() > place.until:
                     return _rows_of(run), False
+    except _Taken:
+        run.refresh_from_db()
+        return _rows_of(run), run.state != Import.State.UPLOADED
     except Refused as error:
         _refuse(run, str(error))
         return 0, True
@@ -52,26 +62,67 @@ def read_slice(run: Import) -> tuple[int, bool]:
     return _finish(run), True
 
 
+class _Place:
+    """How long this slice goes on, and how many records of the file are still to be passed because they are stored."""
+
+    def __init__(self, is_mine: Callable[[], bool]) -> None:
+        self.is_mine = is_mine
+        self.until = time.monotonic() + SLICE_SECONDS
+        self.to_pass = 0
+
+    def go_to(self, at: int, records: Iterator[Record]) -> None:
+        """Pass the first ``at`` records. However long that takes, the slice then still has its time: it gets somewhere."""
+        self.to_pass = at
+        look_at = time.monotonic() + LEASE_SECONDS
+        while self.to_pass and next(records, None) is not None:
+            self.to_pass -= 1
+            if time.monotonic() > look_at:
+                look_at = time.monotonic() + LEASE_SECONDS
+                if not self.is_mine():
+                    raise _Taken
+        self.to_pass = 0
+        if at:
+            self.until = max(self.until, time.monotonic() + SLICE_SECONDS)
+
+
 def _keep(name: str, content: bytes, content_type: str) -> FileData:
     sha256, key = store_file(content)
     found: FileData = {"name": one_line(storable(name), 255), "content_type": content_type[:120]}
     return {**found, "sha256": sha256, "key": key, "size": len(content)}
 
 
-def _read_member(run: Import, importer: Importer, member: Member, reading: Reading, until: float) -> None:
-    """Read one file from where it was left, until its end or the time is over."""
-    records = islice(_records(importer, member, reading), run.place.get("at", 0), None)
-    while True:
-        batch = list(islice(records, BATCH))
+def _read_member(run: Import, member: Member, reading: Reading, place: _Place) -> None:
+    """Read one file from where it was left, until its end or the time is over. Raises _Taken."""
+    importer = importers.get(run.source)
+    records = _records(importer, member, reading)
+    place.go_to(run.place.get("at", 0), records)
+    is_whole = False
+    while not is_whole:
+        batch: list[Record] = []
+        while len(batch) < BATCH and not (batch and time.monotonic() > place.until):
+            record = next(records, None)
+            if record is None:
+                is_whole = True
+                break
+            batch.append(record)
         with transaction.atomic():
+            _hold(run, place)
             _store(run, batch, member.name, is_table=importer.is_table)
-            if len(batch) < BATCH:
-                run.place = {"member": run.place.get("member", 0) + 1, "at": 0}
-            else:
-                run.place = {"member": run.place.get("member", 0), "at": run.place.get("at", 0) + BATCH}
+            number, at = run.place.get("member", 0), run.place.get("at", 0)
+            run.place = (
+                {"member": number + 1, "at": 0} if is_whole else {"member": number, "at": at + len(batch)}
+            )
             run.save(update_fields=["place", "found"])
-        if len(batch) < BATCH or time.monotonic() > until:
+        if time.monotonic() > place.until:
             return
+
+
+def _hold(run: Import, place: _Place) -> None:
+    """Lock the import for this transaction; raises _Taken when it is not where this slice has read it to be."""
+    now = Import.objects.select_for_update(of=("self",)).filter(pk=run.pk).first()
+    is_here = now is not None and now.state == Import.State.UPLOADED and now.place == run.place
+    if not is_here or not place.is_mine():
+        raise _Taken
 
 
 def _records(importer: Importer, member: Member, reading: Reading) -> Iterator[Record]:

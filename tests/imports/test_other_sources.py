@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 
+from core.job_runner import run_jobs
+from core.models import Job
 from customers.models import Account
+from imports.importers import mails as mail_importer
 from imports.models import Import
+from imports.services import read_files
 from imports.services.undo_import import undo_import
 from people.models import User
 from people.viewer import system_viewer
 from tests.imports.conftest import DUMPS, zipped
+from tickets.channels.email.parser_process import parse_in_child
 from tickets.models import Inbox, MailLedger, Message, Ticket
 from tickets.services.receive_message import IncomingMessage, receive_message
 
@@ -152,6 +157,48 @@ def test_an_mbox_becomes_conversations_once(
     work()
     assert not Ticket.objects.exists()
     assert not MailLedger.objects.exists()
+
+
+def test_mails_are_parsed_once_however_many_slices_there_are(
+    upload: Upload, mails: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[bytes] = []
+
+    def parse(raw: bytes) -> Any:
+        parsed.append(raw)
+        return parse_in_child(raw)
+
+    monkeypatch.setattr(mail_importer, "parse_in_child", parse)
+    monkeypatch.setattr(read_files, "SLICE_SECONDS", -1.0)
+    run = upload("mail", {"Inbox.mbox": mbox(mails)})
+    assert (len(parsed), run.rows.count(), run.found["kinds"]) == (4, 4, {"mail": 4})
+    assert run.rows.values("external_id").distinct().count() == 4
+
+
+@pytest.mark.parametrize("loses", ["lease", "place"])
+def test_a_second_worker_doubles_no_rows(
+    upload: Upload, mails: list[bytes], monkeypatch: pytest.MonkeyPatch, loses: str
+) -> None:
+    met: list[bytes] = []
+
+    def parse(raw: bytes) -> Any:
+        if not met:
+            met.append(raw)
+            if loses == "lease":
+                Job.objects.update(lease_token="another")
+            else:
+                read_files.read_slice(Import.objects.get())
+        return parse_in_child(raw)
+
+    monkeypatch.setattr(mail_importer, "parse_in_child", parse)
+    run = upload("mail", {"Inbox.mbox": mbox(mails)})
+    if loses == "lease":
+        assert (run.rows.count(), run.place) == (0, {})
+        Job.objects.update(leased_until=None)
+        while run_jobs("batch"):
+            pass
+        run.refresh_from_db()
+    assert (run.rows.count(), run.state) == (4, "read")
 
 
 def test_a_maildir_in_a_tar_file_without_links_out_of_it(

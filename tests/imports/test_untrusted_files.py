@@ -1,8 +1,10 @@
 """Uploads that nobody vouches for: whatever is in them, records or a refusal come out, within limits."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import tarfile
 import zipfile
 from pathlib import Path
@@ -139,6 +141,60 @@ def test_an_upload_that_swells_is_given_up(
     upload = files(tmp_path, f"tickets.json.{form}", packed.getvalue())
     with pytest.raises(Refused, match="swells"):
         read_members(upload)
+
+
+@pytest.mark.parametrize("opened", [gzip.open, bz2.open, lzma.open, open])
+def test_a_tar_of_every_packing_is_read(tmp_path: Path, opened: Any) -> None:
+    plain = io.BytesIO()
+    long_name = "é" * 90 + "/tickets.json"
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in ((long_name, b"[1]"), ("b.json", b"[2]" * 9000)):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    with opened(tmp_path / "d.tar", "wb") as file:
+        file.write(plain.getvalue())
+    upload = [{"name": "d.tar", "path": str(tmp_path / "d.tar")}]
+    assert read_members(upload) == [b"[1]", b"[2]" * 9000]
+    with SourceFiles(upload) as source:
+        assert [member.name for member in source.members()] == [long_name, "b.json"]
+
+
+def tar_of(kind: bytes, size: int) -> tarfile.TarInfo:
+    """The head of a file of that kind that claims a size."""
+    info = tarfile.TarInfo("a")
+    info.type, info.size = kind, size
+    return info
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_of_a_tar_that_swells_is_given_up(tmp_path: Path, kind: bytes, first: bool) -> None:
+    begin = b"" if first else tar_of(tarfile.REGTYPE, 0).tobuf()
+    swollen = begin + tar_of(kind, 30_000_000).tobuf() + b"0" * 30_000_000
+    with (
+        pytest.raises(Refused, match="swells"),
+        SourceFiles(files(tmp_path, "d.tar.gz", gzip.compress(swollen))) as source,
+    ):
+        source.members()
+
+
+def test_a_listing_of_a_tar_has_the_budget_of_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "LEAST_BUDGET", 1_000_000)
+    swollen = (
+        tar_of(tarfile.REGTYPE, 20_000_000).tobuf() + b"0" * 20_000_000 + tar_of(tarfile.REGTYPE, 0).tobuf()
+    )
+    with (
+        pytest.raises(Refused, match="swells"),
+        SourceFiles(files(tmp_path, "d.tar.bz2", bz2.compress(swollen))) as source,
+    ):
+        source.members()
+    monkeypatch.setattr(sources, "MOST_HEADERS", 5_000)
+    many = b"".join(tar_of(tarfile.DIRTYPE, 0).tobuf() for _number in range(20))
+    with pytest.raises(Refused, match="swells"), SourceFiles(files(tmp_path, "e.tar", many)) as source:
+        source.members()
 
 
 def test_a_record_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
