@@ -4,13 +4,14 @@ import mimetypes
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.phone_numbers import e164
 from people.viewer import Viewer
 from tickets.models import Call, Status, Ticket
+from tickets.models.call import CallQuerySet
 from tickets.stored_files import read_file
 
 # A call of which the end is never told leaves the screens after this.
@@ -19,7 +20,7 @@ LONGEST_ON_SCREEN = timedelta(hours=4)
 WRITE_UP = timedelta(minutes=30)
 
 
-def call_list(viewer: Viewer, asked: Mapping[str, str] | None = None) -> QuerySet[Call]:
+def call_list(viewer: Viewer, asked: Mapping[str, str] | None = None) -> CallQuerySet:
     """Return the visible calls, newest first. ``asked`` may have direction, state, agent ("me" or an id), number (or a part of
     it), contact and ticket (ids); what is no id finds nothing."""
     asked = asked or {}
@@ -34,6 +35,8 @@ def call_list(viewer: Viewer, asked: Mapping[str, str] | None = None) -> QuerySe
     for name in ("contact", "ticket"):
         if asked.get(name):
             rows = rows.filter(**{f"{name}_id": _id(asked[name])})
+    if asked.get("ticket"):
+        rows = rows.filter(ticket__in=Ticket.objects.visible_to(viewer))
     typed = asked.get("number", "").strip()
     if typed:
         digits = "".join(one for one in typed if one.isdecimal())

@@ -12,6 +12,8 @@ from rest_framework.test import APIClient
 
 from customers.models import Contact
 from people.models import Team, User
+from tickets.api.calls import CallOut
+from tickets.calls import call_list
 from tickets.models import Call, Inbox, Ticket
 from tickets.stored_files import store_file
 
@@ -184,3 +186,28 @@ def test_rest_lists_and_writes_down(api: Callable[..., APIClient], contact: Cont
         assert (refused.status_code, field in str(refused.data)) == (400, True), body
     assert api("tickets:read").post("/api/v1/calls/", {}, format="json").status_code == 403
     assert api("accounts:read").get("/api/v1/calls/").status_code == 403
+
+
+def test_a_call_does_not_tell_of_a_ticket_that_one_does_not_see(
+    browser: Client, agent: User, contact: Contact, ticket: Ticket, private_team: Team
+) -> None:
+    Ticket.objects.filter(pk=ticket.pk).update(team=private_team, subject="The merger")
+    call = make_call(
+        state="ended", agent=agent, contact=contact, ticket=ticket, rung=[agent.pk], ended_at=timezone.now()
+    )
+    for path in ("/calls/", "/calls/screen/", f"/calls/{call.pk}/"):
+        answer = browser.get(path)
+        page = answer.content.decode()
+        assert (answer.status_code, "Mette Aas" in page, "merger" in page) == (200, True, False), path
+        assert f"/inbox/{ticket.pk}/" not in page
+        assert f'value="{ticket.pk}"' not in page
+    private = agent.as_viewer()
+    [row] = call_list(private).with_seen_ticket(private)
+    assert CallOut(row).data["ticket"] is None
+    assert not call_list(private, {"ticket": str(ticket.pk)})
+    told = {"note": "Wants a key", "outcome": "solved", "ticket": ""}
+    assert browser.post(f"/calls/{call.pk}/write-up/", told).status_code == 200
+    call.refresh_from_db()
+    assert (call.note, call.ticket) == ("Wants a key", ticket)
+    private_team.memberships.create(user=agent)
+    assert "The merger" in browser.get(f"/calls/{call.pk}/").content.decode()

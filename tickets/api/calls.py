@@ -36,6 +36,11 @@ class CallOut(serializers.ModelSerializer[Call]):
             "answered_at", "ended_at", "duration_seconds", "has_recording", "transcript", "note", "outcome",
         ]  # fmt: skip
 
+    def to_representation(self, instance: Call) -> dict[str, Any]:
+        """Leave out a ticket that the viewer may not see."""
+        told = super().to_representation(instance)
+        return told if getattr(instance, "sees_ticket", True) else told | {"ticket": None}
+
     def get_has_recording(self, call: Call) -> bool:
         """Whether it was recorded; the recording is on the call's page."""
         return bool(call.recording_key)
@@ -82,8 +87,9 @@ class CallList(APIView):
     @extend_schema(operation_id="calls_list", responses=CallOut(many=True))
     def get(self, request: Request) -> Response:
         """List calls."""
-        rows = call_list(viewer_of(request), self.listing.asked(request)).order_by().select_related(None)
-        return self.listing.answer(request, self, rows)
+        viewer = viewer_of(request)
+        rows = call_list(viewer, self.listing.asked(request)).order_by().select_related(None)
+        return self.listing.answer(request, self, rows.with_seen_ticket(viewer))
 
     @extend_schema(operation_id="calls_create", request=CallIn, responses={201: CallOut})
     @idempotent
@@ -104,7 +110,9 @@ class CallDetail(APIView):
     @extend_schema(operation_id="calls_read", responses={200: CallOut, 404: NO_CALL})
     def get(self, request: Request, pk: int) -> Response:
         """Read a call."""
-        return Response(CallOut(Call.objects.visible_to(viewer_of(request)).get(pk=pk)).data)
+        viewer = viewer_of(request)
+        rows = Call.objects.visible_to(viewer).with_seen_ticket(viewer)
+        return Response(CallOut(rows.get(pk=pk)).data)
 
 
 def _visible(rows: Any, name: str, pk: int | None) -> Any:

@@ -30,6 +30,12 @@ class CallQuerySet(models.QuerySet["Call"]):
             | Q(agent_id=viewer.user_id or 0)
         )
 
+    def with_seen_ticket(self, viewer: Viewer) -> "CallQuerySet":
+        """Return the calls with ``sees_ticket``: whether the viewer may be told of the ticket. One's own call may be of a ticket
+        of a private team."""
+        mine = Ticket.objects.visible_to(viewer).filter(pk=models.OuterRef("ticket_id"))
+        return self.annotate(sees_ticket=models.Exists(mine))
+
 
 class Call(models.Model):
     """One call. ``number`` is the customer's, E.164 where it is one, empty when it was withheld; ``line`` is ours.

@@ -175,7 +175,7 @@ def write_up(request: StaffRequest, call_id: int) -> HttpResponse:
     if not _write_up(request, found, form):
         return refused(ValidationError([str(text) for texts in form.errors.values() for text in texts]))
     found.refresh_from_db()
-    if form.cleaned_data["ticket"] == NEW and found.ticket_id is not None:
+    if form.cleaned_data["ticket"] == NEW and _seen_ticket(request, found) is not None:
         return HttpResponse(
             status=204, headers={"HX-Redirect": reverse("inbox-ticket", args=[found.ticket_id])}
         )
@@ -250,7 +250,7 @@ def call_parts(found: Call, request: StaffRequest) -> dict[str, Any]:
         "length": talk_time(found.duration_seconds),
         "recording_url": reverse("call-recording", args=[found.pk]) if found.recording_key else "",
         "plays": found.recording_type in _SOUNDS,
-        "ticket": found.ticket if found.ticket is not None and _sees(request, found.ticket) else None,
+        "ticket": _seen_ticket(request, found),
     }
 
 
@@ -270,8 +270,8 @@ def _screen(request: StaffRequest) -> HttpResponse:
         | {
             "form": WriteUpForm(
                 auto_id=f"call-{one.pk}-%s",
-                initial={"note": one.note, "outcome": one.outcome, "ticket": str(one.ticket_id or "")},
-                choices=_choices(one, tickets.get(one.contact_id or 0, [])),
+                initial=_initial(request, one),
+                choices=_choices(request, one, tickets.get(one.contact_id or 0, [])),
             ),
             "open_tickets": tickets.get(one.contact_id or 0, []),
             "is_mine": one.agent_id == request.viewer.user_id,
@@ -292,14 +292,28 @@ def _form(request: StaffRequest, found: Call) -> WriteUpForm:
     tickets = open_tickets_of(request.viewer, [found.contact_id] if found.contact_id else [])
     return WriteUpForm(
         request.POST or None,
-        initial={"note": found.note, "outcome": found.outcome, "ticket": str(found.ticket_id or "")},
-        choices=_choices(found, tickets.get(found.contact_id or 0, [])),
+        initial=_initial(request, found),
+        choices=_choices(request, found, tickets.get(found.contact_id or 0, [])),
     )
 
 
-def _choices(found: Call, tickets: list[Ticket]) -> list[tuple[str, str]]:
-    """The tickets that the call can be put to: its own, the open ones of the caller, a new one."""
-    known = {one.pk: str(one) for one in ([found.ticket] if found.ticket else []) + tickets}
+def _seen_ticket(request: StaffRequest, found: Call) -> Ticket | None:
+    """The ticket of a call; None also when the viewer may not be told of it."""
+    return found.ticket if found.ticket is not None and _sees(request, found.ticket) else None
+
+
+def _initial(request: StaffRequest, found: Call) -> dict[str, str]:
+    ticket = _seen_ticket(request, found)
+    return {"note": found.note, "outcome": found.outcome, "ticket": "" if ticket is None else str(ticket.pk)}
+
+
+def _choices(request: StaffRequest, found: Call, tickets: list[Ticket]) -> list[tuple[str, str]]:
+    """The tickets that the call can be put to: its own, the open ones of the caller, a new one. It stays in a ticket that the
+    viewer does not see."""
+    own = _seen_ticket(request, found)
+    if own is None and found.ticket is not None:
+        return [("", _("A ticket that you do not see"))]
+    known = {one.pk: str(one) for one in ([own] if own else []) + tickets}
     offered = [(str(pk), words) for pk, words in known.items()]
     if found.ticket is None:
         offered = [("", _("No ticket")), *offered, (NEW, _("A new ticket"))]

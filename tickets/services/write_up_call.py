@@ -72,7 +72,8 @@ def write_up_call(
         link_call(locked, by)
         is_new = bool(text)
     locked.save()
-    if locked.ticket is not None and text and is_new:
+    # One's own call may belong to a ticket that has gone to a private team: the note then stays with the call.
+    if locked.ticket is not None and text and is_new and _is_seen(locked.ticket, by):
         add_note(ticket=locked.ticket, body=f"{words_of_call(locked)}\n\n{text}", by=by)
     CALL_NOTED.record(
         by=by,
@@ -115,9 +116,13 @@ def words_of_call(call: Call) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def _is_seen(ticket: Ticket, by: Viewer) -> bool:
+    return Ticket.objects.visible_to(by).filter(pk=ticket.pk).exists()
+
+
 def _ticket_for(call: Call, ticket: Ticket | None, opens: bool, by: Viewer) -> Ticket | None:
     if ticket is not None:
-        if not Ticket.objects.visible_to(by).filter(pk=ticket.pk).exists():
+        if not _is_seen(ticket, by):
             raise ValidationError({"ticket": _("There is no such ticket.")})
         return ticket
     return _open(call, by) if opens and call.ticket is None else None
