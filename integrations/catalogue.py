@@ -22,6 +22,8 @@ _TICKETS = (
     "answer_failed", "message_delivered", "message_edited", "message_taken_back",
     "message_bounced", "reply_undone", "survey_sent", "rated", "time_logged", "checklist_changed",
     "attachment_blocked", "attachment_released", "chat_ended", "chat_answer_mailed", "answer_delayed",
+    # Calls and forms without a ticket are not told: there is nothing by which those of private teams could be kept back.
+    "call_linked", "acknowledgement_sent",
 )  # fmt: skip
 _CUSTOMERS = (
     "account_created", "account_changed", "contact_created", "contact_changed", "identity_added", "contacts_merged",
