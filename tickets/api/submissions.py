@@ -119,5 +119,5 @@ class SubmissionRefuse(APIView):
 
 
 def _visible(viewer: Viewer) -> Any:
-    viewer.require("tickets.view")
+    """Those that the viewer may read: none without the right to read tickets."""
     return FormSubmission.objects.visible_to(viewer).order_by("-pk")

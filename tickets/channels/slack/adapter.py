@@ -206,7 +206,8 @@ def _moment(ts: Any) -> datetime:
 
 def _message(told: Mapping[str, Any], event: Mapping[str, Any]) -> MessageArrival:
     channel, ts = event["channel"], event.get("ts")
-    authorised = next(iter(told.get("authorizations") or []), None) or {}
+    given = told.get("authorizations")
+    authorised = next((one for one in given if isinstance(one, dict)), {}) if isinstance(given, list) else {}
     files, links = _files(event.get("files"))
     return MessageArrival(
         thread_key=f"{channel}:{event.get('thread_ts') or ts}",
