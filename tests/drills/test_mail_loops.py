@@ -67,7 +67,13 @@ class World:
 
 
 @pytest.mark.parametrize(
-    ("polite", "quotes_thread"), [(True, True), (False, True), (True, False), (False, False)]
+    ("polite", "quotes_thread"),
+    [
+        (True, True),
+        (False, False),
+        pytest.param(False, True, marks=pytest.mark.long),
+        pytest.param(True, False, marks=pytest.mark.long),
+    ],
 )
 def test_at_most_one_automatic_mail_for_each_address_and_ticket_in_a_day(
     inbox: Inbox, pump: Any, time_machine: Any, polite: bool, quotes_thread: bool
