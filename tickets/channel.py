@@ -109,7 +109,8 @@ class MessageArrival:
 
     ``message_id`` is the provider's, unique in the inbox. ``thread_data`` is what sending into this thread needs besides the key.
     ``colleague_email`` is a mail address that the provider vouches for: when it is that of an active user, the message is no
-    customer's but that colleague's answer, written at the provider.
+    customer's but that colleague's answer, written at the provider. ``received_at`` is when the provider told of it, where it
+    matters that this can be long after ``occurred_at``.
     """
 
     thread_key: str
@@ -123,6 +124,7 @@ class MessageArrival:
     thread_data: Mapping[str, Any] = field(default_factory=dict)
     is_automatic: bool = False
     colleague_email: str = ""
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -47,7 +48,7 @@ from tickets.services.receive_message import receive_message as receive
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.retry_delivery import retry_delivery
 from tickets.services.save_inbox import save_inbox
-from tickets.services.schedule_answer import schedule_answer, send_scheduled_now
+from tickets.services.schedule_answer import edit_scheduled, schedule_answer, send_scheduled_now
 from tickets.services.take_payload import take_payloads
 from tickets.services.watch_channels import watch_channels
 
@@ -481,7 +482,7 @@ def test_an_agent_chooses_the_way_of_an_answer(
 
 
 def test_an_answer_that_leaves_later_keeps_its_way(
-    loft: Inbox, pigeon: Pigeon, agent: User, noon: None
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, login: Callable[[User], Client]
 ) -> None:
     support = Inbox.objects.create(name="Support", channel="email", address="help@desk.example")
     call(loft, message())
@@ -499,6 +500,13 @@ def test_an_answer_that_leaves_later_keeps_its_way(
     )
     bird = schedule_answer(
         ticket=ticket, body="Bird", send_at=moment(61), by=viewer, hold_if_customer_writes=False
+    )
+    draft = edit_scheduled(answer=mail, by=viewer)
+    assert draft.inbox_id == support.pk
+    page = login(agent).get(f"/inbox/{ticket.pk}/").content.decode()
+    assert re.findall(r'<option value="(\d+)"[^>]*\sselected>', page) == [str(support.pk)]
+    mail = schedule_answer(
+        ticket=ticket, body="Mail", send_at=moment(60), by=viewer, via=support.pk, draft=draft
     )
     for waiting in (mail, bird):
         send_scheduled_now(answer=waiting, by=viewer)

@@ -7,6 +7,7 @@ answers of the Web API after https://docs.slack.dev/reference/methods: documente
 import contextlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -205,15 +206,38 @@ def test_an_answer_that_comes_before_its_question_waits(
 ) -> None:
     slack.on("/users.info", person("UPRIYA", agent.email))
     soon = f"{int(timezone.now().timestamp())}.000001"
-    event(room, user="UPRIYA", ts=soon, thread_ts=ts(1), text="On it")
-    assert ChannelPayload.objects.get().state == "received"
+    old = f"{int(timezone.now().timestamp()) - 3_600}.000001"
+    for written in (soon, old):  # when it was written does not matter: Slack may tell late
+        event(room, user="UPRIYA", ts=written, thread_ts=ts(1), text="On it")
+    assert {one.state for one in ChannelPayload.objects.all()} == {"received"}
     slack.on("/users.info", person("UMETTE", "mette@halden.example"))
     event(room, user="UMETTE", ts=ts(1), text="Help")
     calls._known.clear()
     slack.on("/users.info", person("UPRIYA", agent.email))
     ChannelPayload.objects.filter(state="received").update(next_try_at=timezone.now())
     take_payloads()
-    assert Ticket.objects.get().messages.filter(kind="outbound").count() == 1
+    assert Ticket.objects.get().messages.filter(kind="outbound").count() == 2
+
+
+def test_an_answer_waits_for_what_was_told_before_it(room: Inbox, slack: FakeProvider, agent: User) -> None:
+    slack.on("/users.info", person("UPRIYA", agent.email))
+    long_ago = timezone.now() - timedelta(hours=1)
+    backlog = ChannelPayload.objects.create(
+        inbox=room,
+        delivery_id="backlog",
+        body=b"{}",
+        received_at=long_ago - timedelta(seconds=1),
+        next_try_at=timezone.now() + timedelta(hours=1),
+    )
+    event(room, user="UPRIYA", ts=ts(2), thread_ts=ts(1), text="On it")
+    answer = ChannelPayload.objects.exclude(pk=backlog.pk)
+    answer.update(received_at=long_ago, next_try_at=timezone.now())
+    take_payloads()
+    assert answer.get().state == "received"
+    backlog.delete()
+    answer.update(next_try_at=timezone.now())
+    take_payloads()
+    assert answer.get().state == "processed"
 
 
 @pytest.mark.parametrize("more", [{"team_id": "T9"}, {"is_stranger": True}, {"is_restricted": True}])

@@ -330,16 +330,22 @@ def composer_parts(
         "may_reply": may_reply,
         "may_resolve": viewer.can("tickets.edit"),
         "signature": signature_of(user, ticket.inbox),
-        **_route_parts(ticket, reply_routes(ticket, messages), attempt),
+        **_route_parts(ticket, reply_routes(ticket, messages), attempt, reply),
         **recipient_parts(ticket, cc, recipients or recipients_of_answer(ticket)),
     }
 
 
-def _route_parts(ticket: Ticket, routes: Sequence[ReplyRoute], attempt: Attempt | None) -> dict[str, Any]:
-    """The ways in which the answer can leave, when there is more to choose or to see than e-mail."""
+def _route_parts(
+    ticket: Ticket, routes: Sequence[ReplyRoute], attempt: Attempt | None, draft: Draft | None
+) -> dict[str, Any]:
+    """The ways in which the answer can leave, when there is more to choose or to see than e-mail.
+
+    Chosen is that of the refused attempt, else that which the draft was to leave by before it was put back.
+    """
     if all(one.by_mail for one in routes):
         return {"routes": [], "via": "", "by_mail": True}
-    chosen = next((one for one in routes if attempt is not None and one.name == attempt.via), routes[0])
+    wanted = attempt.via if attempt is not None else draft.inbox_id if draft is not None else None
+    chosen = next((one for one in routes if wanted is not None and one.name == wanted), routes[0])
     kept = template_parts(attempt.template, attempt.template_values) if attempt and attempt.template else None
     offered: dict[int, list[ChannelTemplate]] = {}
     if any(one.channel.capabilities.templates for one in routes):

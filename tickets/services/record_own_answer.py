@@ -13,7 +13,7 @@ from tickets.channel import MessageArrival
 from tickets.events import ASSIGNED, REPLIED
 from tickets.incoming import IncomingFile
 from tickets.message_text import preview, storable
-from tickets.models import ChannelThread, Inbox, Message, Status, Ticket
+from tickets.models import ChannelPayload, ChannelThread, Inbox, Message, Status, Ticket
 from tickets.services.apply_sla import next_due, note_answer
 from tickets.services.change_status import move_to
 from tickets.services.note_provider_message import note_known
@@ -45,7 +45,7 @@ def record_own_answer(*, inbox: Inbox, arrival: MessageArrival, author: User) ->
         return known
     thread = ChannelThread.objects.filter(inbox=inbox, key=arrival.thread_key[:255]).first()
     if thread is None or thread.ticket_id is None:
-        if timezone.now() - arrival.occurred_at < PATIENCE:
+        if _may_still_come(inbox, arrival):
             raise TemporaryFailure(_("The message that it answers has not come yet."))
         return None
     by = author.as_viewer().through(inbox.channel)
@@ -56,6 +56,17 @@ def record_own_answer(*, inbox: Inbox, arrival: MessageArrival, author: User) ->
     note_known(inbox=inbox, provider_id=arrival.message_id, message=message)
     _bring(ticket, message, by)
     return message
+
+
+def _may_still_come(inbox: Inbox, arrival: MessageArrival) -> bool:
+    """Whether the message that begins the thread may be on its way: told of later, or kept and not read yet."""
+    if arrival.message_id == arrival.thread_key:
+        return False
+    told_at = arrival.received_at or arrival.occurred_at
+    waiting = ChannelPayload.objects.filter(
+        inbox=inbox, state=ChannelPayload.State.RECEIVED, received_at__lt=told_at
+    )
+    return timezone.now() - told_at < PATIENCE or waiting.exists()
 
 
 def _add(ticket: Ticket, inbox: Inbox, arrival: MessageArrival, author: User, external_id: str) -> Message:

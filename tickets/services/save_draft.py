@@ -147,13 +147,23 @@ def write_draft(draft: Draft, *, keep_version: bool = False) -> None:
     draft.save()
 
 
-def put_back(draft: Draft, *, body: str, files: list[dict[str, Any]], cc: list[str] | None) -> None:
-    """Give a locked draft the words and files of an answer that did not leave, above what it has already."""
+def put_back(
+    draft: Draft,
+    *,
+    body: str,
+    files: list[dict[str, Any]],
+    cc: list[str] | None,
+    inbox_id: int | None,
+) -> None:
+    """Give a locked draft the words and files of an answer that did not leave, above what it has already; its copies and the
+    inbox that it was to leave by only where the draft has none."""
     draft.body = f"{body}\n\n{draft.body}".rstrip() if draft.body.strip() else body
     draft.token = ""
     draft.files = [*files, *draft.files]
     if draft.cc is None:
         draft.cc = cc
+    if draft.inbox_id is None:
+        draft.inbox_id = inbox_id
     write_draft(draft)
 
 

@@ -127,7 +127,7 @@ def edit_scheduled(*, answer: Draft, by: Viewer) -> Draft:
     ticket, end = _lock_with_end(answer, by)
     waiting = _take_out(answer)
     draft = locked_draft(end, Draft.Kind.REPLY, by)
-    put_back(draft, body=waiting.body, files=waiting.files, cc=waiting.cc)
+    put_back(draft, body=waiting.body, files=waiting.files, cc=waiting.cc, inbox_id=waiting.inbox_id)
     waiting.delete()
     _record_cancelled(ticket, waiting, by, "edited")
     return draft

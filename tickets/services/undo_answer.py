@@ -105,6 +105,7 @@ def undo_answer(*, message: Message, by: Viewer) -> Ticket:
             body=answer.body_text,
             files=entries_of(answer),
             cc=computed_cc or None,
+            inbox_id=answer.inbox_id,
         )
     forget(MESSAGE, [answer.pk])
     answer.delete()

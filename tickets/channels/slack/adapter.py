@@ -128,7 +128,7 @@ class SlackChannel(Channel):
             return _deletion(event, str(event.get("deleted_ts") or ""))
         if subtype not in _WRITTEN or event.get("bot_id") or not event.get("user"):
             return []
-        return [_message(told, event)]
+        return [replace(_message(told, event), received_at=payload.received_at)]
 
     def complete(self, connection: Connection, arrival: Arrival) -> Arrival | None:
         """Ask who wrote. Somebody of the app's own workspace may be a colleague."""
