@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("success.api.urls")),
     path("api/v1/", include("insights.api.urls")),
     path("api/v1/", include("integrations.api.urls")),
+    path("api/v1/", include("imports.api.urls")),
     re_path(r"^api/v1/.*/$", Nowhere.as_view()),
     path("", start, name="start"),
     path("setup/", setup, name="setup"),

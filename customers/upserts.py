@@ -31,12 +31,15 @@ class Upserted:
         return cls(index, external_id, "refused", None, errors)
 
 
-def refuse_repeated(rows: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
-    """Return the refusals of rows whose ``external_id`` an earlier row of the batch has."""
-    seen: set[str] = set()
+def refuse_repeated(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str] = ("external_id",)
+) -> dict[int, Mapping[str, Any]]:
+    """Return the refusals of rows whose ``external_id`` (all of ``names``) an earlier row of the batch has."""
+    seen: set[tuple[str, ...]] = set()
     refused: dict[int, Mapping[str, Any]] = {}
     for index, row in enumerate(rows):
-        if str(row["external_id"]) in seen:
+        identity = tuple(str(row[name]) for name in names)
+        if identity in seen:
             refused[index] = {"external_id": [_("An earlier row of this batch has the same one.")]}
-        seen.add(str(row["external_id"]))
+        seen.add(identity)
     return refused

@@ -17,7 +17,7 @@ class ImportsNav(NavItem):
     place = "settings"
     group = DATA
     order = 70
-    permission = "settings.manage"
+    permission = "imports.manage"
 
 
 class ArchivesNav(ImportsNav):
@@ -28,3 +28,4 @@ class ArchivesNav(ImportsNav):
     icon = "archive"
     url_name = "settings-archives"
     order = 71
+    permission = "settings.manage"

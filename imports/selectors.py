@@ -16,7 +16,7 @@ from imports.registry import importers
 from people.models import Team
 from people.viewer import Viewer
 from tickets.exports import harmless
-from tickets.models import CustomField, Status, Ticket, TicketType
+from tickets.models import CustomField, Inbox, Status, Ticket, TicketType
 
 PREVIEWED = 10
 MOST_ERRORS = 100_000
@@ -25,6 +25,11 @@ MOST_ERRORS = 100_000
 def import_list(viewer: Viewer) -> QuerySet[Import]:
     """Return the imports, newest first, with their jobs and who made them."""
     return Import.objects.visible_to(viewer).select_related("job", "made_by")
+
+
+def import_inboxes() -> QuerySet[Inbox]:
+    """Return the inboxes that imported tickets can belong to: their answers leave from its address."""
+    return Inbox.objects.filter(is_active=True, channel="email").order_by("name")
 
 
 @dataclass(frozen=True)

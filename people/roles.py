@@ -59,6 +59,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "operations.manage",
             "customers.erase",
             "integrations.manage",
+            "imports.manage",
         }
     ),
     Role.INTEGRATION: frozenset(),
@@ -83,6 +84,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "people:write": frozenset({"people.view", "people.schedule"}),
     "insights:read": frozenset({"insights.view", "insights.all_teams"}),
     "webhooks:manage": frozenset({"integrations.manage"}),
+    "imports:manage": frozenset({"imports.manage"}),
 }
 
 SCOPE_LABELS = {
@@ -102,6 +104,7 @@ SCOPE_LABELS = {
         "Read figures of all teams; the tickets behind them and names of agents need their own scopes"
     ),
     "webhooks:manage": _("Set up webhooks; what they may tell needs its own scopes"),
+    "imports:manage": _("Import customers, people and tickets from other systems, and undo that"),
 }
 
 PERMISSION_LABELS = {
@@ -133,5 +136,6 @@ PERMISSION_LABELS = {
     "operations.retry": _("Retry what failed"),
     "operations.manage": _("Give up failed work"),
     "integrations.manage": _("Set up webhooks"),
+    "imports.manage": _("Import from other systems, and undo that"),
     "settings.manage": _("Change settings, people and API keys"),
 }

@@ -526,9 +526,9 @@ def messages_of(ticket: Ticket, merged: Collection[int] = ()) -> QuerySet[Messag
     )
 
 
-def with_files() -> "Prefetch[Any]":
-    """What loads the files of messages, each with what the scanner said about it."""
-    return Prefetch("attachments", Attachment.objects.with_verdict().order_by("pk"))
+def with_files(lookup: str = "attachments") -> "Prefetch[Any]":
+    """What loads the files of messages (``lookup`` leads there), each with what the scanner said about it."""
+    return Prefetch(lookup, Attachment.objects.with_verdict().order_by("pk"))
 
 
 def active_inboxes(channel: str = "") -> QuerySet[Inbox]:

@@ -1,8 +1,7 @@
 """REST of customers: accounts, contacts, product usage."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any, ClassVar
 
@@ -23,6 +22,7 @@ from core.api.pagination import KeysetPagination
 from core.api.reading import Filter, Listing, field_names, prefetch, select
 from core.api.versions import Versioned, digest_version
 from customers.api import serializers
+from customers.api.upserting import upserted
 from customers.models import Account, Contact
 from customers.selectors import accounts_matching, daily_usage, feature_usage
 from customers.services.ingest_usage import ingest_usage
@@ -33,7 +33,6 @@ from customers.services.save_account import create_account, update_account
 from customers.services.save_contact import add_identity, create_contact, remove_identity, update_contact
 from customers.services.upsert_accounts import upsert_accounts
 from customers.services.upsert_contacts import upsert_contacts
-from customers.upserts import MOST_ROWS, Upserted
 from people.api.permissions import viewer_of
 
 MOST_DAYS = 400
@@ -203,7 +202,7 @@ class AccountBulk(APIView):
 
         Each row stands for itself: one that is refused says why and holds no other up.
         """
-        return _upserted(request, serializers.AccountUpsertIn, upsert_accounts)
+        return upserted(request, serializers.AccountUpsertIn, upsert_accounts)
 
 
 class ContactBulk(APIView):
@@ -222,7 +221,7 @@ class ContactBulk(APIView):
 
         A person who is known by one of ``emails`` and has no external id takes the row's. Each row stands for itself.
         """
-        return _upserted(request, serializers.ContactUpsertIn, upsert_contacts)
+        return upserted(request, serializers.ContactUpsertIn, upsert_contacts)
 
 
 class ContactMergeView(APIView):
@@ -423,36 +422,6 @@ class UsageBatch(APIView):
         counts = Counter(verdict.status for verdict in verdicts)
         answer = {name: counts[name] for name in ("accepted", "duplicate", "rejected")} | {"items": verdicts}
         return Response(serializers.UsageBatchOut(answer).data)
-
-
-def _upserted(request: Request, row: type[Any], upsert: Callable[..., list[Upserted]]) -> Response:
-    """Judge the rows one by one, write the good ones together, tell of all."""
-    items = request.data.get("items") if isinstance(request.data, Mapping) else None
-    if not isinstance(items, list) or not 1 <= len(items) <= MOST_ROWS:
-        raise ValidationError({"items": [_("Give a list of 1 to %d.") % MOST_ROWS]})
-    shape = row(partial=True)
-    done: dict[int, Upserted] = {}
-    good: list[tuple[int, Mapping[str, Any]]] = []
-    for index, item in enumerate(items):
-        named = item.get("external_id") if isinstance(item, Mapping) else None
-        try:
-            values = shape.run_validation(item)
-            if unknown := sorted(set(item) - set(shape.fields)):
-                raise ValidationError({name: [_("There is no such field.")] for name in unknown})
-            if "external_id" not in values:
-                raise ValidationError({"external_id": [_("This field is required.")]})
-            good.append((index, values))
-        except ValidationError as error:
-            errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
-            done[index] = Upserted.refusal(index, named if isinstance(named, str) else "", errors)
-    for (index, _values), one in zip(
-        good, upsert(rows=[values for _index, values in good], by=viewer_of(request)), strict=True
-    ):
-        done[index] = replace(one, index=index)
-    rows = [done[index] for index in range(len(items))]
-    counts = Counter(one.status for one in rows)
-    answer = {name: counts[name] for name in ("created", "updated", "unchanged", "refused")}
-    return Response(serializers.BulkUpsertOut({**answer, "items": rows}).data)
 
 
 def _account(request: Request, pk: int) -> Account:

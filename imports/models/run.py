@@ -21,8 +21,8 @@ class ImportQuerySet(models.QuerySet["Import"]):
     """Reads of imports."""
 
     def visible_to(self, viewer: Viewer) -> "ImportQuerySet":
-        """Return all for who may change settings: rows hold what the whole installation holds; none for others."""
-        return self if viewer.can("settings.manage") else self.none()
+        """Return all for who may import: rows hold what the whole installation holds; none for others."""
+        return self if viewer.can("imports.manage") else self.none()
 
 
 class Import(models.Model):

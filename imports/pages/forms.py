@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imports.importers.csv_tables import TABLES
 from imports.registry import Importer
-from tickets.models import Inbox
+from imports.selectors import import_inboxes
 
 
 class FilesInput(forms.FileInput):
@@ -37,7 +37,7 @@ class UploadForm(forms.Form):
     table = forms.ChoiceField(label=_("Each line is"), choices=list(TABLES.items()), required=False)
     inbox = forms.ModelChoiceField(
         label=_("Inbox of the tickets"),
-        queryset=Inbox.objects.filter(is_active=True, channel="email").order_by("name"),
+        queryset=import_inboxes(),
         help_text=_("Answers to imported tickets leave from its address."),
     )
     system = forms.CharField(

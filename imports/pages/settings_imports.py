@@ -16,6 +16,7 @@ from imports.pages.forms import UploadForm
 from imports.registry import importers
 from imports.selectors import (
     count_lines,
+    import_inboxes,
     import_list,
     kind_lines,
     mapping_sections,
@@ -28,13 +29,12 @@ from imports.services.run_import import check_import, resume_import, save_mappin
 from imports.services.undo_import import undo_import
 from imports.services.upload_import import upload_import
 from people.requests import StaffRequest, is_partial, page
-from tickets.models import Inbox
 
 TONES = {"done": "good", "failed": "bad", "running": "info", "undone": ""}
 SHOWN = 50
 
 
-@page("settings.manage")
+@page("imports.manage")
 @require_GET
 def imports(request: StaffRequest) -> HttpResponse:
     """List the imports with how they stand."""
@@ -75,7 +75,7 @@ def state_of(run: Import) -> tuple[str, str]:
     return str(run.get_state_display()), TONES.get(run.state, "")
 
 
-@page("settings.manage")
+@page("imports.manage")
 @require_GET
 def import_new(request: StaffRequest) -> HttpResponse:
     """Choose where it comes from."""
@@ -92,7 +92,7 @@ def import_new(request: StaffRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@page("settings.manage")
+@page("imports.manage")
 def import_upload(request: StaffRequest, source: str) -> HttpResponse:
     """Upload files of one kind of source."""
     if source not in importers:
@@ -103,7 +103,7 @@ def import_upload(request: StaffRequest, source: str) -> HttpResponse:
         request.POST if is_sent else None, request.FILES if is_sent else None, importer=importer
     )
     if not form.is_bound:
-        first = Inbox.objects.filter(is_active=True, channel="email").order_by("pk").first()
+        first = import_inboxes().order_by("pk").first()
         form.fields["inbox"].initial = first
     if form.is_valid():
         try:
@@ -116,7 +116,7 @@ def import_upload(request: StaffRequest, source: str) -> HttpResponse:
     return render(request, "imports/upload.html", {"form": form, "importer": importer}, status=status)
 
 
-@page("settings.manage")
+@page("imports.manage")
 @require_GET
 def import_detail(request: StaffRequest, import_id: int) -> HttpResponse:
     """Show an import: how far it is, what is to be said about it, what became of it; htmx gets the part that changes."""
@@ -147,7 +147,7 @@ def _parts(run: Import) -> dict[str, object]:
 
 
 @require_POST
-@page("settings.manage")
+@page("imports.manage")
 def import_mapping(request: StaffRequest, import_id: int) -> HttpResponse:
     """Save the mapping; "check" starts the dry run behind it."""
     run = _own(request, import_id)
@@ -174,7 +174,7 @@ _ACTS = {
 
 
 @require_POST
-@page("settings.manage")
+@page("imports.manage")
 def import_act(request: StaffRequest, import_id: int, act: str) -> HttpResponse:
     """Check, start, stop, go on, undo."""
     run = _own(request, import_id)
@@ -189,7 +189,7 @@ def import_act(request: StaffRequest, import_id: int, act: str) -> HttpResponse:
 
 
 @require_POST
-@page("settings.manage")
+@page("imports.manage")
 def import_delete(request: StaffRequest, import_id: int) -> HttpResponse:
     """Delete an import with its files; what it made stays."""
     run = _own(request, import_id)
@@ -201,7 +201,7 @@ def import_delete(request: StaffRequest, import_id: int) -> HttpResponse:
     return done(request, _("The import is deleted; what it brought stays."), "settings-imports")
 
 
-@page("settings.manage")
+@page("imports.manage")
 @require_GET
 def import_problems(request: StaffRequest, import_id: int) -> HttpResponse:
     """List what is refused or noted, page by page."""
@@ -210,7 +210,7 @@ def import_problems(request: StaffRequest, import_id: int) -> HttpResponse:
     return render(request, "imports/problems.html", {"run": run, "rows": rows})
 
 
-@page("settings.manage")
+@page("imports.manage")
 @require_GET
 def import_problems_csv(request: StaffRequest, import_id: int) -> HttpResponse:
     """Hand the refused rows out as a table, to be corrected and uploaded again."""

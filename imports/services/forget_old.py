@@ -32,7 +32,7 @@ def delete_uploads() -> int:
 
 def delete_import(*, run: Import, by: Viewer) -> None:
     """Delete an import with its files and rows; what it made stays, and a later import knows it again."""
-    by.require("settings.manage")
+    by.require("imports.manage")
     _forget(run)
     with transaction.atomic():
         IMPORT_DELETED.record(by=by, subject_id=run.pk, detail={"system": run.system, "source": run.source})

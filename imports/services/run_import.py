@@ -47,7 +47,7 @@ def save_mapping(
 
     What was checked before has to be checked again.
     """
-    by.require("settings.manage")
+    by.require("imports.manage")
     row = _idle(run, State.READ, State.CHECKED)
     checked = {what: dict(values) for what, values in row.mapping.items()}
     for what, values in mapping.items():
@@ -107,7 +107,7 @@ def _guess_values(run: Import, mapping: dict[str, dict[str, str]]) -> None:
 @transaction.atomic
 def check_import(*, run: Import, by: Viewer) -> Import:
     """Ask for a dry run: every row is looked at as the run would, nothing is written. Raises ValidationError."""
-    by.require("settings.manage")
+    by.require("imports.manage")
     row = _idle(run, State.READ, State.CHECKED)
     row.job = start_job(
         kind=CHECK_KIND, key=row.reference, by=by, params={"import": row.pk}, requested_by_id=by.user_id
@@ -119,7 +119,7 @@ def check_import(*, run: Import, by: Viewer) -> Import:
 @transaction.atomic
 def start_import(*, run: Import, by: Viewer, in_background: bool = True) -> Import:
     """Ask for the run. Without ``in_background`` the caller does it itself. Raises ValidationError."""
-    by.require("settings.manage")
+    by.require("imports.manage")
     row = _idle(run, State.READ, State.CHECKED, State.RUNNING)
     row.job, row.state = None, State.RUNNING
     if in_background:
@@ -134,7 +134,7 @@ def start_import(*, run: Import, by: Viewer, in_background: bool = True) -> Impo
 @transaction.atomic
 def stop_import(*, run: Import, by: Viewer) -> Import:
     """Stop the job before its next slice; what was written stays until it goes on or is undone."""
-    by.require("settings.manage")
+    by.require("imports.manage")
     row = Import.objects.select_for_update(of=("self",)).select_related("job").get(pk=run.pk)
     if row.job is None or not cancel_job(job=row.job, by=by):
         raise ValidationError(_("Nothing is running."))
@@ -144,7 +144,7 @@ def stop_import(*, run: Import, by: Viewer) -> Import:
 @transaction.atomic
 def resume_import(*, run: Import, by: Viewer) -> Import:
     """Go on where a job was stopped or has failed. Raises ValidationError."""
-    by.require("settings.manage")
+    by.require("imports.manage")
     row = Import.objects.select_for_update(of=("self",)).select_related("job").get(pk=run.pk)
     if row.job is None or not retry_job(job=row.job, by=by):
         raise ValidationError(_("There is nothing to go on with."))

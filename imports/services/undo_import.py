@@ -37,7 +37,7 @@ _ORDER = ("ticket", "message", "contact", "account", "staff")
 @transaction.atomic
 def undo_import(*, run: Import, by: Viewer) -> Import:
     """Ask for it. Raises ValidationError while a job works on the import, and for one that has made nothing."""
-    by.require("settings.manage")
+    by.require("imports.manage")
     row = Import.objects.select_for_update(of=("self",)).select_related("job").get(pk=run.pk)
     if row.is_busy:
         raise ValidationError(_("The import is still being worked on: stop it first."))

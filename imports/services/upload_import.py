@@ -1,7 +1,7 @@
 """Take an upload in: it is stored before anything looks into it, and a job reads it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,16 @@ def upload_import(
     inbox: Inbox | None = None,
     keep_numbers: bool = True,
     in_background: bool = True,
+    begun: Callable[[Import], None] | None = None,
 ) -> Import:
     """Store the files and start to read them; ``paths`` are files on this machine, which only a command may name.
 
     ``system`` names the installation over there (default: the source): a later import of the same one knows its rows again.
     ``table`` says what the lines of a table are, ``inbox`` where tickets belong, ``keep_numbers`` that they keep theirs
-    where they are free. Without ``in_background`` the caller
-    reads the files itself. Raises ValidationError naming the field.
+    where they are free. Without ``in_background`` the caller reads the files itself. ``begun`` is called in the transaction that
+    writes the import down. Raises ValidationError naming the field.
     """
-    by.require("settings.manage")
+    by.require("imports.manage")
     if source not in importers:
         raise ValidationError({"source": _("Choose where it comes from.")})
     if importers.get(source).is_table and table not in TABLES:
@@ -86,6 +87,8 @@ def upload_import(
             subject_id=run.pk,
             detail={"source": source, "system": run.system, "files": len(stored), "size": size},
         )
+        if begun is not None:
+            begun(run)
     return run
 
 

@@ -40,7 +40,7 @@ def test_every_operation_says_how_it_refuses() -> None:
 # POSTs whose answers cannot be kept, because they hold a secret; a name is unique there, so nothing is made twice.
 NOT_REMEMBERED = {"webhooks_create", "webhooks_rotate_secret"}
 # Items carry an id of their own.
-NOT_NEEDED = {"usage_batch"}
+NOT_NEEDED = {"usage_batch", "tickets_upsert"}
 
 
 def test_every_post_takes_an_idempotency_key() -> None:

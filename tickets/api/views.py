@@ -40,14 +40,11 @@ from tickets.selectors import (
     without_properties,
 )
 from tickets.services.add_note import add_note
-from tickets.services.assign_ticket import assign_ticket
-from tickets.services.change_priority import change_priority
-from tickets.services.change_status import change_status
+from tickets.services.change_ticket import change_ticket
 from tickets.services.correct_routing import confirm_routing, correct_routing
 from tickets.services.open_ticket import KNOWN, open_ticket
 from tickets.services.receive_message import Received, receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
-from tickets.services.set_properties import set_properties
 
 NOT_FOUND = OpenApiResponse(description="No such ticket, or none that this key may see.")
 TICKETS = Listing(
@@ -313,19 +310,10 @@ def _ticket_answer(viewer: Viewer, pk: int, code: int = status.HTTP_200_OK) -> R
 
 
 def _change(ticket: Ticket, wanted: dict[str, Any], viewer: Viewer) -> None:
-    """Apply each named change through its service; routing first, because it may move the assignee."""
+    """Apply the named changes to the version that the client knows."""
     if "version" in wanted and wanted["version"] != ticket.version:
         raise Conflict(_("The ticket has changed: its version is %d now.") % ticket.version)
-    if "team" in wanted or "category" in wanted:
-        correct_routing(ticket=ticket, category=wanted.get("category"), team=wanted.get("team"), by=viewer)
-    if "priority" in wanted:
-        change_priority(ticket=ticket, priority=wanted["priority"], by=viewer)
-    if "assignee" in wanted:
-        assign_ticket(ticket=ticket, assignee=wanted["assignee"], by=viewer)
-    # before the status: what is required to resolve may come with it
-    set_properties(ticket=ticket, wanted=wanted, by=viewer)
-    if "status" in wanted:
-        change_status(ticket=ticket, status=wanted["status"], by=viewer)
+    change_ticket(ticket=ticket, wanted=wanted, by=viewer)
 
 
 def _add_message(

@@ -32,7 +32,7 @@ def widget_words() -> dict[str, str]:
         "you": _("You"),
         "joined": _("%s joined the chat"),
         "resolved": _("Your request was marked as solved"),
-        "ended": _("You ended the chat"),
+        "ended": _("The chat has ended"),
         "typing": _("%s is typing"),
         "offline": _("No connection. Trying again …"),
         "end": _("End the chat"),
