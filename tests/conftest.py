@@ -17,10 +17,11 @@ from people.models import ApiKey, Team, TeamMembership, User
 from people.models.api_key import digest_of
 from people.roles import Role
 from people.viewer import Viewer
+from tests.databases import django_db_setup
 from tests.network import no_network
 from tickets.models import Inbox
 
-__all__ = ["no_network"]
+__all__ = ["django_db_setup", "no_network"]
 
 PASSWORD = "correct-horse-battery"
 
