@@ -43,14 +43,29 @@ NEXT_WEEK = (datetime.now(UTC) + timedelta(days=7)).isoformat()
 
 # Run inside the installation: what the demo world does not have.
 MORE = """
+from django.core.files.base import ContentFile
+from core.job_runner import run_jobs
+from imports.services.run_import import check_import
+from imports.services.upload_import import upload_import
+from people.viewer import system_viewer
 from tickets.channels.chat.services.post_message import post_message
 from tickets.channels.chat.services.start_chat import Visitor, start_chat
+from tickets.incoming import IncomingFile
 from tickets.models import Inbox
 inbox = Inbox.objects.get(channel="chat")
 for number in range(3):
     visitor = Visitor(name="Rosa", email=f"rosa{number}@fuzz.example")
     chat, _token = start_chat(inbox=inbox, visitor=visitor, address="192.0.2.7")
-    post_message(session=chat, key=f"message-{number}", text="Where is my parcel?")
+    files = [IncomingFile("cart.txt", b"one parcel", "text/plain")]
+    post_message(session=chat, key=f"message-{number}", text="Where is my parcel?", files=files)
+by = system_viewer("command")
+for number in range(8):
+    table = ContentFile(f"Id;Company;Plan\\na{number};Northwind {number};gold\\n".encode(), name="customers.csv")
+    run = upload_import(source="csv", uploads=[table], table="account", by=by)
+    if number % 2:
+        run_jobs("batch")
+        check_import(run=run, by=by)
+        run_jobs("batch")
 """
 
 # What is asked of the API itself before each caller, so that there are rows of it: addresses with bodies.

@@ -41,11 +41,16 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 def _fill_path(case: Any, seed: int) -> None:
     before = ""
-    for part in case.path.split("/"):
+    parts = case.path.split("/")
+    for place, part in enumerate(parts):
         name = part[1:-1] if part.startswith("{") else ""
         if name and name in case.path_parameters:
             found = POOL.get(before) or POOL.get(f"{BASE}{LISTS.get(name, '')}/")
             if found:
+                # Rather one of those that have rows in the list below.
+                below = "/".join(parts[place + 1 :]).partition("{")[0]
+                deeper = [one for one in found if below and f"{before}{one}/{below}" in POOL]
+                found = deeper or found
                 case.path_parameters[name] = found[seed % len(found)]
             part = str(case.path_parameters[name])
         before += f"{part}/"

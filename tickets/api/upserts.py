@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from customers.api.serializers import BulkUpsertOut
 from customers.api.upserting import upserted
 from people.models import User
-from tickets.api.serializers import ByIdOrName, TicketIn
+from tickets.api.serializers import MAX_BODY, ByIdOrName, TicketContactIn, TicketIn
 from tickets.services.upsert_tickets import MOST_TICKETS, upsert_tickets
 
 
@@ -24,6 +24,9 @@ class TicketUpsertIn(TicketIn):
     # When another system puts a ticket aside is its own business.
     snoozed_until = None  # type: ignore[assignment]
     external_id = serializers.CharField(max_length=255)
+    subject = serializers.CharField(max_length=300, required=False)
+    body = serializers.CharField(max_length=MAX_BODY, trim_whitespace=False, required=False)
+    contact = TicketContactIn(required=False)
     status = serializers.CharField(max_length=24, required=False)
     assignee = ByIdOrName(User, "email", required=False, allow_null=True)
 
@@ -31,7 +34,7 @@ class TicketUpsertIn(TicketIn):
 class TicketUpsertBatchIn(serializers.Serializer[Any]):
     """A batch of tickets."""
 
-    items = serializers.ListField(child=TicketUpsertIn(partial=True), min_length=1, max_length=MOST_TICKETS)
+    items = serializers.ListField(child=TicketUpsertIn(), min_length=1, max_length=MOST_TICKETS)
 
 
 class TicketUpsert(APIView):
