@@ -88,7 +88,8 @@ def record_together(
 ) -> list[Event]:
     """Record events of several types, in their order, in three inserts; a row has the keyword arguments of ``record``.
 
-    Raises EventLoopError beyond MAX_DEPTH, TransactionManagementError outside a transaction.
+    A row may name an actor of its own, who then takes the place of ``by``. Raises EventLoopError beyond MAX_DEPTH,
+    TransactionManagementError outside a transaction.
     """
     depth = 0 if cause is None else cause.depth + 1
     now = timezone.now()
@@ -102,18 +103,19 @@ def record_together(
             raise EventLoopError(f"{event_type.verb} would be event number {depth} of one chain")
         data = json.loads(json.dumps(dict(row.get("detail") or {}), cls=DjangoJSONEncoder))
         salt = secrets.token_hex(16)
+        actor: Actor = row.get("by") or by
         events.append(
             Event(
                 occurred_at=row.get("occurred_at") or now,
                 recorded_at=now,
                 verb=event_type.verb,
-                actor_kind=by.actor_kind,
-                actor_id=by.actor_id,
+                actor_kind=actor.actor_kind,
+                actor_id=actor.actor_id,
                 subject_kind=event_type.subject,
                 subject_id=row["subject_id"],
                 account_id=row.get("account_id"),
                 ticket_id=row.get("ticket_id"),
-                source=by.source,
+                source=actor.source,
                 cause_id=None if cause is None else cause.pk,
                 depth=depth,
                 detail_digest=detail_digest(data, salt),

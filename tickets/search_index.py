@@ -119,10 +119,10 @@ def index_new_ticket(ticket: Ticket) -> None:
     put([document_of(ticket)])
 
 
-def index_new_message(message: Message, files: Sequence[str] = (), *, opens: bool = False) -> None:
-    """Index a message that was just inserted, with the names of its files, and the new ticket that it ``opens``."""
-    new = [document_of(message.ticket)] if opens else []
-    put([*new, message_document(message, files)])
+def index_new_messages(messages: Sequence[tuple[Message, Sequence[str]]], *, opens: bool = False) -> None:
+    """Index messages that were just inserted, with the names of their files, and the new ticket that each ``opens``."""
+    new = [document_of(message.ticket) for message, _files in messages] if opens else []
+    put([*new, *(message_document(message, files) for message, files in messages)])
 
 
 def index_ticket(ticket_id: int) -> None:

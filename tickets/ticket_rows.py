@@ -80,10 +80,10 @@ def save_ticket(ticket: Ticket, *, now: datetime | None = None) -> None:
     ticket.as_read = dict(values)
 
 
-def next_number() -> int:
-    """Give out the next ticket number; the counter stays locked until the end of the transaction."""
+def next_numbers(count: int) -> range:
+    """Give out the next ticket numbers; the counter stays locked until the end of the transaction."""
     with connection.cursor() as cursor:
         # One statement where the ORM needs two: everybody who opens a ticket passes here, one after the other.
-        cursor.execute("UPDATE tickets_ticketnumber SET last = last + 1 RETURNING last")
-        [number] = cursor.fetchone()
-    return int(number)
+        cursor.execute("UPDATE tickets_ticketnumber SET last = last + %s RETURNING last", [count])
+        last = int(cursor.fetchone()[0])
+    return range(last - count + 1, last + 1)

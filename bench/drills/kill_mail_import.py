@@ -2,6 +2,10 @@
 
     python bench/drills/kill_mail_import.py --mails 300 --kills 12 --json
     python bench/drills/kill_mail_import.py --postgres postgres://postgres@127.0.0.1:5432 --json
+    python bench/drills/kill_mail_import.py --workers
+
+With ``--workers`` the mails lie in the ledger already, and what is killed are two workers that bring them to their tickets, many
+in one transaction, while the parser reads ahead.
 
 It writes its own mails (threads, files, damaged ones) into a temporary folder and uses a database of its own. At the end every
 mail must have one ledger row in a final state, and every row that says so exactly one message. Exit status 1 otherwise.
@@ -39,6 +43,32 @@ print("COUNTS " + json.dumps({
 }))
 """
 
+STORE = """
+from pathlib import Path
+from django.utils import timezone
+from tickets.channels.email.services.store_mail import Arrived, enter_mails, keep_raw
+from tickets.models import Inbox
+inbox = Inbox.objects.create(name="Drill", channel="email", address="support@desk.example")
+files = sorted(Path({folder!r}).iterdir())
+enter_mails(keep_raw([Arrived(file.read_bytes(), timezone.now(), file.name) for file in files]), inbox=inbox)
+"""
+WORK = """
+import time
+from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
+from tickets.models import MailLedger
+while MailLedger.objects.filter(state="received").exists():
+    if not process_waiting_mail():
+        time.sleep(0.2)
+"""
+WATCH = """
+import time
+from tickets.models import MailLedger
+waiting = MailLedger.objects.filter(state="received")
+wanted, deadline = waiting.count() - {mails}, time.monotonic() + 60
+while waiting.count() > max(0, wanted) and time.monotonic() < deadline:
+    time.sleep(0.01)
+"""
+
 
 def write_mails(folder: Path, count: int, rng: random.Random) -> None:
     """Write ``count`` different mails: half open a ticket, the rest answer one, carry a file or are damaged."""
@@ -60,7 +90,7 @@ def write_mails(folder: Path, count: int, rng: random.Random) -> None:
         (folder / f"{number:06}.eml").write_bytes((head + body).encode())
 
 
-def run_drill(mails: int, kills: int, postgres: str, seed: int) -> dict[str, Any]:
+def run_drill(mails: int, kills: int, postgres: str, seed: int, *, workers: bool) -> dict[str, Any]:
     """Do the drill; returns the figures, with ``ok``."""
     rng = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix="cs-ops-mail-drill-"))
@@ -74,12 +104,19 @@ def run_drill(mails: int, kills: int, postgres: str, seed: int) -> dict[str, Any
         write_mails(folder / "mails", mails, rng)
         _manage(env, "migrate", "-v0")
         words = ["import_mail", str(folder / "mails"), "--inbox", "Drill", "--json"]
+        if workers:
+            _manage(env, "shell", "-c", STORE.format(folder=str(folder / "mails")))
+            words = ["shell", "-c", WORK]
         killed = 0
         while killed < kills:
-            imports = [_start(env, words) for _ in range(min(2, kills - killed))]
-            _wait_for_progress(var / "media", rng.randint(1, max(2, mails // kills)))
+            running = [_start(env, words) for _ in range(min(2, kills - killed))]
+            some = rng.randint(1, max(2, mails // kills))
+            if workers:
+                _wait_for_tickets(env, some)
+            else:
+                _wait_for_files(var / "media", some)
             time.sleep(rng.uniform(0, 0.05))
-            for process in imports:
+            for process in running:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 killed += 1
@@ -106,7 +143,12 @@ def run_drill(mails: int, kills: int, postgres: str, seed: int) -> dict[str, Any
     return {"ok": ok, "mails": mails, "kills": kills, "last_run_seconds": round(seconds, 1), **counts}
 
 
-def _wait_for_progress(media: Path, files: int) -> None:
+def _wait_for_tickets(env: dict[str, str], mails: int) -> None:
+    """Return when ``mails`` more mails are done, or after a minute."""
+    _manage(env, "shell", "-c", WATCH.format(mails=mails))
+
+
+def _wait_for_files(media: Path, files: int) -> None:
     """Return when ``files`` more mails have been stored, or after a minute."""
     wanted = sum(1 for _ in media.glob("??/*")) + files
     deadline = time.monotonic() + 60
@@ -148,10 +190,11 @@ def main() -> int:
     parser.add_argument("--mails", type=int, default=300)
     parser.add_argument("--kills", type=int, default=12)
     parser.add_argument("--postgres", default="", help="server URL without a database; default: SQLite")
+    parser.add_argument("--workers", action="store_true", help="kill workers that process what waits")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    result = run_drill(options.mails, options.kills, options.postgres, options.seed)
+    result = run_drill(options.mails, options.kills, options.postgres, options.seed, workers=options.workers)
     if not options.json:
         for name, value in result.items():
             print(f"{name:<20} {value}")

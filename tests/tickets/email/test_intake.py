@@ -20,6 +20,7 @@ from tickets.channels.email.services.process_waiting_mail import process_waiting
 from tickets.channels.email.services.retry_mail import retry_mail
 from tickets.channels.email.services.store_mail import store_mail
 from tickets.models import Attachment, Inbox, MailLedger, Message, MessageAlias, Ticket
+from tickets.services import receive_message as receiving
 from tickets.stored_files import read_file
 
 pytestmark = pytest.mark.django_db
@@ -187,16 +188,15 @@ def test_a_stretch_of_mails_gives_each_its_own_fate(inbox: Inbox, monkeypatch: p
     raws = [mail_of(subject=f"number {number}", Message_ID=f"<{number}@x.example>") for number in range(5)]
     rows = [store_mail(raw=raw, inbox=inbox)[0] for raw in [*raws, b"\x00 no sender"]]
     MailLedger.objects.filter(pk=rows[1].pk).update(attempts=1)  # its worker was killed before
-    receive = processing.receive_message
+    index = receiving.index_new_messages
 
-    def fail(**fields: Any) -> Any:
-        received = receive(**fields)
-        if fields["incoming"].subject == "number 3":
+    def fail(messages: Any, **kind: Any) -> None:
+        index(messages, **kind)
+        if any(message.subject == "number 3" for message, _files in messages):
             raise OperationalError("database is gone")
-        return received
 
     with monkeypatch.context() as patch:
-        patch.setattr(processing, "receive_message", fail)
+        patch.setattr(receiving, "index_new_messages", fail)
         with pytest.raises(OperationalError):
             process_waiting_mail()
     states = list(MailLedger.objects.order_by("pk").values_list("state", "attempts", "leased_until"))

@@ -12,8 +12,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_killed_imports_lose_and_double_nothing() -> None:
+@pytest.mark.parametrize("killed", [[], ["--workers"]], ids=["imports", "workers"])
+def test_killed_processes_lose_and_double_nothing(killed: list[str]) -> None:
     command = [sys.executable, "bench/drills/kill_mail_import.py", "--mails", "60", "--kills", "4", "--json"]
+    command += killed
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["ok"], result

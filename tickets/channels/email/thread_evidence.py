@@ -20,6 +20,7 @@ from tickets.channels.email.parsing import ParsedMail
 from tickets.channels.email.thread_tokens import read_message_id, references_in_addresses
 from tickets.models import CarbonCopy, Message, MessageAlias, Ticket
 
+_MOST_REFERRED = 200
 _SUBJECT_NUMBER = re.compile(r"\[#(\d{1,12})\]")
 
 
@@ -68,6 +69,23 @@ def find_signed_thread(mail: ParsedMail) -> ThreadMatch:
     return ThreadMatch(ticket, "message_id") if ticket is not None else ThreadMatch()
 
 
+def is_signed(mail: ParsedMail) -> bool:
+    """Whether something in the mail bears a signature of ours, its own Message-ID included. No database."""
+    addresses = [one.address for one in (*mail.delivered_to, *mail.to, *mail.cc)]
+    ids = (mail.message_id, *_referred_ids(mail))
+    return bool(references_in_addresses(addresses)) or any(read_message_id(one) is not None for one in ids)
+
+
+def names_a_number(mail: ParsedMail) -> bool:
+    """Whether the subject names a ticket by its number."""
+    return _SUBJECT_NUMBER.search(mail.subject) is not None
+
+
+def referred_ids(mail: ParsedMail) -> list[str]:
+    """The ids by which tickets are looked for: those that the mail refers to, the nearest first."""
+    return _referred_ids(mail)[:_MOST_REFERRED]
+
+
 def sent_message(message_id: str) -> Message | None:
     """The answer of ours that went out with this Message-ID; None unless the signature holds and it exists."""
     read = read_message_id(message_id)
@@ -94,7 +112,7 @@ def _ticket_by_reference(references: Iterable[str]) -> Ticket | None:
 
 def _tickets_by_alias(mail: ParsedMail) -> list[Ticket]:
     """Tickets that know one of the ids referred to, the nearest id first, each once."""
-    ids = _referred_ids(mail)[:200]
+    ids = referred_ids(mail)
     aliases = MessageAlias.objects.filter(message_id__in=ids).select_related("ticket")
     known = {one.message_id: one.ticket for one in aliases}
     return list({known[one].pk: known[one] for one in ids if one in known}.values())

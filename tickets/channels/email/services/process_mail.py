@@ -52,7 +52,7 @@ LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
 State = MailLedger.State
 # What processing writes to a row.
-_WRITTEN = (
+WRITTEN = (
     "state", "subject", "sender", "header_id", "error", "leased_until", "ticket", "message", "processed_at",
 )  # fmt: skip
 _STATES = {
@@ -141,18 +141,24 @@ def _moment(ledger: MailLedger, mail: ParsedMail, keep_date: bool) -> datetime:
     return min(datetime.fromisoformat(mail.sent_at), ledger.received_at)
 
 
-def _write(ledger: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> MailLedger:
-    """Decide and write everything in one transaction, if the mail is still ours to decide; returns its row."""
+def described(ledger: MailLedger, mail: ParsedMail) -> MailLedger:
+    """A copy of the row that says what the mail is."""
     row = copy(ledger)
     row.subject = mail.subject[:300]
     row.sender = mail.sender.address[:254] if mail.sender else ""
     row.header_id = mail.message_id
     row.error = ", ".join(mail.defects)[:500]
+    return row
+
+
+def _write(ledger: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> MailLedger:
+    """Decide and write everything in one transaction, if the mail is still ours to decide; returns its row."""
+    row = described(ledger, mail)
     try:
         with transaction.atomic():
             _decide(row, mail, accept, occurred_at)
             row.leased_until, row.processed_at = None, timezone.now()
-            values = {name: getattr(row, name) for name in _WRITTEN}
+            values = {name: getattr(row, name) for name in WRITTEN}
             ours = MailLedger.objects.filter(
                 pk=ledger.pk, state=State.RECEIVED, leased_until=ledger.leased_until
             )
@@ -168,16 +174,16 @@ def _read_own_addresses() -> frozenset[str]:
     return frozenset(address.lower() for address in addresses)
 
 
-_own_addresses = KeptRows(_read_own_addresses, Inbox)
+own_addresses = KeptRows(_read_own_addresses, Inbox)
 
 
 def _decide(row: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> None:
     """Set the state of the row and do what it stands for; raises ``MailRefused`` for a mail without a usable sender."""
-    own_addresses = _own_addresses.get()
-    kind = classify_mail(mail, own_addresses)
-    ours = sent_message(mail.message_id)
-    if ours is not None:
-        row.state, row.message, row.ticket = State.DUPLICATE, ours, ours.ticket
+    ours = own_addresses.get()
+    kind = classify_mail(mail, ours)
+    sent = sent_message(mail.message_id)
+    if sent is not None:
+        row.state, row.message, row.ticket = State.DUPLICATE, sent, sent.ticket
     elif kind.kind == "bounce" and not accept:
         _record_bounce(row, mail)
     elif kind.kind == "spam" and not accept:
@@ -194,7 +200,7 @@ def _decide(row: MailLedger, mail: ParsedMail, accept: bool, occurred_at: dateti
         else:
             # A careless mailer's second mail under a used Message-ID is stored without one rather than dropped.
             external_id = mail.message_id if known is None else ""
-            _receive(row, mail, kind, own_addresses, occurred_at, external_id)
+            _receive(row, mail, kind, ours, occurred_at, external_id)
 
 
 def _record_bounce(row: MailLedger, mail: ParsedMail) -> None:
@@ -248,25 +254,25 @@ def _receive(
     row: MailLedger,
     mail: ParsedMail,
     kind: MailKind,
-    own_addresses: frozenset[str],
+    ours: frozenset[str],
     occurred_at: datetime,
     external_id: str,
 ) -> None:
     """Make the mail a message of the ticket it belongs to, or of a new one."""
     sender = mail.sender
-    if sender is not None and sender.address.lower() in own_addresses and mail.reply_to:
+    if sender is not None and sender.address.lower() in ours and mail.reply_to:
         sender = mail.reply_to[0]  # a form on our own site writes as us and names the customer here
     if sender is None:
         raise MailRefused("from_missing", "the From header must hold exactly one address")
     facts = facts_of(mail, row.inbox)
     match = find_thread(mail, sender.address.lower())
-    passed_on = None if match.ticket is not None else _passed_on(mail, sender, facts, own_addresses)
+    passed_on = None if match.ticket is not None else _passed_on(mail, sender, facts, ours)
     if passed_on is not None:
         facts["forwarded_by"] = passed_on[1]
         sender = passed_on[0].sender
     try:
         received = receive_message(
-            incoming=_incoming(mail, sender, kind, match, occurred_at, external_id, facts),
+            incoming=incoming_of(mail, sender, kind, match, occurred_at, external_id, facts),
             by=system_viewer("mail"),
             inbox=row.inbox,
             ticket=match.ticket,
@@ -287,7 +293,7 @@ def _receive(
 
 
 def _passed_on(
-    mail: ParsedMail, sender: MailAddress, facts: dict[str, Any], own_addresses: frozenset[str]
+    mail: ParsedMail, sender: MailAddress, facts: dict[str, Any], ours: frozenset[str]
 ) -> tuple[ForwardedMail, dict[str, Any]] | None:
     """The customer's mail that a colleague passed on to an inbox, and who did; None for any other mail.
 
@@ -300,14 +306,14 @@ def _passed_on(
     address = sender.address.lower()
     colleague = User.objects.filter(email__iexact=address, is_active=True).first()
     original = found.sender.address.lower()
-    if colleague is None or original in own_addresses or original == address:
+    if colleague is None or original in ours or original == address:
         return None
     if User.objects.filter(email__iexact=original, is_active=True).exists():
         return None  # colleagues among themselves
     return found, {"user": colleague.pk, "name": colleague.name, "address": address}
 
 
-def _incoming(
+def incoming_of(
     mail: ParsedMail,
     sender: MailAddress,
     kind: MailKind,

@@ -1,17 +1,28 @@
-"""Bring the mails that wait in the ledger to their final states, several at a stretch.
+"""Bring the mails that wait in the ledger to their final states, in their order, several at a stretch.
 
-Each mail has its own transaction and its own fate. What a stretch shares is the claim, a parser that reads the next mail
-while the last is written, and commits that do not wait for the disk one by one: should the database server fall over, some
-of the last mails are *received* again, whole, and are processed once more.
+Three things go on at once: while mails are written, the parser reads those that follow, of the next stretch too. Mails that each
+open a ticket of their own are written together; should that fail, and for all others, each mail has its own transaction and its
+own fate. Commits do not wait for the disk one by one: should the database server fall over, some of the last mails are
+*received* again, whole, and are processed once more.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.utils import timezone
 
 from core.database import commits_flushed_later
+from tickets.channels.email.parsing import ParsedMail
+from tickets.channels.email.services.open_together import (
+    OpeningMail,
+    first_alone,
+    open_together,
+    opening_mail,
+)
 from tickets.channels.email.services.process_mail import (
     claim,
     finish,
@@ -22,11 +33,16 @@ from tickets.channels.email.services.process_mail import (
 )
 from tickets.models import MailLedger
 
+logger = logging.getLogger(__name__)
+
+# So many mails at most are written together, and so many more are read meanwhile.
 STRETCH = 16
 # Parsed mails wait in memory for their turn.
 STRETCH_BYTES = 8 * 1024 * 1024
 # A mail may need ten seconds to be parsed; with less left of its lease it goes back.
 _LEAST_LEASE = timedelta(seconds=15)
+# For so long the mails that are read wait for those after them, to be written together.
+_PATIENCE_SECONDS = 0.5
 
 
 def process_waiting_mail(*, limit: int = 200, until: datetime | None = None) -> int:
@@ -37,16 +53,103 @@ def process_waiting_mail(*, limit: int = 200, until: datetime | None = None) -> 
     """
     done = 0
     with commits_flushed_later(), ThreadPoolExecutor(1, thread_name_prefix="parse-ahead") as ahead:
-        while done < limit and (until is None or timezone.now() < until):
-            tried, ids = _next_stretch(min(STRETCH, limit - done))
-            if tried:
-                process_mail(ledger_id=ids[0])
-                done += 1
-            elif ids:
-                done += _process(claim(ids), ahead, until)
-            else:
-                break
+        line = _Line(ahead)
+        try:
+            while done < limit and (until is None or timezone.now() < until):
+                tried = line.fill(limit - done)
+                if line.waiting:
+                    done += line.process_next()
+                elif tried is not None:
+                    process_mail(ledger_id=tried)
+                    done += 1
+                else:
+                    break
+        finally:
+            line.give_back()
     return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A mail that is claimed and on its way through the parser."""
+
+    ledger: MailLedger
+    parsed: Future[ParsedMail]
+
+
+class _Line:
+    """Claimed mails in their order."""
+
+    def __init__(self, ahead: ThreadPoolExecutor) -> None:
+        self.waiting: deque[_Begun] = deque()
+        self._ahead = ahead
+        # So many of the first are not to be tried together.
+        self._alone = 0
+
+    def fill(self, most: int) -> int | None:
+        """Claim mails and have them read when there is room, ``most`` in all.
+
+        Returns the id of the next mail when a worker began it before and did not end it: it may have been the mail.
+        """
+        if len(self.waiting) >= STRETCH:
+            return None
+        tried, ids = _next_stretch(min(STRETCH, most - len(self.waiting)))
+        if tried:
+            return ids[0]
+        if ids:
+            self.waiting += [_Begun(ledger, self._ahead.submit(read_mail, ledger)) for ledger in claim(ids)]
+        return None
+
+    def process_next(self) -> int:
+        """Process the first mails together or the very first alone; returns how many were processed."""
+        lease = self.waiting[0].ledger.leased_until
+        if lease is None or lease - timezone.now() < _LEAST_LEASE:
+            self.give_back()
+            return 0
+        if not self._alone:
+            together = self._next_together()
+            self._alone = 1
+            try:
+                opened = open_together(together) if len(together) > 1 else 0
+            except Exception:  # whatever it is, it shows at the mail that it is about
+                logger.warning("%d mails are processed one by one", len(together), exc_info=True)
+                opened, self._alone = 0, len(together)
+            if opened:
+                self._alone = 0
+                for _number in range(opened):
+                    self.waiting.popleft()
+                return opened
+        self._alone -= 1
+        first = self.waiting.popleft()
+        finish(first.ledger, first.parsed.result)
+        return 1
+
+    def _next_together(self) -> list[OpeningMail]:
+        """The first mails, as far as they are read and may be opened together. Waits for the very first."""
+        found: list[OpeningMail] = []
+        first = list(islice(self.waiting, STRETCH))
+        wait([first[0].parsed])
+        wait([begun.parsed for begun in first], timeout=_PATIENCE_SECONDS)
+        for begun in first:
+            if not begun.parsed.done() or begun.parsed.exception() is not None:
+                break
+            try:
+                mail = opening_mail(begun.ledger, begun.parsed.result())
+            except Exception:  # processed alone, the mail is set aside with what is wrong
+                logger.info("mail %s is processed alone", begun.ledger.pk, exc_info=True)
+                break
+            if mail is None:
+                break
+            found.append(mail)
+        return found[: first_alone(found)]
+
+    def give_back(self) -> None:
+        """Let others have what was not begun."""
+        for begun in self.waiting:
+            begun.parsed.cancel()
+        give_back([begun.ledger for begun in self.waiting])
+        self.waiting.clear()
+        self._alone = 0
 
 
 def _next_stretch(most: int) -> tuple[bool, list[int]]:
@@ -62,23 +165,3 @@ def _next_stretch(most: int) -> tuple[bool, list[int]]:
             break
         ids.append(pk)
     return False, ids
-
-
-def _process(ledgers: Sequence[MailLedger], ahead: ThreadPoolExecutor, until: datetime | None) -> int:
-    """Process claimed mails in their order; what the time is too short for goes back. Returns how many were processed."""
-    parsed = [ahead.submit(read_mail, ledger) for ledger in ledgers]
-    done = 0
-    try:
-        for ledger, future in zip(ledgers, parsed, strict=True):
-            now = timezone.now()
-            if ledger.leased_until is None or ledger.leased_until - now < _LEAST_LEASE:
-                break
-            if until is not None and now >= until:
-                break
-            done += 1
-            finish(ledger, future.result)
-    finally:
-        for future in parsed[done:]:
-            future.cancel()
-        give_back(ledgers[done:])
-    return done
