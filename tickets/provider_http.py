@@ -1,8 +1,9 @@
 """How channels talk to their providers over HTTP: one guarded call, and what an answer means for a message.
 
 Providers are asked by tasks and by the "Test connection" button, never in a transaction. What is sent must not be sent twice
-behind anybody's back: where a connection breaks after the request has left, or a gateway answers 500 or 504 in words of its own,
-the fate of the message is unknown and a person decides. 502 and 503 are how a provider that is down looks from outside.
+behind anybody's back: where a connection breaks after the request has left, or the answer is 500 or 504, the fate of the message
+is unknown and a person decides; https://www.twilio.com/docs/api/errors/20500 says so of its own. 502 and 503 are how a provider
+that is down looks from outside.
 """
 
 import json
@@ -42,10 +43,12 @@ def ask(
     repeatable: bool | None = None,
     most_bytes: int = guarded_http.MOST_BYTES,
     total_seconds: float = guarded_http.TOTAL_SECONDS,
+    says_what_happened: bool = False,
 ) -> Answer:
     """Send one request, ``data`` as JSON, and return the answer, whatever its status.
 
-    ``repeatable`` says that asking twice does no harm (None: a GET). Raises TemporaryFailure when nothing has happened,
+    ``repeatable`` says that asking twice does no harm (None: a GET). ``says_what_happened`` is for a provider whose JSON tells
+    even of a 500 whether it has had an effect: the caller reads it. Raises TemporaryFailure when nothing has happened,
     PermanentFailure for an address that must not be called, FateUnknown when nobody can tell.
     """
     sent = {"user-agent": "CS-Ops/1", **(headers or {})}
@@ -67,7 +70,8 @@ def ask(
         raise (TemporaryFailure if harmless else FateUnknown)(str(error)) from error
     except guarded_http.CallFailed as error:
         raise TemporaryFailure(str(error)) from error
-    if answer.status in _TELL_NOTHING and not harmless and not json_of(answer):
+    explained = says_what_happened and json_of(answer)
+    if answer.status in _TELL_NOTHING and not harmless and not explained:
         raise FateUnknown(_("The provider answered %d.") % answer.status)
     return answer
 

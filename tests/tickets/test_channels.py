@@ -4,7 +4,10 @@ import json
 import os
 import random
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import parseaddr
@@ -12,7 +15,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import DataError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -151,6 +154,62 @@ def test_the_same_call_is_one_payload(loft: Inbox) -> None:
         assert call(loft, message()) == 200
     take_payloads()
     assert (ChannelPayload.objects.count(), Message.objects.count()) == (1, 1)
+
+
+def call_at_once(loft: Inbox, *news: dict[str, Any]) -> list[int]:
+    """The provider makes several calls at the same time; returns their statuses."""
+    path = hook_url(loft).partition("://")[2].partition("/")[2]
+
+    def one(told: dict[str, Any]) -> int:
+        try:
+            return (
+                Client(raise_request_exception=False)
+                .post(
+                    f"/{path}",
+                    json.dumps([told]),
+                    content_type="application/json",
+                    headers={"X-Ring": "gold"},
+                )
+                .status_code
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(news)) as pool:
+        return list(pool.map(one, news))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_of_a_burst_are_each_kept_and_one_that_cannot_be_stored_stops_no_other(
+    loft: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, begun = ChannelPayload.objects.bulk_create, threading.Event()
+
+    def store(rows: Any, **more: Any) -> Any:
+        if not begun.is_set():
+            begun.set()
+            time.sleep(0.3)  # meanwhile the others arrive
+        if any(b"odd" in row.body for row in rows):
+            raise DataError("this makes no sense")
+        return stored(rows, **more)
+
+    monkeypatch.setattr(ChannelPayload.objects, "bulk_create", store)
+    news = [message(number=number, text="odd" if number == 5 else "Help") for number in range(8)]
+    assert call_at_once(loft, *news, news[0]) == [200, 200, 200, 200, 200, 500, 200, 200, 200]
+    assert ChannelPayload.objects.count() == 7
+    take_payloads()
+    assert Message.objects.count() == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_waits_for_who_writes_and_is_kept(loft: Inbox) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            ChannelHealth.objects.filter(inbox=loft).update(refused_calls=0)
+            waiting = pool.submit(call_at_once, loft, message())
+            time.sleep(0.2)
+        assert waiting.result() == [200]
+    assert ChannelPayload.objects.count() == 1
 
 
 def test_what_cannot_be_read_is_shown_and_read_again(

@@ -329,6 +329,7 @@ def test_files_of_an_answer_are_shown_with_its_text_at_once(
         (Reply({"ok": False, "error": "internal_error"}), "uncertain", "internal_error"),
         (Reply({"ok": False, "error": "fatal_error"}, 500), "uncertain", "fatal_error"),
         (Reply(b"<html>"), "uncertain", "chat.postMessage"),
+        (Reply({"message": "Internal"}, 500), "uncertain", "chat.postMessage"),
     ],
 )
 def test_what_slack_refuses_is_told(

@@ -212,6 +212,10 @@ def test_a_stop_of_a_stranger_opens_no_ticket_and_a_yes_is_an_answer(sms: Inbox)
         (Reply({"code": 21211, "message": "Invalid To"}, 400), "failed", "Invalid To 21211"),
         (Reply({"code": 20003, "message": "Authenticate"}, 401), "queued", "Authenticate"),
         (Reply({"code": 20429, "message": "Too many"}, 429, {"retry-after": "120"}), "queued", "Too many"),
+        (Reply({"code": 20503, "message": "Unavailable"}, 503), "queued", "Unavailable"),
+        # https://www.twilio.com/docs/api/errors/20500: a repetition may reach the customer a second time.
+        (Reply({"code": 20500, "message": "Internal Server Error"}, 500), "uncertain", "500"),
+        (Reply({"code": 20504, "message": "Timeout"}, 504), "uncertain", "504"),
     ],
 )
 def test_what_twilio_refuses_is_told(

@@ -1,23 +1,27 @@
 """Keep a provider's call, raw, before anything reads it."""
 
 import hashlib
+import threading
+from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from core import nudge
+from core.database import urgent_transaction
 from tickets.channel import HookRequest
 from tickets.models import ChannelPayload, Inbox
 
 # What reading may need besides the body. Signatures have done their work, cookies and addresses are nobody's business.
 KEPT_HEADERS = ("content-encoding", "content-type", "user-agent")
+MOST_TOGETHER = 50
 
 
-@transaction.atomic
 def keep_payload(*, inbox: Inbox, request: HookRequest, delivery_id: str = "") -> None:
     """Store a verified call: the same delivery (or, without an id, the same content) is one row.
 
-    One statement; the workers are told after the commit.
+    Returns once the call is committed; the workers are told then. On SQLite, with its one writer at a time, the calls of a burst
+    are stored together: one transaction, one wait for the disk, and one of this process that waits for the writers of others.
     """
     name = delivery_id or hashlib.sha256(request.query.encode() + b"\n" + request.body).hexdigest()
     row = ChannelPayload(
@@ -31,5 +35,73 @@ def keep_payload(*, inbox: Inbox, request: HookRequest, delivery_id: str = "") -
         received_at=timezone.now(),
         next_try_at=timezone.now(),
     )
-    ChannelPayload.objects.bulk_create([row], ignore_conflicts=True)
-    nudge.task_after_commit("tickets.take_payloads", queue="channels")
+    if connection.vendor == "sqlite":
+        _gathered.keep(row)
+    else:
+        _insert([row])
+
+
+@dataclass(eq=False)
+class _Call:
+    """A row on its way to the database, and what became of it."""
+
+    row: ChannelPayload
+    kept: bool = False
+    error: Exception | None = None
+
+
+class _Gathered:
+    """The calls that threads of this process want to keep. Whoever gets to write takes those that wait along."""
+
+    def __init__(self) -> None:
+        self._writing = threading.Lock()
+        self._waiting: list[_Call] = []
+
+    def keep(self, row: ChannelPayload) -> None:
+        """Return when the row is committed; raises what the database says."""
+        call = _Call(row)
+        self._waiting.append(call)
+        with self._writing:
+            while not call.kept and call.error is None:
+                self._write()
+        if call.error is not None:
+            raise call.error
+
+    def _write(self) -> None:
+        calls = self._waiting[:MOST_TOGETHER]
+        del self._waiting[:MOST_TOGETHER]
+        try:
+            _insert([call.row for call in calls])
+        except (OperationalError, InterfaceError) as error:
+            # The database is in trouble, not a row.
+            for call in calls:
+                call.error = error
+        except Exception:  # noqa: BLE001 - found out which
+            for call in calls:
+                _insert_alone(call)
+        else:
+            for call in calls:
+                call.kept = True
+        finally:
+            for call in calls:
+                if not call.kept and call.error is None:
+                    call.error = InterfaceError("stopped before it was stored")
+
+
+def _insert_alone(call: _Call) -> None:
+    """A row that the database refuses takes no other one with it."""
+    try:
+        _insert([call.row])
+    except Exception as error:  # noqa: BLE001 - raised where the call was made
+        call.error = error
+    else:
+        call.kept = True
+
+
+def _insert(rows: list[ChannelPayload]) -> None:
+    with urgent_transaction():
+        ChannelPayload.objects.bulk_create(rows, ignore_conflicts=True)
+        nudge.task_after_commit("tickets.take_payloads", queue="channels")
+
+
+_gathered = _Gathered()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from core.models import Event
@@ -14,6 +14,7 @@ from people.models import User
 from people.viewer import Viewer
 from tests.tickets.email.mails import mail_of, take
 from tickets.channels.email import parser_process
+from tickets.channels.email.services import open_together
 from tickets.channels.email.services import process_mail as processing
 from tickets.channels.email.services.process_mail import process_mail
 from tickets.channels.email.services.process_waiting_mail import process_waiting_mail
@@ -266,3 +267,34 @@ def test_a_form_on_our_own_site_names_the_customer_in_reply_to(inbox: Inbox, con
     row = take(mail_of(sender="support@desk.example", Reply_To="mette@halden.example"), inbox)
     assert row.ticket is not None
     assert row.ticket.contact == contact
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="commits of SQLite always wait for the disk")
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_for_no_disk_leaves_no_setting_with_the_session(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: list[str] = []
+    between: list[str] = []
+    look = processing.waiting_mails
+
+    def seen(where: list[str], call: Any) -> Any:
+        def noted(**fields: Any) -> Any:
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW synchronous_commit")
+                where.append(cursor.fetchone()[0])
+            return call(**fields)
+
+        return noted
+
+    for number in range(3):
+        answered = "<0@x.example>" if number == 2 else ""
+        raw = mail_of(subject=f"number {number}", Message_ID=f"<{number}@x.example>", In_Reply_To=answered)
+        store_mail(raw=raw, inbox=inbox)
+    # Two are opened together, the answer alone.
+    monkeypatch.setattr(open_together, "receive_new", seen(inside, open_together.receive_new))
+    monkeypatch.setattr(processing, "receive_message", seen(inside, processing.receive_message))
+    # Behind a pooler the next transaction may be somebody else's.
+    monkeypatch.setattr(f"{process_waiting_mail.__module__}.waiting_mails", seen(between, look))
+    assert process_waiting_mail() == 3
+    assert (inside, set(between)) == (["off"] * 2, {"on"})

@@ -213,7 +213,7 @@ def test_an_answer_with_files_goes_on_where_it_stopped(
     call(bot, update(1, text="Send me the plans"))
     take_payloads()
     provider.on(f"{BOT}/sendPhoto", sent(78))
-    provider.on(f"{BOT}/sendDocument", error(500, "Internal"), sent(79))
+    provider.on(f"{BOT}/sendDocument", error(503, "Unavailable"), sent(79))
     files = [IncomingFile("a.png", b"png", "image/png"), IncomingFile("b.pdf", b"pdf", "application/pdf")]
     written = answer(Ticket.objects.get(), agent, "Here", files=files)
     assert written.delivery == "queued"
@@ -240,7 +240,9 @@ def test_an_answer_with_files_goes_on_where_it_stopped(
         (error(401, "Unauthorized"), "queued", "refused"),
         (error(403, "Forbidden: bot was blocked by the user"), "failed", "new"),
         (error(400, "Bad Request: chat not found"), "failed", "new"),
-        (error(500, "Internal Server Error"), "queued", "unreachable"),
+        (error(500, "Internal Server Error"), "uncertain", "new"),
+        (error(504, "Gateway Timeout"), "uncertain", "new"),
+        (error(503, "Service Unavailable"), "queued", "unreachable"),
         (Reply(b"<html>", 502), "queued", "unreachable"),
         (Reply(b"<html>", 504), "uncertain", "new"),
     ],

@@ -50,12 +50,12 @@ def graph(
         content_type, body = multipart(form, files)
         answer = ask(
             url, method=method, body=body, headers={**headers, "content-type": content_type},
-            repeatable=harmless, total_seconds=SENDING_SECONDS,
+            repeatable=harmless, total_seconds=SENDING_SECONDS, says_what_happened=True,
         )  # fmt: skip
     else:
         answer = ask(
             url, method=method, data=data, headers=headers,
-            repeatable=harmless, most_bytes=MOST_BYTES,
+            repeatable=harmless, most_bytes=MOST_BYTES, says_what_happened=True,
         )  # fmt: skip
     return _object(answer, harmless)
 

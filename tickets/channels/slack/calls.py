@@ -79,12 +79,15 @@ def ask_slack(
     else:
         headers["content-type"] = "application/json; charset=utf-8"
         answer = provider_http.ask(
-            f"{SlackApi.url}/{method}", body=json.dumps(content).encode(), headers=headers
+            f"{SlackApi.url}/{method}",
+            body=json.dumps(content).encode(),
+            headers=headers,
+            says_what_happened=True,
         )
     told = provider_http.json_of(answer)
     word = str(told.get("error", ""))
     text = _("Slack refused %(method)s: %(word)s") % {"method": method, "word": word or "?"}
-    is_unreadable = 200 <= answer.status < 300 and "ok" not in told
+    is_unreadable = (200 <= answer.status < 300 or answer.status in (500, 504)) and "ok" not in told
     if content is not None and (word in _UNKNOWN or is_unreadable):
         raise FateUnknown(text)
     provider_http.refuse_bad_status(answer, word)

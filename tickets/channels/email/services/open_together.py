@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
+from core.database import flush_this_commit_later
 from people.viewer import system_viewer
 from tickets.channels.email.classification import classify_mail
 from tickets.channels.email.forwarded import read_forward
@@ -80,11 +81,12 @@ def first_alone(mails: Sequence[OpeningMail]) -> int:
 def open_together(mails: Sequence[OpeningMail]) -> int:
     """Open the tickets of mails that do not know each other, up to the first that is known; returns how many were opened.
 
-    Files are stored before, everything else is one transaction. Raises what goes wrong with any of them; nothing is written then,
-    and each is to be processed alone.
+    Files are stored before, everything else is one transaction that does not wait for the disk. Raises what goes wrong with any
+    of them; nothing is written then, and each is to be processed alone.
     """
     store_files([file.content for one in mails for file in one.mail.attachments])
     with transaction.atomic():
+        flush_this_commit_later()
         # A mail that another worker has taken over by now has another lease.
         if not _are_ours(mails):
             return 0

@@ -16,6 +16,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from core.database import flush_this_commit_later
 from core.kept_rows import KeptRows
 from people.models import User
 from people.viewer import system_viewer
@@ -112,16 +113,24 @@ def read_mail(ledger: MailLedger) -> ParsedMail:
 
 
 def finish(
-    ledger: MailLedger, read: Callable[[], ParsedMail], *, accept: bool = False, keep_date: bool = False
+    ledger: MailLedger,
+    read: Callable[[], ParsedMail],
+    *,
+    accept: bool = False,
+    keep_date: bool = False,
+    flush_later: bool = False,
 ) -> MailLedger:
-    """Bring a claimed mail to its final state; ``read`` gives the parsed mail or raises what ``read_mail`` raises."""
+    """Bring a claimed mail to its final state; ``read`` gives the parsed mail or raises what ``read_mail`` raises.
+
+    ``flush_later`` does not wait for the disk: after a fall of the database server the mail may be *received* again.
+    """
     if ledger.attempts > MAX_ATTEMPTS:
         return _quarantine(ledger, "gave_up", "the worker stopped each time this mail was processed")
     try:
         mail = read()
         for attachment in mail.attachments:
             store_file(attachment.content)
-        return _write(ledger, mail, accept, _moment(ledger, mail, keep_date))
+        return _write(ledger, mail, accept, _moment(ledger, mail, keep_date), flush_later)
     except MailRefused as refusal:
         return _quarantine(ledger, refusal.code, refusal.detail)
     except FileNotFoundError:
@@ -151,11 +160,15 @@ def described(ledger: MailLedger, mail: ParsedMail) -> MailLedger:
     return row
 
 
-def _write(ledger: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime) -> MailLedger:
+def _write(
+    ledger: MailLedger, mail: ParsedMail, accept: bool, occurred_at: datetime, flush_later: bool
+) -> MailLedger:
     """Decide and write everything in one transaction, if the mail is still ours to decide; returns its row."""
     row = described(ledger, mail)
     try:
         with transaction.atomic():
+            if flush_later:
+                flush_this_commit_later()
             _decide(row, mail, accept, occurred_at)
             row.leased_until, row.processed_at = None, timezone.now()
             values = {name: getattr(row, name) for name in WRITTEN}

@@ -15,7 +15,6 @@ from itertools import islice
 
 from django.utils import timezone
 
-from core.database import commits_flushed_later
 from tickets.channels.email.parsing import ParsedMail
 from tickets.channels.email.services.open_together import (
     OpeningMail,
@@ -52,7 +51,7 @@ def process_waiting_mail(*, limit: int = 200, until: datetime | None = None) -> 
     the time ``until``. Raises DatabaseError or OSError when the machine is in trouble; the mails then stay *received*.
     """
     done = 0
-    with commits_flushed_later(), ThreadPoolExecutor(1, thread_name_prefix="parse-ahead") as ahead:
+    with ThreadPoolExecutor(1, thread_name_prefix="parse-ahead") as ahead:
         line = _Line(ahead)
         try:
             while done < limit and (until is None or timezone.now() < until):
@@ -121,7 +120,7 @@ class _Line:
                 return opened
         self._alone -= 1
         first = self.waiting.popleft()
-        finish(first.ledger, first.parsed.result)
+        finish(first.ledger, first.parsed.result, flush_later=True)
         return 1
 
     def _next_together(self) -> list[OpeningMail]:
