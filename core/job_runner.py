@@ -29,13 +29,17 @@ OPEN = (Job.State.QUEUED, Job.State.RUNNING)
 
 @dataclass(frozen=True)
 class Slice:
-    """What one slice reached: where the next one starts, how far the job is, and whether it is finished."""
+    """What one slice reached: where the next one starts, how far the job is, and whether it is finished.
+
+    ``again_at`` is for a job that waits for something: the next slice is not due before, and the worker is free meanwhile.
+    """
 
     cursor: Mapping[str, Any]
     done: int
     total: int | None
     finished: bool
     result: Mapping[str, Any] = field(default_factory=dict)
+    again_at: datetime | None = None
 
 
 class JobHandler(Part):
@@ -192,6 +196,7 @@ def _run_slice(job: Job) -> bool:
         "total": reached.total,
         "attempts": 0,
         "leased_until": timezone.now() + LEASE,
+        "not_before": reached.again_at,
     }
     if reached.finished:
         values |= {
@@ -208,7 +213,7 @@ def _run_slice(job: Job) -> bool:
         # Cancelled, or taken over after the lease: the row, and the lease on it, are no longer this worker's.
         return False
     job.refresh_from_db()
-    return not reached.finished
+    return not reached.finished and reached.again_at is None
 
 
 def _note_failure(job: Job, error: Exception) -> None:

@@ -10,3 +10,15 @@ VERSION_REGISTERED = EventType(
 VERSION_PROMOTED = EventType(
     "ml.version_promoted", subject="model_version", sentence=_("put a model into service"), feed=False
 )
+SNAPSHOT_FROZEN = EventType(
+    "ml.snapshot_frozen", subject="dataset_snapshot", sentence=_("froze training data"), feed=False
+)
+TRAINING_STARTED = EventType(
+    "ml.training_started", subject="training_run", sentence=_("started a training"), feed=False
+)
+TRAINING_ENDED = EventType(
+    "ml.training_ended", subject="training_run", sentence=_("ended a training"), feed=False
+)
+SNAPSHOT_ROWS_ERASED = EventType(
+    "ml.snapshot_rows_erased", subject="dataset_snapshot", sentence=_("erased training rows"), feed=False
+)

@@ -1,109 +1,214 @@
 """ML tasks: what the product predicts. One class in ``<any app>/models_ml/<name>.py`` makes a task.
 
-``TextTask`` needs only ``examples()``, ``TabularTask`` only ``table()``; both measure on held-out rows beside the trivial
-model and then train on everything. ``manage.py train_models`` trains every task that has no version in service.
+A task says which rows it learns from (``rows``); the life cycle is the same for all of them: the rows are frozen as a
+snapshot, a run learns from that snapshot alone and measures on the newest fifth beside the trivial model, gates judge the
+version that comes of it (docs/decisions/0029). ``TextTask`` and ``TabularTask`` bring the learner.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from core.registry import Part, Registry
 from ml.artefacts import Artefact
 from ml.classifiers import TextClassifier
-from ml.classifiers.folds import assign_folds
 from ml.classifiers.text import KIND as TEXT_KIND
+from ml.datasets.rows import Example, row_digest
+from ml.datasets.splitting import Split, split_forward
 from ml.encoders import ModelUnavailable, SentenceEncoder, sentence_encoder
-from ml.evaluation.text_models import Answers, majority_figures, timed
-from ml.metrics import ranking_figures
+from ml.evaluation.text_models import majority
+from ml.metrics import classification_figures, ranking_figures
 from ml.tabular import NotEnoughData, TabularModel
 from ml.tabular.model import KIND as TABULAR_KIND
 
+__all__ = ["Answer", "Example", "HeldOut", "MLTask", "TabularTask", "TextTask", "TrainedModel", "ml_tasks"]
+
 Report = Callable[[str], None]
+Mapped = Mapping[str, Any]
+
+
+class Model(Protocol):
+    """What a task learns: it can be written down."""
+
+    def to_artefact(self) -> Artefact:
+        """The files of the model."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says about one row; ``probability`` is of ``label``, or of the outcome for yes/no tasks, or None."""
+
+    label: Any
+    probability: float | None = None
+    abstained: bool = False
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """One row that a trial model did not see: the truth, both answers, and how wrong each was (``loss``, 0 is right)."""
+
+    row: str
+    truth: Any
+    answer: Any
+    probability: float | None
+    loss: float
+    baseline_loss: float
+    abstained: bool = False
+    group: str = ""
+    slices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The outcome of a training: files, held-out figures, the trivial model's figures, and whether it may serve."""
+    """The outcome of a training: files, figures and answers on held-out rows, the trivial model's figures beside them.
+
+    ``objections`` are reasons of the task's own why the model may not serve, beyond what the gates ask of every task.
+    """
 
     kind: str
     artefact: Artefact
     metrics: dict[str, Any]
     baseline_metrics: dict[str, Any]
-    beats_baseline: bool
+    held_out: Sequence[HeldOut] = ()
+    objections: Sequence[str] = ()
     training: dict[str, Any] = field(default_factory=dict)
 
 
 class MLTask(Part):
-    """One thing to predict. ``key`` names it in versions and predictions; ``title`` is shown to people."""
+    """One thing to predict. ``key`` names it in versions and predictions; ``title`` is shown to people.
+
+    The class attributes are what its gates, its retraining and its card go by.
+    """
 
     title: ClassVar[Any] = ""
+    purpose: ClassVar[Any] = ""
+    limits: ClassVar[Any] = ""
+    # What ``Example.subject_id`` counts; rows of erased subjects are found by it.
+    subject_kind: ClassVar[str] = "ticket"
+    fewest_rows: ClassVar[int] = 40
+    params: ClassVar[Mapped] = {}
+    # A new version is trained after so many days (None: never by itself) or so many new labels.
+    retrain_days: ClassVar[int | None] = 30
+    retrain_labels: ClassVar[int] = 500
 
-    def train(self, report: Report) -> TrainedModel:
-        """Collect the rows, train and measure; raises ``NotEnoughData`` when there is nothing to learn from yet."""
+    def rows(self) -> Iterable[Example]:
+        """The labelled rows as they are now, in any order; features as they were known at the time of the label."""
+        raise NotImplementedError
+
+    def train(self, examples: Sequence[Example], report: Report, *, seed: int = 0) -> TrainedModel:
+        """Learn from a snapshot's rows, oldest first, and measure; raises ``NotEnoughData`` when they are too few."""
         raise NotImplementedError
 
     def load(self, artefact: Artefact) -> Any:
-        """Rebuild the model from its files, for ``load_champion``."""
+        """Rebuild the model from its files."""
         raise NotImplementedError
 
-
-class TextTask(MLTask):
-    """Classes of texts, learned by ``TextClassifier``."""
-
-    fewest_rows: ClassVar[int] = 40
-
-    def examples(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Texts and their true labels, oldest first."""
+    def answer(self, model: Any, examples: Sequence[Example]) -> list[Answer]:
+        """What a model says about each row."""
         raise NotImplementedError
 
-    def train(self, report: Report) -> TrainedModel:
-        """Measure on a held-out fifth, then train on everything."""
-        texts, labels = self.examples()
-        if len(texts) < self.fewest_rows or len(set(labels)) < 2:
-            raise NotEnoughData(f"{len(texts)} labelled texts in {len(set(labels))} classes are too few")
-        codes = np.unique(np.array(labels), return_inverse=True)[1]
-        folds = assign_folds(codes, 0)
-        if folds is None:
-            raise NotEnoughData("every class has a single text")
-        encoder = available_encoder(report)
-        kept, held = np.flatnonzero(folds != 0).tolist(), np.flatnonzero(folds == 0).tolist()
-        report(f"{self.key}: measuring on {len(held)} of {len(texts)} texts")
-        trial = TextClassifier(encoder).fit([texts[i] for i in kept], [labels[i] for i in kept])
-        truth = [labels[i] for i in held]
-        abstained: list[bool] = []
+    def loss(self, example: Example, answer: Answer) -> float:
+        """How wrong an answer is; 1 for a wrong label."""
+        return float(example.label != answer.label)
 
-        def predict() -> Answers:
-            answers = trial.predict([texts[i] for i in held])
-            abstained.extend(answer.abstained for answer in answers)
-            return [answer.label for answer in answers], np.array([answer.probability for answer in answers])
 
-        metrics = timed(predict, truth, 0.0)
-        baseline = majority_figures([labels[i] for i in kept], truth)
+class LearnedTask(MLTask):
+    """A task that learns once from the older rows, to be measured on the newest, and once from all of them."""
+
+    kind: ClassVar[str] = ""
+
+    def fit(self, examples: Sequence[Example], report: Report, *, seed: int) -> Model:
+        """Learn from rows."""
+        raise NotImplementedError
+
+    def baseline(self, examples: Sequence[Example]) -> Answer:
+        """What the trivial model, which knows only the labels of ``examples``, says about every row."""
+        raise NotImplementedError
+
+    def figures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, Any]:
+        """Figures of answers about rows."""
+        raise NotImplementedError
+
+    def train(self, examples: Sequence[Example], report: Report, *, seed: int = 0) -> TrainedModel:
+        """Measure on the newest fifth with what older rows teach, then learn from everything."""
+        if len(examples) < self.fewest_rows or len({example.label for example in examples}) < 2:
+            raise NotEnoughData(f"{len(examples)} labelled rows are too few or all alike")
+        split = split_forward(examples)
+        report(f"{self.key}: measuring on the newest {len(split.held)} of {len(examples)} rows")
+        trial = self.fit(split.train, report, seed=seed)
         started = time.perf_counter()
-        report(f"{self.key}: training on all {len(texts)} texts")
-        model = TextClassifier(encoder).fit(texts, labels)
-        metrics["train_seconds"] = time.perf_counter() - started
-        metrics["held_out_rows"] = len(held)
-        metrics["abstained"] = float(np.mean(abstained))
+        answers = self.answer(trial, split.held)
+        answered = time.perf_counter()
+        trivial = [self.baseline(split.train)] * len(split.held)
+        report(f"{self.key}: learning from all {len(examples)} rows")
+        model = self.fit(examples, report, seed=seed)
+        artefact = model.to_artefact()
+        metrics = self.figures(split.held, answers) | {
+            "ms_per_row": 1_000 * (answered - started) / len(split.held),
+            "train_seconds": time.perf_counter() - answered,
+            "held_out_rows": len(split.held),
+            "abstained": float(np.mean([answer.abstained for answer in answers])),
+            "split": split.summary(),
+            # Out-of-fold figures of the same learner over random folds: far better ones are a hint that something leaks.
+            "random_split": artefact.metadata.get("out_of_fold", {}),
+        }
         return TrainedModel(
-            kind=TEXT_KIND,
-            artefact=model.to_artefact(),
+            kind=self.kind,
+            artefact=artefact,
             metrics=metrics,
-            baseline_metrics=baseline,
-            beats_baseline=surely_more_accurate(metrics["accuracy"], baseline["accuracy"], len(held)),
-            training={
-                "rows": len(texts),
-                "classes": len(model.labels),
-                "ngram_weight": model.mix.ngram_weight,
-            },
+            baseline_metrics=self.figures(split.held, trivial),
+            held_out=self._held_out(split, answers, trivial),
+            training={"rows": len(examples)},
         )
+
+    def _held_out(self, split: Split, answers: Sequence[Answer], trivial: Sequence[Answer]) -> list[HeldOut]:
+        return [
+            HeldOut(
+                row=row_digest(example),
+                truth=example.label,
+                answer=answer.label,
+                probability=answer.probability,
+                loss=self.loss(example, answer),
+                baseline_loss=self.loss(example, base),
+                abstained=answer.abstained,
+                group=example.group,
+                slices=example.slices,
+            )
+            for example, answer, base in zip(split.held, answers, trivial, strict=True)
+        ]
+
+
+class TextTask(LearnedTask):
+    """Classes of texts (``Example.text``), learned by ``TextClassifier``."""
+
+    kind = TEXT_KIND
+
+    def fit(self, examples: Sequence[Example], report: Report, *, seed: int) -> TextClassifier:
+        """The classifier, with the configured encoder where it is installed."""
+        classifier = TextClassifier(available_encoder(report), seed=seed)
+        return classifier.fit([row.text for row in examples], [row.label for row in examples])
+
+    def answer(self, model: TextClassifier, examples: Sequence[Example]) -> list[Answer]:
+        """Labels with calibrated probabilities."""
+        return [
+            Answer(said.label, said.probability, said.abstained)
+            for said in model.predict([row.text for row in examples])
+        ]
+
+    def baseline(self, examples: Sequence[Example]) -> Answer:
+        """The most frequent class."""
+        return Answer(*majority([row.label for row in examples]))
+
+    def figures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, Any]:
+        """``accuracy, macro_f1, ece, coverage``."""
+        confidence = np.array([answer.probability for answer in answers])
+        truth = [row.label for row in examples]
+        return classification_figures(truth, [answer.label for answer in answers], confidence)
 
     def load(self, artefact: Artefact) -> TextClassifier:
         """The classifier with the encoder it was trained on (none when it was trained without one)."""
@@ -111,46 +216,44 @@ class TextTask(MLTask):
         return TextClassifier.from_artefact(artefact, sentence_encoder() if needed else None)
 
 
-@dataclass(frozen=True)
-class Table:
-    """Rows of raw values with 0/1 outcomes; rows of one ``group`` (an account) never part between folds."""
+class TabularTask(LearnedTask):
+    """A yes/no outcome (``Example.label`` 1 or 0) of ``Example.features``, learned by ``TabularModel``.
 
-    rows: Sequence[Mapping[str, Any]]
-    outcomes: Sequence[int]
-    features: Sequence[str]
-    groups: Sequence[Hashable] | None = None
+    Rows of one ``group`` (an account) never part between folds.
+    """
 
+    kind = TABULAR_KIND
+    features: ClassVar[Sequence[str]] = ()
 
-class TabularTask(MLTask):
-    """A yes/no outcome of rows of features, learned by ``TabularModel``."""
-
-    def table(self) -> Table:
-        """The training table; features as they were known at the time of each row, never later."""
-        raise NotImplementedError
-
-    def train(self, report: Report) -> TrainedModel:
-        """Measure by five-fold cross-validation with the choice of learner inside, then train on everything."""
-        table = self.table()
-        outcomes = np.array(table.outcomes, dtype=int)
-        started = time.perf_counter()
-        ours, priors = TabularModel.cross_validate(
-            table.rows, outcomes.tolist(), table.features, groups=table.groups, report=report
+    def fit(self, examples: Sequence[Example], report: Report, *, seed: int) -> TabularModel:
+        """The additive model, its learner chosen and calibrated out of fold."""
+        return TabularModel.train(
+            [row.features for row in examples],
+            [int(row.label) for row in examples],
+            self.features,
+            groups=[row.group or str(row.subject_id) for row in examples],
+            seed=seed,
+            report=report,
         )
-        model = TabularModel.train(
-            table.rows, outcomes.tolist(), table.features, groups=table.groups, report=report
-        )
-        metrics, baseline = dict(ranking_figures(outcomes, ours)), dict(ranking_figures(outcomes, priors))
-        metrics["train_seconds"] = time.perf_counter() - started
-        metrics["held_out_rows"] = len(outcomes)
-        return TrainedModel(
-            kind=TABULAR_KIND,
-            artefact=model.to_artefact(),
-            metrics=metrics,
-            baseline_metrics=baseline,
-            beats_baseline=(metrics["brier"] or 1) < (baseline["brier"] or 0)
-            and (metrics["roc_auc"] or 0) > 0.55,
-            training={"rows": len(outcomes), "positives": int(outcomes.sum()), "learner": model.learner},
-        )
+
+    def answer(self, model: TabularModel, examples: Sequence[Example]) -> list[Answer]:
+        """The probability of the outcome."""
+        told = model.predict_proba([row.features for row in examples])
+        return [Answer(int(p >= 0.5), float(p)) for p in told]
+
+    def baseline(self, examples: Sequence[Example]) -> Answer:
+        """The rate of the outcome."""
+        rate = float(np.mean([int(row.label) for row in examples]))
+        return Answer(int(rate >= 0.5), rate)
+
+    def loss(self, example: Example, answer: Answer) -> float:
+        """The squared error of the probability (Brier)."""
+        return float(((answer.probability or 0.0) - int(example.label)) ** 2)
+
+    def figures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, Any]:
+        """``roc_auc, pr_auc, brier, ece, lift_at_10``."""
+        outcomes = np.array([int(row.label) for row in examples])
+        return dict(ranking_figures(outcomes, np.array([answer.probability for answer in answers])))
 
     def load(self, artefact: Artefact) -> TabularModel:
         """The tables."""
@@ -167,8 +270,3 @@ def available_encoder(report: Report) -> SentenceEncoder | None:
     except ModelUnavailable as error:
         report(str(error))
         return None
-
-
-def surely_more_accurate(accuracy: float, baseline: float, rows: int) -> bool:
-    """True when the lower end of the accuracy's 90 % normal interval over ``rows`` held-out rows beats the baseline."""
-    return accuracy - 1.645 * math.sqrt(max(accuracy * (1 - accuracy), 1e-9) / rows) > baseline

@@ -15,6 +15,7 @@ from core.services.erase_details import erase_details
 from customers.models import ContactIdentity
 from customers.registry import PersonalData
 from ml.models import Prediction
+from ml.services.erase_subjects import erase_subjects
 from people.viewer import system_viewer
 from tickets.calls import recording_name, recording_of
 from tickets.channels.web.services.end_submissions import delete_unused, erase_submissions
@@ -143,6 +144,7 @@ class TicketData(PersonalData):
         subjects = Q(subject_kind="ticket", subject_id__in=own)
         subjects |= Q(subject_kind="message", subject_id__in=message_ids)
         Prediction.objects.filter(subjects).update(reasons=[], input_digest="")
+        erase_subjects(subjects={"ticket": own, "message": message_ids}, by=system_viewer("task"))
         told = Event.objects.filter(ticket_id__in=own)
         Notification.objects.filter(event_id__in=told.values("pk")).delete()
         counts["event_details"] = erase_details(events=told.filter(verb__in=_QUOTING))

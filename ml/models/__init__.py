@@ -1,7 +1,17 @@
 """Tables of the model registry."""
 
+from ml.models.dataset import DataCheck, DatasetSnapshot
 from ml.models.feedback import Feedback
 from ml.models.prediction import Prediction
+from ml.models.run import TrainingRun
 from ml.models.version import ModelAlias, ModelVersion
 
-__all__ = ["Feedback", "ModelAlias", "ModelVersion", "Prediction"]
+__all__ = [
+    "DataCheck",
+    "DatasetSnapshot",
+    "Feedback",
+    "ModelAlias",
+    "ModelVersion",
+    "Prediction",
+    "TrainingRun",
+]

@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from ml.models.run import TrainingRun
+
 
 class ModelVersion(models.Model):
     """One trained model: its files (SHA-256 each), how it was made, its held-out figures and the baseline's beside them.
@@ -22,6 +24,7 @@ class ModelVersion(models.Model):
 
     task = models.CharField(max_length=64)
     number = models.PositiveIntegerField()
+    run = models.OneToOneField(TrainingRun, models.PROTECT, null=True, related_name="version")
     kind = models.CharField(max_length=64)
     path = models.CharField(max_length=255, blank=True)
     files = models.JSONField(default=dict)

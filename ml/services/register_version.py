@@ -11,13 +11,16 @@ from django.db import transaction
 from django.db.models import Max
 
 from ml.artefacts import write_artefact
+from ml.evaluation.paired import surely_better
 from ml.events import VERSION_REGISTERED
-from ml.models import ModelVersion
+from ml.models import ModelVersion, TrainingRun
 from ml.registry import TrainedModel
 from people.viewer import Viewer
 
 
-def register_version(*, task: str, trained: TrainedModel, by: Viewer) -> ModelVersion:
+def register_version(
+    *, task: str, trained: TrainedModel, by: Viewer, run: TrainingRun | None = None
+) -> ModelVersion:
     """Write the files and the row; a model that did not beat its baseline is stored as rejected and never serves.
 
     Raises PermissionDenied without ``ml.manage``.
@@ -37,6 +40,7 @@ def register_version(*, task: str, trained: TrainedModel, by: Viewer) -> ModelVe
             version = ModelVersion.objects.create(
                 task=task,
                 number=(newest or 0) + 1,
+                run=run,
                 kind=trained.kind,
                 path=path,
                 files=manifest.files,
@@ -45,8 +49,8 @@ def register_version(*, task: str, trained: TrainedModel, by: Viewer) -> ModelVe
                 metrics=trained.metrics,
                 baseline_metrics=trained.baseline_metrics,
                 training=trained.training,
-                stage=ModelVersion.Stage.CANDIDATE if trained.beats_baseline else ModelVersion.Stage.REJECTED,
-                created_by_id=by.user_id,
+                stage=stage_of(trained),
+                created_by_id=run.requested_by_id if run else by.user_id,
             )
             VERSION_REGISTERED.record(
                 by=by,
@@ -59,6 +63,18 @@ def register_version(*, task: str, trained: TrainedModel, by: Viewer) -> ModelVe
                 },
             )
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        discard_folder(folder)
         raise
     return version
+
+
+def stage_of(trained: TrainedModel) -> ModelVersion.Stage:
+    """Candidate when its held-out answers beat the trivial model's beyond luck and its task has no objection."""
+    if trained.objections or not surely_better(trained.held_out):
+        return ModelVersion.Stage.REJECTED
+    return ModelVersion.Stage.CANDIDATE
+
+
+def discard_folder(folder: Path) -> None:
+    """Delete files of a model that is not kept."""
+    shutil.rmtree(folder, ignore_errors=True)

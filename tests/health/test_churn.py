@@ -20,6 +20,7 @@ from health.models import HealthSnapshot
 from health.models_ml.churn import ChurnTask, Origin, backtest, figures
 from health.services.score_accounts import score_accounts
 from ml.models import ModelAlias, ModelVersion
+from ml.registry import Example
 from ml.tabular import NotEnoughData, TabularModel
 from people.models import User
 from people.viewer import system_viewer
@@ -75,6 +76,9 @@ def test_an_account_that_left_in_the_dark_is_left_on_that_day(world: World) -> N
 def test_the_backtest_never_sees_an_open_window(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     observations = collect_observations(until=world.today)
     moment_of_row = {id(row.features): row.as_of for row in observations}
+    examples = [
+        Example(row.account_id, int(row.churned), row.as_of, features=row.features) for row in observations
+    ]
     trained: list[Any] = []
 
     class Constant:
@@ -91,20 +95,20 @@ def test_the_backtest_never_sees_an_open_window(world: World, monkeypatch: pytes
         return Constant()
 
     monkeypatch.setattr(TabularModel, "train", train)
-    origins = backtest(observations, quiet)
+    origins = backtest(examples, quiet)
     assert len(origins) == len(trained) >= 3
 
 
 def test_rankings_are_not_pooled_over_moments() -> None:
-    few = Origin(np.array([1, 0, 0, 0]), np.full(4, 0.2), np.full(4, 0.2), np.full(4, 0.2))
-    many = Origin(np.array([1, 1, 1, 0]), np.full(4, 0.7), np.full(4, 0.7), np.full(4, 0.7))
+    few = Origin([], np.array([1, 0, 0, 0]), np.full(4, 0.2), np.full(4, 0.2), np.full(4, 0.2))
+    many = Origin([], np.array([1, 1, 1, 0]), np.full(4, 0.7), np.full(4, 0.7), np.full(4, 0.7))
     assert figures([few, many], lambda origin: origin.base)["roc_auc"] == 0.5
 
 
 def test_too_little_history_is_no_model(db: None) -> None:
     build_world(count=4, days=200, today=timezone.now().date())
     with pytest.raises(NotEnoughData):
-        ChurnTask().train(quiet)
+        ChurnTask().train(list(ChurnTask().rows()), quiet)
 
 
 def test_a_trained_model_scores_accounts(

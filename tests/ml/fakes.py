@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+
+from ml.datasets.rows import Example
 
 
 class WordEncoder:
@@ -49,6 +52,26 @@ def ticket_texts() -> tuple[list[str], list[str]]:
         for frame in _FRAMES
     ]
     return [text for text, _ in rows], [label for _, label in rows]
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def text_examples() -> list[Example]:
+    """The same texts as labelled rows, an hour apart, the classes mixed over time."""
+    texts, labels = ticket_texts()
+    order = np.random.default_rng(5).permutation(len(texts))
+    return [
+        Example(
+            subject_id=int(number) + 1,
+            label=labels[number],
+            at=START + timedelta(hours=place),
+            text=texts[number],
+            slices={"channel": "email" if place % 3 else "chat"},
+            label_source="final_state",
+        )
+        for place, number in enumerate(order)
+    ]
 
 
 def churn_rows(count: int = 240, seed: int = 3) -> tuple[list[dict[str, object]], list[int]]:

@@ -233,13 +233,12 @@ def test_training_rows_are_final_states_and_corrections(
     change_status(ticket=resolved, status="resolved", by=viewer)
     correct_routing(ticket=corrected, category=access, by=viewer)
     task: Any = ml_tasks.get("routing")
-    texts, labels = task.examples()
-    assert (list(texts), list(labels)) == (
-        ["A question\none", "A question\ntwo"],
-        ["Billing questions", "Access"],
-    )
+    assert {(row.text, row.label, row.label_source) for row in task.rows()} == {
+        ("A question\none", "Billing questions", "final_state"),
+        ("A question\ntwo", "Access", "correction"),
+    }
     priority: Any = ml_tasks.get("priority")
-    assert priority.examples() == (["A question\none"], ["normal"])
+    assert [(row.text, row.label) for row in priority.rows()] == [("A question\none", "normal")]
     assert untouched.pk not in {resolved.pk, corrected.pk}
     assert not ModelAlias.objects.exists()
 

@@ -1,13 +1,12 @@
 """Learning how urgent a ticket is from what the customer writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from django.utils.translation import gettext_lazy as _
 
-from ml.registry import TextTask
+from ml.registry import Example, TextTask
 from tickets.models import Ticket
-from tickets.models_ml.routing import MOST_ROWS, in_chunks
-from tickets.routing import ticket_texts
+from tickets.models_ml.routing import MOST_ROWS, labelled
 from tickets.ticket_facts import PRIORITY_TASK
 
 
@@ -16,15 +15,10 @@ class PriorityTask(TextTask):
 
     key = PRIORITY_TASK
     title = _("Priority")
+    purpose = _("Suggests how urgent a new ticket is, from its first message.")
+    limits = _("Learns what agents chose in the end, which also depends on what they knew from elsewhere.")
 
-    def examples(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Texts and priorities of the newest 20,000 resolved tickets."""
+    def rows(self) -> Iterable[Example]:
+        """First messages and priorities of the newest 20,000 resolved tickets."""
         done = Ticket.objects.filter(status_category__in=("resolved", "closed")).order_by("-pk")[:MOST_ROWS]
-        texts: list[str] = []
-        labels: list[str] = []
-        for chunk in in_chunks(list(done)[::-1]):
-            for ticket, text in zip(chunk, ticket_texts(chunk), strict=True):
-                if text:
-                    texts.append(text)
-                    labels.append(ticket.priority)
-        return texts, labels
+        return labelled(list(done), lambda ticket: (ticket.priority, "final_state"))

@@ -1,12 +1,12 @@
 """Learning which category a ticket belongs to; the category names the team."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ml.models import Feedback
-from ml.registry import TextTask
+from ml.registry import Example, TextTask
 from tickets.models import Category, Ticket
 from tickets.routing import ticket_texts
 from tickets.ticket_facts import ROUTING_TASK, SUBJECT_KIND
@@ -20,33 +20,48 @@ class RoutingTask(TextTask):
 
     key = ROUTING_TASK
     title = _("Routing")
+    purpose = _("Suggests the category of a new ticket, and with it the team, from its first message.")
+    limits = _("Knows only categories that tickets ended in; what it has never seen goes to triage.")
 
-    def examples(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Texts and category names of the newest 20,000 tickets whose category somebody chose, confirmed or let stand."""
+    def rows(self) -> Iterable[Example]:
+        """First messages and categories of the newest 20,000 tickets whose category somebody chose, confirmed or let stand."""
         names = dict(Category.objects.filter(is_active=True).values_list("pk", "name"))
         said = _last_words()
         done = Q(status_category__in=("resolved", "closed")) | Q(routing_state=Ticket.Routing.MANUAL)
-        tickets = Ticket.objects.filter(Q(category__in=names) & done | Q(pk__in=said)).order_by("-pk")[
-            :MOST_ROWS
-        ]
-        texts: list[str] = []
-        labels: list[str] = []
+        tickets = Ticket.objects.filter(Q(category__in=names) & done | Q(pk__in=said)).order_by("-pk")
         known = set(names.values())
-        for chunk in in_chunks(list(tickets)[::-1]):
-            for ticket, text in zip(chunk, ticket_texts(chunk), strict=True):
-                label = said.get(ticket.pk) or names.get(ticket.category_id or 0, "")
-                if label in known and text:
-                    texts.append(text)
-                    labels.append(label)
-        return texts, labels
+
+        def label(ticket: Ticket) -> tuple[str, str]:
+            last = said.get(ticket.pk)
+            if last is not None:
+                return (last[0] if last[0] in known else "", last[1])
+            return names.get(ticket.category_id or 0, ""), "final_state"
+
+        return labelled(list(tickets[:MOST_ROWS]), label)
 
 
-def in_chunks(tickets: Sequence[Ticket]) -> list[Sequence[Ticket]]:
-    """Split for reading the messages of a thousand tickets at a time."""
-    return [tickets[start : start + CHUNK] for start in range(0, len(tickets), CHUNK)]
+def labelled(tickets: Sequence[Ticket], label_of: Callable[[Ticket], tuple[str, str]]) -> Iterator[Example]:
+    """One row per ticket with a text and a label, the messages of a thousand read at a time.
+
+    ``label_of`` gives label and source. The conversations of one contact stay on one side of a split.
+    """
+    for start in range(0, len(tickets), CHUNK):
+        chunk = tickets[start : start + CHUNK]
+        for ticket, text in zip(chunk, ticket_texts(chunk), strict=True):
+            label, source = label_of(ticket)
+            if text and label:
+                yield Example(
+                    subject_id=ticket.pk,
+                    label=label,
+                    at=ticket.created_at,
+                    text=text,
+                    group=f"contact:{ticket.contact_id}",
+                    slices={"channel": ticket.channel},
+                    label_source=source,
+                )
 
 
-def _last_words() -> dict[int, str]:
-    """The last label that a person gave each ticket."""
+def _last_words() -> dict[int, tuple[str, str]]:
+    """The last label that a person gave each ticket, and how."""
     rows = Feedback.objects.filter(task=ROUTING_TASK, subject_kind=SUBJECT_KIND).order_by("pk")
-    return dict(rows.values_list("subject_id", "label"))
+    return {pk: (label, source) for pk, label, source in rows.values_list("subject_id", "label", "source")}

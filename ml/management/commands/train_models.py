@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ml.models import ModelAlias, ModelVersion
+from ml.models import ModelAlias, ModelVersion, TrainingRun
 from ml.registry import MLTask, ml_tasks
+from ml.services.carry_out_run import carry_out_run
 from ml.services.promote_version import CHAMPION, promote_version
-from ml.services.register_version import register_version
-from ml.tabular import NotEnoughData
+from ml.services.start_training import open_run
 from people.viewer import system_viewer
 
 
@@ -53,15 +53,21 @@ class Command(BaseCommand):
 
     def _train(self, task: MLTask) -> dict[str, Any]:
         viewer = system_viewer("command")
-        try:
-            trained = task.train(self.stderr.write)
-        except NotEnoughData as error:
-            return {"state": "not trained", "why": str(error)}
-        version = register_version(task=task.key, trained=trained, by=viewer)
+        first = not ModelAlias.objects.filter(task=task.key, name=CHAMPION).exists()
+        trigger = TrainingRun.Trigger.FIRST if first else TrainingRun.Trigger.MANUAL
+        run, created = open_run(TrainingRun(task=task.key, trigger=trigger, params=dict(task.params)), viewer)
+        if not created:
+            return {"state": "in training", "run": run.pk}
+        run = carry_out_run(run_id=run.pk, by=viewer, report=self.stderr.write)
+        if run.state == TrainingRun.State.REFUSED:
+            return {"state": "not trained", "why": run.error}
+        if run.state != TrainingRun.State.DONE:
+            return {"state": run.state, "why": run.error}
+        version = ModelVersion.objects.get(run=run)
         if version.stage == ModelVersion.Stage.REJECTED:
-            return {"state": "rejected", "version": version.label, **_headline(trained.metrics)}
+            return {"state": "rejected", "version": version.label, **_headline(version.metrics)}
         promote_version(version=version, by=viewer)
-        return {"state": "trained", "version": version.label, **_headline(trained.metrics)}
+        return {"state": "trained", "version": version.label, **_headline(version.metrics)}
 
 
 def _headline(metrics: dict[str, Any]) -> dict[str, float]:

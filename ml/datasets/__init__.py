@@ -1,0 +1,1 @@
+"""What models learn from: rows, their fingerprints, files, checks and splits. Knows no table of any feature."""
