@@ -5,6 +5,9 @@ PY := .venv/bin/python
 TESTS ?= tests
 PYTEST_ARGS ?=
 WORKERS ?= 3
+BROWSERS ?= 2
+# A worker that has nothing left takes tests from another: long ones hold nobody up, and fixtures of a module are built once or twice.
+XDIST := --dist worksteal
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/15
 CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome))
@@ -27,16 +30,16 @@ run: setup ## Start CS Ops (PORT=8000, DEMO=1); Ctrl-C stops all of it
 	@exec $(PY) manage.py launch
 
 test: setup-py ## The suite on SQLite and the filesystem broker (TESTS=path, PYTEST_ARGS=...)
-	@$(PY) -m pytest $(TESTS) -n $(WORKERS) -m "not e2e and not long" $(PYTEST_ARGS)
+	@$(PY) -m pytest $(TESTS) -n $(WORKERS) $(XDIST) -m "not e2e and not long" $(PYTEST_ARGS)
 
 test-services: setup-py ## The same suite on PostgreSQL and Redis (TEST_DATABASE_URL, TEST_REDIS_URL)
 	@$(PY) scripts/check_services.py "$(TEST_DATABASE_URL)" "$(TEST_REDIS_URL)"
 	@DATABASE_URL="$(TEST_DATABASE_URL)" CELERY_BROKER_URL="$(TEST_REDIS_URL)" \
-		$(PY) -m pytest $(TESTS) -n $(WORKERS) -m "not e2e and not long" $(PYTEST_ARGS)
+		$(PY) -m pytest $(TESTS) -n $(WORKERS) $(XDIST) -m "not e2e and not long" $(PYTEST_ARGS)
 
 e2e: setup ## Browser tests in Chromium (CHROMIUM=/path/to/chromium)
 	@[ -x "$(CHROMIUM)" ] || { echo "The browser tests need Chromium: install it (Debian: apt-get install chromium) or name one: CHROMIUM=/path make e2e" >&2; exit 1; }
-	@CHROMIUM="$(CHROMIUM)" $(PY) -m pytest tests -m e2e $(PYTEST_ARGS)
+	@CHROMIUM="$(CHROMIUM)" $(PY) -m pytest tests/e2e -n $(BROWSERS) $(XDIST) -m e2e $(PYTEST_ARGS)
 
 test-long: setup-py ## The long forms of drills and fuzzing
 	@$(PY) -m pytest tests -m long $(PYTEST_ARGS)

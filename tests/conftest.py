@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: people, a customer, an inbox, REST clients, and the pump that delivers events."""
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,9 @@ from tests.network import no_network
 from tickets.models import Inbox
 
 __all__ = ["django_db_setup", "no_network"]
+
+# The workers of pytest-xdist are more than the cores: threads of OpenMP that wait for each other by turning burn them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 PASSWORD = "correct-horse-battery"
 

@@ -7,6 +7,7 @@ behind is made anew by the next.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,14 +67,16 @@ def django_db_setup(
     """The database that the tests of this process use (instead of pytest-django's, which migrates in every worker)."""
     worker = getattr(request.config, "workerinput", {}).get("workerid")
     own, creation = str(connection.settings_dict["NAME"]), connection.creation
-    source = creation._get_test_db_name()
     if worker is None:
         with django_db_blocker.unblock():
-            _create(source)
+            _create(creation._get_test_db_name())
         yield
         with django_db_blocker.unblock():
             creation.destroy_test_db(own, verbosity=0)
         return
+    # A name of its own, so that a single test may run beside a run of all.
+    stem, ending = os.path.splitext(creation._get_test_db_name())  # noqa: PTH122 - the name of a database, too
+    source = connection.settings_dict["TEST"]["NAME"] = f"{stem}_shared{ending}"
     ledger = tmp_path_factory.getbasetemp().parent / "copies-of-the-database"
     with django_db_blocker.unblock(), _copies(ledger) as file:
         if (number := _count(file)) == 0:

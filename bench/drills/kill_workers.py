@@ -47,6 +47,7 @@ class Installation:
         self.port = port
         self.redis_port = port + 1
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.manager: subprocess.Popen[str] | None = None
         self.env = os.environ | {"VAR_DIR": str(folder / "var"), "PORT": str(port), "LOG_LEVEL": "WARNING"}
         self.env["DATABASE_URL"] = f"sqlite:///{folder / 'var' / 'drill.sqlite3'}"
         self.env["CELERY_BROKER_URL"] = "filesystem://"
@@ -58,11 +59,32 @@ class Installation:
             self.env["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{self.redis_port}/0"
 
     def manage(self, *words: str) -> str:
-        """Run a management command and return its stdout."""
-        done = subprocess.run(
-            [PYTHON, "manage.py", *words], cwd=ROOT, env=self.env, check=True, capture_output=True, text=True
-        )
-        return done.stdout
+        """Run a management command in the process kept for them, and return its stdout."""
+        if self.manager is None:
+            env = self.env | {"DJANGO_SETTINGS_MODULE": "cs_ops.settings"}
+            with (self.folder / "manager.log").open("ab") as log:
+                self.manager = subprocess.Popen(
+                    [PYTHON, "-c", MANAGER],
+                    cwd=ROOT,
+                    env=env,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
+        assert self.manager.stdin is not None
+        assert self.manager.stdout is not None
+        self.manager.stdin.write(json.dumps(words) + "\n")
+        self.manager.stdin.flush()
+        line = self.manager.stdout.readline()
+        if not line:
+            raise RuntimeError(
+                f"manage.py {words[0]} ended: " + (self.folder / "manager.log").read_text()[-2000:]
+            )
+        written, complaint = json.loads(line)
+        if complaint:
+            raise RuntimeError(f"manage.py {words[0]}: {complaint}")
+        return str(written)
 
     def sql(self, statement: str) -> None:
         """Run a statement on the PostgreSQL server, outside the drill's database."""
@@ -144,11 +166,33 @@ class Installation:
 
     def down(self) -> None:
         """Stop everything and remove the database."""
+        if self.manager is not None:
+            self.manager.kill()
+            self.manager.communicate()
         for name in list(self.processes):
             self.kill(name)
         if self.database:
             self.sql(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
 
+
+# Django starts once for all commands: while the backlog drains it is asked twice a second, on a machine that is busy with it.
+MANAGER = """
+import contextlib, io, json, sys, traceback
+import django
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+answers = sys.stdout
+for line in sys.stdin:
+    written, complaint = io.StringIO(), ""
+    try:
+        with contextlib.redirect_stdout(written):
+            call_command(*json.loads(line))
+    except (Exception, SystemExit):
+        complaint = traceback.format_exc()
+    connection.close()
+    print(json.dumps([written.getvalue(), complaint]), file=answers, flush=True)
+"""
 
 SETUP = """
 from people.models import Team

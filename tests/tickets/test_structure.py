@@ -416,8 +416,7 @@ def columns(tickets: list[Ticket]) -> list[tuple[Any, ...]]:
     return list(Ticket.objects.filter(pk__in=ids).order_by("pk").values_list("pk", *COLUMNS))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
+_merging = given(
     steps=st.lists(
         st.tuples(
             st.sampled_from(["merge", "merge", "unmerge", "write"]), st.integers(0, 4), st.integers(0, 4)
@@ -429,9 +428,28 @@ def columns(tickets: list[Ticket]) -> list[tuple[Any, ...]]:
     ),
     answered=st.lists(st.booleans(), min_size=5, max_size=5),
 )
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@_merging
 def test_no_order_of_merging_makes_a_circle_or_loses_anything(
-    write: Write, viewer: Viewer, steps: list[Any], statuses: list[str], answered: list[bool]
+    write: Write, viewer: Viewer, **case: Any
 ) -> None:
+    merge_in_some_order(write, viewer, **case)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@_merging
+def test_none_of_two_hundred_orders_of_merging_does(write: Write, viewer: Viewer, **case: Any) -> None:
+    merge_in_some_order(write, viewer, **case)
+
+
+def merge_in_some_order(
+    write: Write, viewer: Viewer, *, steps: list[Any], statuses: list[str], answered: list[bool]
+) -> None:
+    """Merge, take back and write; at the end everything is where it was."""
     with transaction.atomic():
         tickets = [write(f"text {number}", subject=f"S{number}").ticket for number in range(5)]
         for ticket, status, answer in zip(tickets, statuses, answered, strict=True):

@@ -142,7 +142,7 @@ def test_the_breaker_stops_an_inbox_that_writes_far_more_than_usual(
     for number in range(BREAKER_LEAST + 5):
         raw = mail_of(sender=f"p{number}@c{number}.example", Message_ID=f"<{number}@x.example>")
         take(raw, kind_inbox)
-        pump()
+    pump()
     assert Outbound.objects.filter(kind="tickets.acknowledgement").count() == BREAKER_LEAST
     kind_inbox.refresh_from_db()
     assert "within one hour" in rules_of(kind_inbox).why
