@@ -4,6 +4,7 @@ An episode goes from the opening, or a reopening, to the solution. Answers that 
 messages, and a solution that was taken back with its answer is none; nor is one that the same person takes back at once.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -34,10 +35,11 @@ class Happened:
 
 @dataclass(frozen=True)
 class Said:
-    """A message that no machine wrote."""
+    """A message that no machine wrote, and by which channel it came or left."""
 
     at: datetime
     inbound: bool
+    channel: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Stretch:
     first_inbound_at: datetime | None
     first_response_at: datetime | None
     replies: int
+    replies_by_channel: Mapping[str, int]
     inbound_count: int
     reopened: bool
     first_response: Verdict
@@ -143,9 +146,10 @@ def _stretch(history: History, number: int, span: _Span, until: datetime | None)
     said = [one for one in history.messages if _within(one.at, span.opened_at, until, first=number == 1)]
     inbound = [one.at for one in said if one.inbound]
     # What we write after the solution does not make it come sooner.
-    answers = [
-        one.at for one in said if not one.inbound and (span.resolved_at is None or one.at <= span.resolved_at)
+    written = [
+        one for one in said if not one.inbound and (span.resolved_at is None or one.at <= span.resolved_at)
     ]
+    answers = [one.at for one in written]
     first_inbound = min(inbound, default=None)
     first_response = min((at for at in answers if first_inbound is None or at >= first_inbound), default=None)
     return Stretch(
@@ -157,6 +161,7 @@ def _stretch(history: History, number: int, span: _Span, until: datetime | None)
         first_inbound_at=first_inbound,
         first_response_at=first_response,
         replies=len(answers),
+        replies_by_channel=dict(Counter(one.channel for one in written)),
         inbound_count=len(inbound),
         reopened=until is not None,
         first_response=_first_response(history, first_response) if number == 1 else Verdict(),

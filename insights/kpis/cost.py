@@ -2,6 +2,8 @@
 
 from django.db.models import Case, ExpressionWrapper, F, FloatField, Q, Value, When
 from django.db.models.expressions import Combinable
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from insights.registry import Kpi, Mean
@@ -15,7 +17,7 @@ class CostPerSolution(Kpi):
     label = _("Cost")
     definition = _(
         "Mean cost of the solutions in the period: logged time and our answers, at today's prices of an hour and of an answer "
-        "on the ticket's channel."
+        "on the channel that it left by."
     )
     unit = "money"
     good = "down"
@@ -35,11 +37,11 @@ class CostPerSolution(Kpi):
         """Minutes and answers of an episode, priced."""
         costs = current_costs()
         real = FloatField()
-        prices = Case(
-            *(When(channel=key, then=Value(price, real)) for key, price in sorted(costs.per_message.items())),
-            default=Value(0.0, real),
-            output_field=real,
-        )
+        answers: Combinable = Value(0.0, real)
+        for key, price in sorted(costs.per_message.items()):
+            left = Coalesce(Cast(KeyTextTransform(key, "replies_by_channel"), real), Value(0.0, real))
+            # Of an episode that was built before answers were counted by channel, all have left by the ticket's.
+            unknown = When(replies_by_channel={}, channel=key, then=Cast(F("replies"), real))
+            answers += Case(unknown, default=left, output_field=real) * Value(price, real)
         work = ExpressionWrapper(F("worked_minutes") * Value(costs.per_hour / 60, real), real)
-        answers = ExpressionWrapper(F("replies") * prices, real)
         return ExpressionWrapper(work + answers, real)

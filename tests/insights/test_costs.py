@@ -48,6 +48,16 @@ def test_cost_is_time_and_messages(world: World, ago: Ago, lead_user: User, pric
     assert (figure(cost, scope).value, figure(cost, scope).n) == (20.5, 2)
 
 
+def test_an_answer_costs_what_the_channel_costs_that_it_left_by(
+    world: World, ago: Ago, lead_user: User, prices: None
+) -> None:
+    solved(world, ago, replies=4, replies_by_channel={"email": 3, "sms": 1})
+    solved(world, ago, replies=3, replies_by_channel={"email": 1, "sms": 2}, channel="sms")
+    scope = read_scope(lead_user.as_viewer(), {}, zone=UTC)
+    by_channel = figures_by(kpis.get("cost"), scope, "channel")
+    assert {key: found.value for key, found in by_channel.items()} == {"email": 0.25, "sms": 0.5}
+
+
 def test_the_page_of_channels_leads_to_the_tickets(
     world: World, ago: Ago, lead_user: User, login: Login, prices: None
 ) -> None:

@@ -45,6 +45,7 @@ def test_one_answer_that_solves_is_one_episode_and_one_touch(
     pump()
     [episode] = episodes(ticket)
     assert (episode.number, episode.replies, episode.inbound_count) == (1, 1, 1)
+    assert episode.replies_by_channel == {"email": 1}
     assert episode.one_touch
     assert not episode.reopened
     assert episode.resolved_by == agent

@@ -56,6 +56,8 @@ class Episode(models.Model):
     priority = models.CharField(max_length=8)
 
     replies = models.PositiveIntegerField(default=0)
+    # How many of them left by which channel.
+    replies_by_channel = models.JSONField(default=dict)
     inbound_count = models.PositiveIntegerField(default=0)
     # Logged until the next opening.
     worked_minutes = models.PositiveIntegerField(default=0)

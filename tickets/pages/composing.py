@@ -23,7 +23,7 @@ from tickets.attachment_policy import attachment_policy
 from tickets.downloads import PICTURE_TYPES
 from tickets.drafts import own_draft, waiting_answers
 from tickets.incoming import IncomingFile
-from tickets.models import ChannelTemplate, Draft, Message, Ticket
+from tickets.models import ChannelTemplate, Draft, Inbox, Message, Ticket
 from tickets.outbound.email_answer import signature_of
 from tickets.pages.lists import ListState
 from tickets.presence import PresentPerson, others_replying
@@ -302,6 +302,7 @@ def composer_parts(
     may_reply, may_note = viewer.can("tickets.reply"), viewer.can("tickets.note")
     if not may_reply and not may_note:
         return None
+    routes = reply_routes(ticket, messages)
     parts = {kind: draft_parts(ticket, kind, own_draft(drafts, kind)) for kind in Draft.Kind.values}
     for one in parts.values():
         one["files_json"] = json.dumps(one["files"])
@@ -329,10 +330,16 @@ def composer_parts(
         "attach": True,
         "may_reply": may_reply,
         "may_resolve": viewer.can("tickets.edit"),
-        "signature": signature_of(user, ticket.inbox),
-        **_route_parts(ticket, reply_routes(ticket, messages), attempt, reply),
+        "signature": signature_of(user, _mail_inbox(ticket, routes)),
+        **_route_parts(ticket, routes, attempt, reply),
         **recipient_parts(ticket, cc, recipients or recipients_of_answer(ticket)),
     }
+
+
+def _mail_inbox(ticket: Ticket, routes: Sequence[ReplyRoute]) -> Inbox | None:
+    """The inbox that a mail to the customer leaves from."""
+    inbox = next((one.inbox for one in routes if one.by_mail), None)
+    return inbox or ticket.inbox
 
 
 def _route_parts(

@@ -119,11 +119,11 @@ def _messages(ticket_ids: Collection[int]) -> dict[int, list[Said]]:
             kind__in=[Message.Kind.INBOUND, Message.Kind.OUTBOUND],
         )
         .order_by()
-        .values_list("ticket_id", "kind", "created_at")
+        .values_list("ticket_id", "kind", "created_at", "channel")
     )
     found: dict[int, list[Said]] = defaultdict(list)
-    for ticket_id, kind, at in rows:
-        found[ticket_id].append(Said(at, kind == Message.Kind.INBOUND))
+    for ticket_id, kind, at, channel in rows:
+        found[ticket_id].append(Said(at, kind == Message.Kind.INBOUND, channel))
     return found
 
 
@@ -216,6 +216,7 @@ def _row(ticket: Ticket, stretch: Stretch) -> Episode:
         channel=ticket.channel,
         priority=values["priority"] or ticket.priority,
         replies=stretch.replies,
+        replies_by_channel=stretch.replies_by_channel,
         inbound_count=stretch.inbound_count,
         reopened=stretch.reopened,
         one_touch=stretch.one_touch,

@@ -13,7 +13,7 @@ from core.outbox import send_due
 from people.models import User
 from people.viewer import Viewer
 from tests.tickets.email.mails import mail_of, take
-from tickets.models import Inbox, Message
+from tickets.models import Inbox, Message, Ticket
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.save_inbox import save_inbox
 
@@ -67,6 +67,17 @@ def test_an_answer_wears_the_frame_and_the_sender_of_its_brand(
     assert "&lt;b&gt;</p>" in html
     assert "<strong>refunded</strong>" in html
     assert "Write to hei@nordlys.example &amp; we answer." in html
+
+
+def test_the_composer_shows_the_signature_of_the_inbox_that_the_mail_leaves_from(
+    brand: Inbox, agent: User, login: Any
+) -> None:
+    form = Inbox.objects.create(name="Form", channel="web", signature="Never sent")
+    row = take(mail_of(), brand)
+    Ticket.objects.filter(pk=row.ticket_id).update(inbox=form)
+    page = login(agent).get(f"/inbox/{row.ticket_id}/").content.decode()
+    assert "Nordlys AS" in page
+    assert "Never sent" not in page
 
 
 def test_without_rule_and_frame_answers_come_from_the_brand_as_they_are(

@@ -307,6 +307,31 @@ def test_a_domain_that_takes_no_mail_is_left_alone_and_the_others_pass(
     assert SendingPause.objects.count() == 0
 
 
+def test_who_is_at_a_domain_that_takes_mail_gets_it_while_another_is_left_alone(
+    server: ScriptedServer, save: Save, answer: Answer
+) -> None:
+    save()
+    server.rcpt_of = {f"p{number}@slow.example": "451 later" for number in range(3)}
+    for number in range(3):
+        answer(f"p{number}@slow.example")
+    send_due()
+    assert SendingPause.objects.get(domain="slow.example").failures == 3
+    both = answer("ole@partner.example", Cc="kari@slow.example")
+    send_due()
+    assert [one.rcpt_tos for one in server.taken] == [["ole@partner.example"]]
+    assert states(both) == ("pending", "queued")
+    assert both.delivery_detail == "slow.example: the domain takes no mail now (the others have got it)"
+    assert outbound_of(both).not_before == SendingPause.objects.get(domain="slow.example").until
+    server.rcpt_of = {}
+    for minutes in (6, 7, 8):
+        send_at(timezone.now() + timedelta(minutes=minutes))
+    assert states(both) == ("sent", "sent")
+    theirs = [
+        one.rcpt_tos for one in server.taken if {"ole@partner.example", "kari@slow.example"} & {*one.rcpt_tos}
+    ]
+    assert theirs == [["ole@partner.example"], ["kari@slow.example"]]
+
+
 def test_after_three_days_it_is_given_up_and_a_person_may_try_again(
     save: Save, answer: Answer, settings: Any, viewer: Viewer
 ) -> None:

@@ -32,20 +32,29 @@ class Pause:
     domain: str
 
 
-def pause_of(server: str, domains: Collection[str]) -> Pause | None:
-    """What a mail to these domains has to wait for; None when it may leave now, perhaps as the probe. One or two queries."""
+def pauses_of(server: str, domains: Collection[str]) -> dict[str, Pause]:
+    """What mails to these domains have to wait for, by domain; "" stands for the server, and so for all of them.
+
+    Who is not named may get a mail now, perhaps as the probe. One query, and one for each probe.
+    """
     now = timezone.now()
-    rows = list(SendingPause.objects.filter(server=server, domain__in=["", *domains]))
-    for row in rows:
-        if row.until > now and _is_open(row):
-            return Pause(row.until, row.error, row.domain)
-    for row in rows:
-        if not _is_open(row):
-            continue
+    rows = SendingPause.objects.filter(server=server, domain__in=["", *domains]).order_by("domain")
+    found: dict[str, Pause] = {}
+    due: list[SendingPause] = []
+    for row in filter(_is_open, rows):
+        if row.until > now:
+            found[row.domain] = Pause(row.until, row.error, row.domain)
+        else:
+            due.append(row)
+    if "" in found or (domains and found.keys() >= set(domains)):
+        return found
+    for row in due:
         mine = SendingPause.objects.filter(pk=row.pk, until=row.until).update(until=now + PROBE)
         if not mine:
-            return Pause(now + PROBE, row.error, row.domain)
-    return None
+            found[row.domain] = Pause(now + PROBE, row.error, row.domain)
+            if not row.domain:
+                break
+    return found
 
 
 def note_trouble(

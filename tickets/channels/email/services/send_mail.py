@@ -13,7 +13,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any, cast
@@ -36,9 +36,10 @@ from tickets.channels.email.services.pause_sending import (
     DOMAIN_PAUSES,
     PASSWORD_PAUSES,
     SERVER_PAUSES,
+    Pause,
     note_success,
     note_trouble,
-    pause_of,
+    pauses_of,
 )
 from tickets.channels.email.services.renew_sign_in import access_token, note_token_refused
 from tickets.channels.email.smtp_session import HAND_OVER_SECONDS, Receipt, Refusal, pool
@@ -68,11 +69,12 @@ class Route:
 @dataclass(frozen=True)
 class ReadyMail:
     """A mail and its way: a mail server, or a provider (by its ``connection``). With neither it goes to the backend of
-    ``EMAIL_URL``, which is no mail server."""
+    ``EMAIL_URL``, which is no mail server. ``held`` are the domains that take no mail now: theirs follows, the others get it."""
 
     message: EmailMessage
     route: Route | None = None
     connection: Connection | None = None
+    held: Mapping[str, Pause] = field(default_factory=dict)
 
 
 def make_ready(outbound: Outbound, message: EmailMessage, *, inbox: Inbox | None) -> ReadyMail:
@@ -84,12 +86,13 @@ def make_ready(outbound: Outbound, message: EmailMessage, *, inbox: Inbox | None
     if outgoing is None and settings.EMAIL_BACKEND != _DJANGO_SMTP:
         return ReadyMail(message)
     key = server_key(outgoing)
-    pause = pause_of(key, _domains(addresses_of(message)))
-    if pause is not None:
-        where = pause.domain or key.split(" ")[0]
-        raise Postponed(pause.until, f"{where}: {pause.error}")
+    domains = _domains(_missing(outbound, message))
+    pauses = pauses_of(key, domains)
+    first = pauses.get("") or min(pauses.values(), key=lambda one: one.until, default=None)
+    if first is not None and ("" in pauses or pauses.keys() >= domains):
+        raise Postponed(first.until, _words(first, key))
     try:
-        return ReadyMail(message, Route(key, login_of(outgoing), outgoing))
+        return ReadyMail(message, Route(key, login_of(outgoing), outgoing), held=pauses)
     except ServerTrouble as trouble:
         raise _server_failed(outbound, key, outgoing, trouble) from trouble
 
@@ -105,8 +108,7 @@ def hand_over(outbound: Outbound, ready: ReadyMail) -> str:
         except OSError as error:
             raise TemporaryFailure(str(error)) from error
         return str(message.extra_headers["Message-ID"])
-    had = set(outbound.payload.get("delivered", ()))
-    recipients = [one for one in addresses_of(message) if _mark(one) not in had]
+    recipients = [one for one in _missing(outbound, message) if _domain(one) not in ready.held]
     if not recipients:
         return str(message.extra_headers["Message-ID"])
     deadline = time.monotonic() + HAND_OVER_SECONDS
@@ -122,7 +124,7 @@ def hand_over(outbound: Outbound, ready: ReadyMail) -> str:
         if error.code == Code.SIGN_IN_REFUSED and route.outgoing is not None and route.outgoing.account_id:
             trouble = note_token_refused(account_id=route.outgoing.account_id, trouble=error)
         raise _server_failed(outbound, route.key, route.outgoing, trouble) from error
-    _note_receipt(outbound, route, receipt)
+    _note_receipt(outbound, route, receipt, ready.held)
     return str(message.extra_headers["Message-ID"])
 
 
@@ -171,7 +173,7 @@ def login_of(outgoing: OutgoingServer | None) -> Login:
 
 
 def _ready_for_provider(message: EmailMessage, inbox: Inbox) -> ReadyMail:
-    pause = pause_of(_provider_key(inbox.pk, inbox.config), ())
+    pause = pauses_of(_provider_key(inbox.pk, inbox.config), ()).get("")
     if pause is not None:
         raise Postponed(pause.until, pause.error)
     return ReadyMail(message, connection=connection_of(inbox))
@@ -227,8 +229,22 @@ def _address(mailbox: str) -> str:
     return parseaddr(sanitize_address(mailbox, "utf-8"))[1]
 
 
+def _missing(outbound: Outbound, message: EmailMessage) -> list[str]:
+    """The addresses of those who have not got the mail yet."""
+    had = set(outbound.payload.get("delivered", ()))
+    return [one for one in addresses_of(message) if _mark(one) not in had]
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
 def _domains(addresses: Sequence[str]) -> set[str]:
-    return {one.rpartition("@")[2].lower() for one in addresses}
+    return {_domain(one) for one in addresses}
+
+
+def _words(pause: Pause, key: str) -> str:
+    return f"{pause.domain or key.split(' ')[0]}: {pause.error}"
 
 
 def _mark(address: str) -> str:
@@ -252,23 +268,28 @@ def _server_failed(
     return TemporaryFailure(words, retry_at=pause.until)
 
 
-def _note_receipt(outbound: Outbound, route: Route, receipt: Receipt) -> None:
+def _note_receipt(outbound: Outbound, route: Route, receipt: Receipt, held: Mapping[str, Pause]) -> None:
     """Write down who got the mail. Raises TemporaryFailure or PermanentFailure when not everybody did."""
     # The server answers, whatever it says.
     note_success(route.key, _domains(receipt.accepted))
     if route.outgoing is not None:
         note_outgoing_success(outgoing=route.outgoing, has_sent=bool(receipt.accepted))
-    if receipt.accepted and receipt.refused:
+    if receipt.accepted and (receipt.refused or held):
         had = {*outbound.payload.get("delivered", ()), *map(_mark, receipt.accepted)}
         outbound.payload = {**outbound.payload, "delivered": sorted(had)}
         outbound.save(update_fields=["payload"])
     for domain in _domains([one for one, refusal in receipt.refused.items() if not refusal.is_final]):
         note_trouble(route.key, domain, _("the domain takes no mail now"), pauses=DOMAIN_PAUSES)
     refusals: list[Refusal] = [*receipt.refused.values(), *([receipt.mail] if receipt.mail else [])]
-    if not refusals:
+    if not refusals and not held:
         return
     said = [f"{address}: {refusal}" for address, refusal in receipt.refused.items()]
-    words = "; ".join([*said, *([str(receipt.mail)] if receipt.mail else [])])
+    said += [str(receipt.mail)] if receipt.mail else []
+    words = "; ".join([*said, *(_words(one, route.key) for one in held.values())])
     if receipt.accepted:
         words = _("%(refusals)s (the others have got it)") % {"refusals": words}
-    raise (PermanentFailure if all(one.is_final for one in refusals) else TemporaryFailure)(words)
+    is_final = all(one.is_final for one in refusals)
+    if held and is_final and receipt.mail is None:
+        # What was refused for good is told when those that were left out have had their turn.
+        raise TemporaryFailure(words, retry_at=min(one.until for one in held.values()))
+    raise (PermanentFailure if is_final else TemporaryFailure)(words)
