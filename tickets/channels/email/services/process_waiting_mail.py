@@ -90,9 +90,10 @@ class _Line:
 
         Returns the id of the next mail when a worker began it before and did not end it: it may have been the mail.
         """
-        if len(self.waiting) >= STRETCH:
+        if len(self.waiting) > STRETCH:
             return None
-        tried, ids = _next_stretch(min(STRETCH, most - len(self.waiting)))
+        # As many as are written next, and as many to read meanwhile.
+        tried, ids = _next_stretch(min(2 * STRETCH, most) - len(self.waiting))
         if tried:
             return ids[0]
         if ids:
