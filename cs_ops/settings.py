@@ -310,6 +310,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 # --- Models ---------------------------------------------------------------------------------------------------------
+# How long a ticket waits for a model before its rules answer: for one input, for each further one of a batch, for the files.
+ML_PREDICT_SECONDS = env.float("ML_PREDICT_SECONDS", default=0.2)
+ML_PREDICT_SECONDS_EACH = env.float("ML_PREDICT_SECONDS_EACH", default=0.2)
+ML_LOAD_SECONDS = env.float("ML_LOAD_SECONDS", default=5.0)
 ENCODER_MODEL = env.str("ENCODER_MODEL", default="")
 SENTIMENT_MODEL = env.str("SENTIMENT_MODEL", default="")
 SENTIMENT_LABELS = env.dict("SENTIMENT_LABELS", default={})  # LABEL_0=negative,LABEL_1=positive

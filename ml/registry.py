@@ -23,6 +23,7 @@ from ml.datasets.splitting import Split, split_forward
 from ml.encoders import ModelUnavailable, SentenceEncoder, sentence_encoder
 from ml.evaluation.text_models import majority
 from ml.metrics import classification_figures, ranking_figures
+from ml.serving.answers import Fallback
 from ml.tabular import NotEnoughData, TabularModel
 from ml.tabular.model import KIND as TABULAR_KIND
 
@@ -105,8 +106,18 @@ class MLTask(Part):
         raise NotImplementedError
 
     def load(self, artefact: Artefact) -> Any:
-        """Rebuild the model from its files."""
+        """Rebuild the model from its files; reads no table."""
         raise NotImplementedError
+
+    def warm_up(self, model: Any) -> None:
+        """Let a model that was just loaded do what its first answer would otherwise wait for."""
+
+    def fallback(self, inputs: Sequence[Any], *, failure: str = "") -> Fallback:
+        """What the task's own rules say while no version answers; ``failure`` says why (a ``Prediction.Failure``).
+
+        None for an input says that nothing is known. After ``slow`` the rules must not wait for what may be slow, too.
+        """
+        return Fallback("none", [None] * len(inputs))
 
     def answer(self, model: Any, examples: Sequence[Example]) -> list[Answer]:
         """What a model says about each row."""
@@ -214,6 +225,10 @@ class TextTask(LearnedTask):
         """The classifier with the encoder it was trained on (none when it was trained without one)."""
         needed = artefact.metadata.get("model", {}).get("encoder")
         return TextClassifier.from_artefact(artefact, sentence_encoder() if needed else None)
+
+    def warm_up(self, model: TextClassifier) -> None:
+        """Let the encoder allocate what it needs."""
+        model.predict(["A first question."])
 
 
 class TabularTask(LearnedTask):

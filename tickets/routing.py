@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from ml.classifiers import ColdStartClassifier, Reason, TextPrediction
 from ml.classifiers.features import prepare, readable_terms
 from ml.encoders import ModelUnavailable, WeightsMismatch, sentence_encoder
-from ml.models import ModelVersion
-from ml.services.load_champion import load_champion
+from ml.serving.answers import Item, Served
+from ml.serving.door import predict
 from people.models import Team
 from tickets.message_text import MODEL_TEXT_LENGTH, new_text
 from tickets.models import Category, Message, Ticket
@@ -32,47 +32,42 @@ _WORD = re.compile(r"[^\W\d_][\w'-]{2,}")
 class RoutingSuggestion:
     """What the classifiers say about one text.
 
-    ``prediction.label`` is a category's name; a team's when ``source`` is COLD_START_TEAMS. ``version`` is None unless a
-    trained model answered. ``priority`` is None without a trained priority model.
+    ``prediction.label`` is a category's name; a team's when ``served.source`` is COLD_START_TEAMS. ``priority`` is None
+    without a trained priority model.
     """
 
     text: str
     prediction: TextPrediction
-    source: str
-    version: ModelVersion | None = None
+    served: Served
     priority: TextPrediction | None = None
-    priority_version: ModelVersion | None = None
+    priority_served: Served | None = None
 
 
 _cold_start: dict[tuple[str, tuple[tuple[str, str], ...]], ColdStartClassifier] = {}
 
 
-def suggest_routing(texts: Sequence[str]) -> list[RoutingSuggestion]:
-    """Return one suggestion per text. Never fails for want of a model: then it abstains and a person chooses."""
-    if not texts:
-        return []
-    champion = load_champion(ROUTING_TASK)
-    version: ModelVersion | None = None
-    if champion is not None:
-        version, source = champion.version, champion.version.label
-        predictions = champion.model.predict(texts)
-    else:
-        source, predictions = _by_description(texts)
-    priorities, priority_version = _priorities(texts)
+def suggest_routing(texts: Sequence[str], ticket_ids: Sequence[int] | None = None) -> list[RoutingSuggestion]:
+    """Return one suggestion per text. Never fails for want of a model: then it abstains and a person chooses.
+
+    ``ticket_ids`` let a canary answer for its share of the tickets; without them only champions do.
+    """
+    ids: Sequence[int | None] = ticket_ids if ticket_ids is not None else [None] * len(texts)
+    items = [Item(text, pk) for text, pk in zip(texts, ids, strict=True)]
     return [
-        RoutingSuggestion(text, prediction, source, version, priority, priority_version)
-        for text, prediction, priority in zip(texts, predictions, priorities, strict=True)
+        RoutingSuggestion(
+            item.content,
+            answer.value or _undecided("unavailable"),
+            answer.served,
+            priority.value,
+            priority.served if priority.value is not None else None,
+        )
+        for item, answer, priority in zip(
+            items, predict(ROUTING_TASK, items), predict(PRIORITY_TASK, items), strict=True
+        )
     ]
 
 
-def _priorities(texts: Sequence[str]) -> tuple[Sequence[TextPrediction | None], ModelVersion | None]:
-    champion = load_champion(PRIORITY_TASK)
-    if champion is None:
-        return [None] * len(texts), None
-    return champion.model.predict(texts), champion.version
-
-
-def _by_description(texts: Sequence[str]) -> tuple[str, list[TextPrediction]]:
+def by_description(texts: Sequence[str]) -> tuple[str, list[TextPrediction]]:
     """Compare with what leads wrote about the categories, or about the teams while there are no categories."""
     source, described = _descriptions()
     if not described:

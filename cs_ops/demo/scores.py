@@ -14,6 +14,7 @@ from health.services.score_accounts import score_accounts
 from health.services.score_history import score_history
 from ml.models import Feedback, Prediction
 from ml.services.record_predictions import SubjectPrediction, record_predictions
+from ml.serving.answers import Served
 from tickets.message_text import MODEL_TEXT_LENGTH, new_text
 from tickets.models import Message, Status, Ticket
 from tickets.mood import REMEMBERED, conversation_mood
@@ -94,8 +95,7 @@ def score_messages(report: Report) -> None:
             )
             for message in messages
         ],
-        version=None,
-        source=model[:64],
+        served=Served(model),
     )
     _weigh_conversations(messages, {pk: known[text].probabilities for pk, text in texts.items()})
 
@@ -140,17 +140,10 @@ def route_recent(now: datetime) -> None:
             if ticket.routing_state == Ticket.Routing.PENDING:
                 route_ticket(ticket_id=ticket.pk, suggestion=suggestion, by=SYSTEM)
                 continue
-            _store(
-                ROUTING_TASK,
-                ticket.pk,
-                suggestion.prediction,
-                suggestion.version,
-                suggestion.source,
-                suggestion.text,
-            )
-            if suggestion.priority is not None and suggestion.priority_version is not None:
-                version = suggestion.priority_version
-                _store(PRIORITY_TASK, ticket.pk, suggestion.priority, version, version.label, suggestion.text)
+            _store(ROUTING_TASK, ticket.pk, suggestion.prediction, suggestion.served, suggestion.text)
+            if suggestion.priority is not None and suggestion.priority_served is not None:
+                served = suggestion.priority_served
+                _store(PRIORITY_TASK, ticket.pk, suggestion.priority, served, suggestion.text)
             if ticket.category and ticket.category.name != suggestion.prediction.label:
                 corrections.append(
                     Feedback(
@@ -172,7 +165,7 @@ def route_recent(now: datetime) -> None:
     Feedback.objects.bulk_create(corrections)
 
 
-def _store(task: str, ticket_id: int, prediction: Any, version: Any, source: str, text: str) -> None:
+def _store(task: str, ticket_id: int, prediction: Any, served: Served, text: str) -> None:
     reasons: list[object] = [[reason.term, reason.weight] for reason in prediction.reasons]
     if prediction.because:
         reasons.append({"because": prediction.because})
@@ -190,6 +183,5 @@ def _store(task: str, ticket_id: int, prediction: Any, version: Any, source: str
                 input_text=text,
             )
         ],
-        version=version,
-        source=source,
+        served=served,
     )

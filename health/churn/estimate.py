@@ -6,7 +6,8 @@ from math import exp, log
 from typing import Any
 
 from health.churn.features import FEATURES, Row
-from ml.services.load_champion import load_champion
+from ml.serving.answers import Item
+from ml.serving.door import predict
 from ml.tabular import TabularPrediction
 
 TASK = "churn"
@@ -26,21 +27,22 @@ class ChurnEstimate:
 
 
 def estimate_churn(rows: Mapping[int, Row]) -> dict[int, ChurnEstimate]:
-    """Return an estimate per account id; none at all while no model has beaten its baseline."""
-    champion = load_champion(TASK)
-    if champion is None or not rows:
-        return {}
+    """Return an estimate per account id; none at all while no model answers: there is no rule for it."""
     ids = sorted(rows)
-    predictions: list[TabularPrediction] = champion.model.predict([rows[pk] for pk in ids])
+    answers = predict(TASK, [Item(rows[pk], pk) for pk in ids])
+    told: dict[int, TabularPrediction] = {
+        pk: answer.value for pk, answer in zip(ids, answers, strict=True) if answer.value is not None
+    }
+    models = {pk: answer.served.source for pk, answer in zip(ids, answers, strict=True)}
     return {
         pk: ChurnEstimate(
             probability=prediction.probability,
             low=prediction.low,
             high=prediction.high,
-            model=champion.version.label,
+            model=models[pk],
             drivers=_drivers(prediction),
         )
-        for pk, prediction in zip(ids, predictions, strict=True)
+        for pk, prediction in told.items()
     }
 
 

@@ -2,7 +2,7 @@
 
 from ml.models.dataset import DataCheck, DatasetSnapshot
 from ml.models.feedback import Feedback
-from ml.models.prediction import Prediction
+from ml.models.prediction import Prediction, ShadowPrediction
 from ml.models.run import TrainingRun
 from ml.models.version import ModelAlias, ModelVersion
 
@@ -13,5 +13,6 @@ __all__ = [
     "ModelAlias",
     "ModelVersion",
     "Prediction",
+    "ShadowPrediction",
     "TrainingRun",
 ]

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from ml.models.run import TrainingRun
 
@@ -53,14 +54,23 @@ class ModelVersion(models.Model):
 
 
 class ModelAlias(models.Model):
-    """Which version serves a task under a name (``champion``)."""
+    """Which version serves a task under a name; a canary answers for ``share`` percent of the subjects."""
+
+    class Name(models.TextChoices):
+        """What a version may serve as."""
+
+        CHAMPION = "champion", _("Champion")
+        CANARY = "canary", _("Canary")
+        SHADOW = "shadow", _("Shadow")
 
     task = models.CharField(max_length=64)
-    name = models.CharField(max_length=16, default="champion")
+    name = models.CharField(max_length=16, choices=Name.choices, default=Name.CHAMPION)
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
+    share = models.PositiveSmallIntegerField(default=100)
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["task", "name"], name="one_alias_per_task"),
+            models.CheckConstraint(condition=models.Q(share__lte=100), name="alias_share_in_percent"),
         ]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ml.models import ModelVersion, Prediction
+from ml.models import Prediction
+from ml.serving.answers import Served
 
 
 @dataclass(frozen=True)
 class SubjectPrediction:
-    """One subject's answer as stored; ``input_text`` is only digested, never kept."""
+    """One subject's answer as stored; ``input_text`` is only digested, never kept.
+
+    ``facts`` tell about the input without quoting it (its channel, length, share of unknown words): drift is watched by them.
+    """
 
     subject_id: int
     label: str
@@ -21,6 +25,7 @@ class SubjectPrediction:
     alternatives: Sequence[Any] = field(default_factory=tuple)
     reasons: Sequence[Any] = field(default_factory=tuple)
     input_text: str = ""
+    facts: Mapping[str, float | str | bool] = field(default_factory=dict)
 
 
 def record_predictions(
@@ -28,20 +33,24 @@ def record_predictions(
     task: str,
     subject_kind: str,
     predictions: Sequence[SubjectPrediction],
-    version: ModelVersion | None,
-    source: str,
+    served: Served,
 ) -> None:
     """Insert the rows; a repeated subject gets its row replaced, so that a replay stores the same thing once.
 
-    ``source`` says what answered: ``version.label``, ``"cold-start"``, an adapter's version. Telemetry: no event.
+    ``served`` says what answered: a version, ``"cold-start"``, an adapter. Telemetry: no event.
     """
     rows = [
         Prediction(
             task=task,
             subject_kind=subject_kind,
             subject_id=prediction.subject_id,
-            version=version,
-            source=source,
+            version=served.version,
+            role=served.role,
+            source=served.source[:64],
+            latency_ms=served.latency_ms,
+            failure=served.failure,
+            failed_version=served.failed_version,
+            facts=dict(prediction.facts),
             label=prediction.label[:120],
             probability=prediction.probability,
             abstained=prediction.abstained,
@@ -57,7 +66,12 @@ def record_predictions(
         unique_fields=["task", "subject_kind", "subject_id"],
         update_fields=[
             "version",
+            "role",
             "source",
+            "latency_ms",
+            "failure",
+            "failed_version",
+            "facts",
             "label",
             "probability",
             "abstained",

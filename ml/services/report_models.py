@@ -11,8 +11,8 @@ from core.models import Heartbeat
 from ml.encoders import ModelUnavailable, sentence_encoder
 from ml.models import ModelAlias
 from ml.sentiment.scorer import sentiment_model
-from ml.services.load_champion import failed_champions, load_champion
 from ml.services.promote_version import CHAMPION
+from ml.serving.loading import failed_champions, load_champion
 
 HEARTBEAT = "ml:models"
 

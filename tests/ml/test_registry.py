@@ -15,12 +15,13 @@ from ml.artefacts import Artefact
 from ml.health_checks import Models
 from ml.models import Feedback, ModelAlias, ModelVersion, Prediction
 from ml.registry import Example, HeldOut, MLTask, TabularTask, TextTask, TrainedModel, ml_tasks
-from ml.services import load_champion as loading
-from ml.services.load_champion import load_champion
 from ml.services.promote_version import promote_version
 from ml.services.record_feedback import record_feedback
 from ml.services.record_predictions import SubjectPrediction, record_predictions
 from ml.services.register_version import register_version
+from ml.serving import loading
+from ml.serving.answers import Served
+from ml.serving.loading import load_champion
 from ml.tabular import NotEnoughData
 from people.models import User
 from people.viewer import Viewer, system_viewer
@@ -201,8 +202,7 @@ def test_a_replay_stores_one_prediction() -> None:
         record_predictions(
             task=Topics.key,
             subject_kind="ticket",
-            version=None,
-            source="cold-start",
+            served=Served("cold-start"),
             predictions=[
                 SubjectPrediction(
                     7, label, 0.7, alternatives=[(label, 0.7)], reasons=[{"term": "refund"}], input_text="x"
@@ -218,7 +218,7 @@ def test_a_replay_stores_one_prediction() -> None:
 
 def test_a_correction_keeps_what_was_predicted(agent: User) -> None:
     record_predictions(
-        task=Topics.key, subject_kind="ticket", version=None, source="cold-start",
+        task=Topics.key, subject_kind="ticket", served=Served("cold-start"),
         predictions=[SubjectPrediction(7, "billing", 0.7)],
     )  # fmt: skip
     feedback = record_feedback(

@@ -8,6 +8,7 @@ import pytest
 from customers.models import Contact
 from ml.classifiers import Reason, TextPrediction
 from ml.sentiment.scorer import Sentiment
+from ml.serving.answers import Served
 from people.models import Team, User
 from people.viewer import system_viewer
 from tickets.incoming import IncomingMessage
@@ -31,7 +32,9 @@ class FakeMinds:
         self.routed: list[str] = []
         self.scored: list[str] = []
 
-    def suggest_routing(self, texts: Sequence[str]) -> list[RoutingSuggestion]:
+    def suggest_routing(
+        self, texts: Sequence[str], ticket_ids: Sequence[int] | None = None
+    ) -> list[RoutingSuggestion]:
         """Texts with "invoice" are about Billing, others leave it to people."""
         self.routed += texts
         return [suggestion(text, "invoice" in text) for text in texts]
@@ -59,7 +62,7 @@ def suggestion(text: str, sure: bool, label: str = "Billing questions") -> Routi
         abstained=not sure,
         because="" if sure else "unsure",
     )
-    return RoutingSuggestion(text, prediction, "cold-start")
+    return RoutingSuggestion(text, prediction, Served("cold-start"))
 
 
 @pytest.fixture

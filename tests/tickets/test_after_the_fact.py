@@ -1,6 +1,7 @@
 """Routing and sentiment as subscribers: once per ticket whatever is repeated, triage when unsure, people first."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from core.models import DeadLetter, Event, Notification, SubscriberPosition
 from customers.models import Contact
 from ml.models import ModelAlias, ModelVersion, Prediction
 from ml.registry import ml_tasks
-from ml.services.load_champion import Champion
+from ml.serving.answers import Served
 from people.models import Team, User
 from people.viewer import Viewer, system_viewer
 from tests.tickets.conftest import FakeMinds, suggestion
@@ -125,7 +126,7 @@ def test_priority_of_a_trained_model_moves_the_promise(ticket: Ticket, category:
     version = ModelVersion.objects.create(task="priority", number=1, kind="fake", digest="d")
     sure = suggestion("x", True)
     urgent = suggestion("x", True, "urgent").prediction
-    with_priority = type(sure)(sure.text, sure.prediction, sure.source, None, urgent, version)
+    with_priority = replace(sure, priority=urgent, priority_served=Served(version.label, version))
     route_ticket(ticket_id=ticket.pk, suggestion=with_priority, by=system_viewer("task"))
     ticket.refresh_from_db()
     assert (ticket.priority, ticket.priority_rank) == ("urgent", 3)
@@ -171,10 +172,12 @@ class _Champion:
 
 
 def test_champions_answer_when_there_are_some(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
-    version = ModelVersion(task="routing", number=3)
-    monkeypatch.setattr("tickets.routing.load_champion", lambda _task: Champion(version, _Champion()))
+    for task in ("routing", "priority"):
+        version = ModelVersion.objects.create(task=task, number=3, kind="fake", digest="fake")
+        ModelAlias.objects.create(task=task, version=version)
+    monkeypatch.setattr("ml.serving.door.load_version", lambda _version, **_limit: _Champion())
     [answer] = suggest_routing_unpatched(["all is down"])
-    assert (answer.source, answer.prediction.label) == ("routing-v3", "urgent")
+    assert (answer.served.source, answer.prediction.label) == ("routing-v3", "urgent")
     assert answer.priority is not None
     assert answer.priority.label == "urgent"
 
@@ -206,7 +209,7 @@ def test_without_history_descriptions_route_and_words_explain(
     team.description = ""
     team.save()
     money, door = suggest_routing_unpatched(["I was charged twice", "my password fails"])
-    assert (money.source, money.prediction.label, door.prediction.label) == (
+    assert (money.served.source, money.prediction.label, door.prediction.label) == (
         "cold-start",
         category.name,
         "Access",
@@ -217,7 +220,7 @@ def test_without_history_descriptions_route_and_words_explain(
 
 def test_without_any_category_or_team_people_choose(db: None) -> None:
     [answer] = suggest_routing_unpatched(["hello"])
-    assert (answer.source, answer.prediction.abstained, answer.prediction.because) == (
+    assert (answer.served.source, answer.prediction.abstained, answer.prediction.because) == (
         "none",
         True,
         "no_classes",

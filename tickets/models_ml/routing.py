@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from ml.models import Feedback
+from ml.models import Feedback, Prediction
 from ml.registry import Example, TextTask
+from ml.serving.answers import Fallback
 from tickets.models import Category, Ticket
-from tickets.routing import ticket_texts
+from tickets.routing import NOTHING, by_description, ticket_texts
 from tickets.ticket_facts import ROUTING_TASK, SUBJECT_KIND
 
 MOST_ROWS = 20_000
@@ -38,6 +39,12 @@ class RoutingTask(TextTask):
             return names.get(ticket.category_id or 0, ""), "final_state"
 
         return labelled(list(tickets[:MOST_ROWS]), label)
+
+    def fallback(self, inputs: Sequence[str], *, failure: str = "") -> Fallback:
+        """Compare with the descriptions of the categories; people choose while the machine is slow, as that needs the encoder."""
+        if failure == Prediction.Failure.SLOW:
+            return Fallback(NOTHING, [None] * len(inputs))
+        return Fallback(*by_description(inputs))
 
 
 def labelled(tickets: Sequence[Ticket], label_of: Callable[[Ticket], tuple[str, str]]) -> Iterator[Example]:

@@ -4,8 +4,9 @@ from django.db import transaction
 
 from core.models import Event
 from ml.classifiers import TextPrediction
-from ml.models import ModelVersion, Prediction
+from ml.models import Prediction
 from ml.services.record_predictions import SubjectPrediction, record_predictions
+from ml.serving.answers import Served
 from people.models import Team
 from people.viewer import Viewer
 from tickets.events import ROUTED
@@ -34,20 +35,10 @@ def route_ticket(
     category, team, because = _resolve(suggestion)
     prediction = suggestion.prediction
     abstained = bool(because)
-    _store(
-        ROUTING_TASK, ticket_id, prediction, suggestion.version, suggestion.source, suggestion.text, because
-    )
-    if suggestion.priority is not None and suggestion.priority_version is not None:
-        priority_version = suggestion.priority_version
-        _store(
-            PRIORITY_TASK,
-            ticket_id,
-            suggestion.priority,
-            priority_version,
-            priority_version.label,
-            suggestion.text,
-            suggestion.priority.because,
-        )
+    _store(ROUTING_TASK, ticket, prediction, suggestion.served, suggestion.text, because)
+    if suggestion.priority is not None and suggestion.priority_served is not None:
+        priority, priority_served = suggestion.priority, suggestion.priority_served
+        _store(PRIORITY_TASK, ticket, priority, priority_served, suggestion.text, priority.because)
     if ticket.routing_state != Ticket.Routing.PENDING:
         return True
     ticket.routing_state = Ticket.Routing.TRIAGE if abstained else Ticket.Routing.ROUTED
@@ -64,7 +55,7 @@ def route_ticket(
             "confidence": round(prediction.probability, 4),
             "abstained": abstained,
             "because": because,
-            "source": suggestion.source,
+            "source": suggestion.served.source,
         },
         cause=cause,
     )
@@ -85,7 +76,7 @@ def route_ticket(
 def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | None, str]:
     """The rows that the suggestion names, and why a person must choose instead (empty when none must)."""
     prediction = suggestion.prediction
-    if suggestion.source == COLD_START_TEAMS:
+    if suggestion.served.source == COLD_START_TEAMS:
         team = Team.objects.filter(name=prediction.label, is_active=True).first()
         return None, team, prediction.because or ("" if team else "unknown")
     category = Category.objects.filter(name=prediction.label, is_active=True).select_related("team").first()
@@ -106,31 +97,32 @@ def _team_for(ticket: Ticket, team: Team | None) -> Team | None:
 
 
 def _store(
-    task: str,
-    ticket_id: int,
-    prediction: TextPrediction,
-    version: ModelVersion | None,
-    source: str,
-    text: str,
-    because: str,
+    task: str, ticket: Ticket, prediction: TextPrediction, served: Served, text: str, because: str
 ) -> None:
     reasons: list[object] = [[reason.term, reason.weight] for reason in prediction.reasons]
     if because:
         reasons.append({"because": because})
+    facts: dict[str, float | str | bool] = {
+        "channel": ticket.channel,
+        "words": len(text.split()),
+        "unfamiliar": prediction.because == "unfamiliar",
+    }
+    if prediction.similarity is not None:
+        facts["familiarity"] = round(prediction.similarity, 4)
     record_predictions(
         task=task,
         subject_kind=SUBJECT_KIND,
         predictions=[
             SubjectPrediction(
-                subject_id=ticket_id,
+                subject_id=ticket.pk,
                 label=prediction.label,
                 probability=prediction.probability,
                 abstained=bool(because),
                 alternatives=[[label, round(share, 4)] for label, share in prediction.alternatives],
                 reasons=reasons,
                 input_text=text,
+                facts=facts,
             )
         ],
-        version=version,
-        source=source,
+        served=served,
     )

@@ -8,6 +8,7 @@ from customers.models import Contact
 from ml.models import Prediction
 from ml.sentiment.scorer import Sentiment
 from ml.services.record_predictions import SubjectPrediction, record_predictions
+from ml.serving.answers import Served
 from people.viewer import Viewer
 from tickets.events import SENTIMENT_CHANGED
 from tickets.models import Message, Ticket
@@ -45,8 +46,7 @@ def score_message(
                 input_text=message.body_text,
             )
         ],
-        version=None,
-        source=model[:64],
+        served=Served(model),
     )
     Message.objects.filter(pk=message_id).update(
         sentiment_label=sentiment.label,

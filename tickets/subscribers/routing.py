@@ -36,7 +36,7 @@ class Routing(Subscriber):
         )
         fresh = causes.keys() - set(known.values_list("subject_id", flat=True))
         tickets = list(Ticket.objects.filter(pk__in=fresh).order_by("pk"))
-        suggestions = suggest_routing(ticket_texts(tickets))
+        suggestions = suggest_routing(ticket_texts(tickets), [ticket.pk for ticket in tickets])
         by = system_viewer("task")
         for ticket, suggestion in zip(tickets, suggestions, strict=True):
             route_ticket(ticket_id=ticket.pk, suggestion=suggestion, by=by, cause=causes[ticket.pk])

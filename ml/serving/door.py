@@ -1,0 +1,120 @@
+"""Ask the model in service: champion, canary for its share of the subjects, rules whenever they cannot answer in time.
+
+Nothing here raises for want of a model. Missing, changed, unreadable, failing or slow, the caller gets the task's fallback,
+and the stored prediction says which version failed and why; enough of that rolls the version back (``ml.monitoring``).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+
+from ml.models import ModelAlias, ModelVersion, Prediction
+from ml.registry import ml_tasks
+from ml.serving import circuit
+from ml.serving.answers import Answer, Fallback, Item, Served
+from ml.serving.canary import meets_canary
+from ml.serving.deadline import TooSlow, within
+from ml.serving.loading import NotLoaded, load_version
+
+logger = logging.getLogger(__name__)
+
+Failure = Prediction.Failure
+Role = Prediction.Role
+
+
+def predict(task: str, items: Sequence[Item]) -> list[Answer]:
+    """Answer every item, in order; an unknown task raises LookupError. One query, and one more after a promotion."""
+    part = ml_tasks.get(task)
+    if not items:
+        return []
+    aliases = {
+        alias.name: alias
+        for alias in ModelAlias.objects.select_related("version").filter(
+            task=task, name__in=(Role.CHAMPION, Role.CANARY)
+        )
+    }
+    answers: dict[int, Answer] = {}
+    failed: dict[int, tuple[ModelVersion, str]] = {}
+    champion, canary = aliases.get(Role.CHAMPION), aliases.get(Role.CANARY)
+    if canary is not None:
+        chosen = [n for n, item in enumerate(items) if meets_canary(task, item.subject_id, canary.share)]
+        _ask(canary, items, chosen, answers, failed)
+    if champion is not None:
+        _ask(champion, items, [n for n in range(len(items)) if n not in answers], answers, failed)
+    rest = [n for n in range(len(items)) if n not in answers]
+    if rest:
+        inputs = [items[n].content for n in rest]
+        why = ""
+        if rest[0] in failed:
+            version, why = failed[rest[0]]
+            why = circuit.last_failure(version.pk) if why == Failure.OPEN else why
+        for n, answer in zip(rest, _by_rules(part, inputs, why), strict=True):
+            answers[n] = Answer(
+                answer.value, answer.served.instead_of(*failed[n]) if n in failed else answer.served
+            )
+    return [answers[n] for n in range(len(items))]
+
+
+def _ask(
+    alias: ModelAlias,
+    items: Sequence[Item],
+    chosen: Sequence[int],
+    answers: dict[int, Answer],
+    failed: dict[int, tuple[ModelVersion, str]],
+) -> None:
+    """Fill in the answers of one version, or why there are none."""
+    if not chosen:
+        return
+    version = alias.version
+    started = time.perf_counter()
+    values, failure = _values(version, [items[n].content for n in chosen])
+    if failure:
+        failed.update((n, (version, failure)) for n in chosen)
+        return
+    took = 1_000 * (time.perf_counter() - started) / len(chosen)
+    for n, value in zip(chosen, values, strict=True):
+        served = Served(version.label, version, alias.name, took)
+        # An item that the canary failed is answered by the champion, and still tells about the canary.
+        answers[n] = Answer(value, served.instead_of(*failed.pop(n)) if n in failed else served)
+
+
+def _values(version: ModelVersion, inputs: Sequence[Any]) -> tuple[Sequence[Any], str]:
+    if not circuit.may_try(version.pk):
+        return (), Failure.OPEN
+    try:
+        model = load_version(version, seconds=settings.ML_LOAD_SECONDS)
+        limit = settings.ML_PREDICT_SECONDS + settings.ML_PREDICT_SECONDS_EACH * (len(inputs) - 1)
+        values: Sequence[Any] = within(limit, f"predict:{version.pk}", lambda: model.predict(inputs))
+        if len(values) != len(inputs):
+            raise ValueError(f"{len(values)} answers to {len(inputs)} inputs")
+    except NotLoaded as error:
+        failure: str = Failure.SLOW if error.slow else Failure.LOAD
+    except TooSlow as error:
+        logger.warning("%s: %s", version.label, error)
+        failure = Failure.SLOW
+    except Exception:  # a prediction never blocks its caller, whatever a model does
+        logger.exception("%s failed", version.label)
+        failure = Failure.ERROR
+    else:
+        circuit.note_success(version.pk)
+        return values, ""
+    circuit.note_failure(version.pk, failure)
+    return (), failure
+
+
+def _by_rules(part: Any, inputs: Sequence[Any], failure: str) -> list[Answer]:
+    started = time.perf_counter()
+    try:
+        said: Fallback = part.fallback(inputs, failure=failure)
+        if len(said.values) != len(inputs):
+            raise ValueError(f"{len(said.values)} answers to {len(inputs)} inputs")
+    except Exception:  # neither do rules
+        logger.exception("the rules of %s failed", part.key)
+        said = Fallback("none", [None] * len(inputs))
+    took = 1_000 * (time.perf_counter() - started) / len(inputs)
+    return [Answer(value, Served(said.source, latency_ms=took)) for value in said.values]
