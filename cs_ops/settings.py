@@ -317,6 +317,7 @@ ML_LOAD_SECONDS = env.float("ML_LOAD_SECONDS", default=5.0)
 ENCODER_MODEL = env.str("ENCODER_MODEL", default="")
 SENTIMENT_MODEL = env.str("SENTIMENT_MODEL", default="")
 SENTIMENT_LABELS = env.dict("SENTIMENT_LABELS", default={})  # LABEL_0=negative,LABEL_1=positive
+SENTIMENT_LANGUAGES = env.list("SENTIMENT_LANGUAGES", default=[])  # en,de,fr: what SENTIMENT_MODEL knows
 ML_THREADS = env.int("ML_THREADS", default=1)
 
 # --- REST -----------------------------------------------------------------------------------------------------------

@@ -61,7 +61,8 @@ class _Lines:
 
 def score_messages(report: Report) -> None:
     """Store the sentiment of every inbound message; equal texts are asked about once, similar lengths together."""
-    from ml.sentiment.scorer import Sentiment, score_sentiment, sentiment_model
+    from ml.sentiment.scorer import Reading, sentiment_model
+    from ml.sentiment.scorer import score_messages as read_texts
 
     model = sentiment_model().version
     rows = Message.objects.filter(kind=Message.Kind.INBOUND).order_by("pk")
@@ -69,12 +70,12 @@ def score_messages(report: Report) -> None:
     texts = {one.pk: new_text(one.body_text, one.quote_offsets)[:MODEL_TEXT_LENGTH] for one in messages}
     distinct = sorted(set(texts.values()), key=len)
     report(f"  {len(distinct)} different texts in {len(messages)} messages")
-    known: dict[str, Sentiment] = {}
+    known: dict[str, Reading] = {}
     for start in range(0, len(distinct), BATCH):
         part = distinct[start : start + BATCH]
-        known.update(zip(part, score_sentiment(part), strict=True))
+        known.update(zip(part, read_texts(part), strict=True))
     for message in messages:
-        found = known[texts[message.pk]]
+        found = known[texts[message.pk]].sentiment
         message.sentiment_label, message.sentiment_probability = found.label, found.probability
         message.sentiment_score = found.score
     fields = ["sentiment_label", "sentiment_probability", "sentiment_score"]
@@ -89,7 +90,7 @@ def score_messages(report: Report) -> None:
                 probability=message.sentiment_probability or 0.0,
                 alternatives=[
                     [label, round(share, 6)]
-                    for label, share in known[texts[message.pk]].probabilities.items()
+                    for label, share in known[texts[message.pk]].sentiment.probabilities.items()
                 ],
                 input_text=texts[message.pk],
             )
@@ -97,7 +98,7 @@ def score_messages(report: Report) -> None:
         ],
         served=Served(model),
     )
-    _weigh_conversations(messages, {pk: known[text].probabilities for pk, text in texts.items()})
+    _weigh_conversations(messages, {pk: known[text].sentiment.probabilities for pk, text in texts.items()})
 
 
 def _weigh_conversations(messages: Sequence[Message], shares: dict[int, dict[str, float]]) -> None:

@@ -39,10 +39,11 @@ def best_dtype() -> Any:
 
 
 def load_transformer(
-    source: ModelSource, dtype: Any = None, auto_class: str = "AutoModel"
+    source: ModelSource, dtype: Any = None, auto_class: str = "AutoModel", attention: str | None = None
 ) -> tuple[Any, Any]:
     """Load ``(tokenizer, model)`` in evaluation mode: safetensors only, no remote code.
 
+    ``attention`` names another implementation than the model's own: "eager" halves the time of training on processors.
     Raises ``ModelUnavailable`` with the source's name when transformers cannot load it.
     """
     from ml.encoders.weights import ModelUnavailable
@@ -52,9 +53,11 @@ def load_transformer(
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    options = {"local_files_only": source.local_only, "trust_remote_code": False}
+    options: dict[str, Any] = {"local_files_only": source.local_only, "trust_remote_code": False}
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, **options)
+        if attention:
+            options["attn_implementation"] = attention
         model = getattr(transformers, auto_class).from_pretrained(
             source.location, use_safetensors=True, dtype=dtype or best_dtype(), **options
         )

@@ -86,14 +86,19 @@ def _fine_tuned(shipped: AdapterModel, texts: Sequence[str], labels: Sequence[st
     trainer = AdapterTrainer(TrainingPlan(epochs=epochs, learning_rate=5e-4))
     trainer.start_from(shipped.weights)
     trainer.train([kept] * epochs, lambda _line: None)
-    targets = np.array([LABELS.index(row.label) for row in held])
-    present = np.unique([LABELS.index(row.label) for row in rows])
-    logits = trainer.predict_logits([row.text for row in held]).astype(float)[:, present]
-    temperature = fit_temperature(logits, np.searchsorted(present, targets))
     with TemporaryDirectory() as folder:
-        trainer.save(
-            Path(folder), {"base": trainer.source.digest, "labels": list(LABELS), "temperature": temperature}
+        card = {
+            "calibration": shipped.calibration.stored() | {"temperature": 1.0},
+            "thresholds": shipped.thresholds,
+        }
+        trainer.save(Path(folder), card)
+        logits = AdapterModel(Path(folder)).logits([row.text for row in held])
+        targets = np.array([LABELS.index(row.label) for row in held])
+        present = np.unique([LABELS.index(row.label) for row in rows])
+        card["calibration"]["temperature"] = fit_temperature(
+            logits[:, present], np.searchsorted(present, targets)
         )
+        trainer.save(Path(folder), card)
         return AdapterModel(Path(folder))
 
 

@@ -1,22 +1,23 @@
-"""Labelled texts for sentiment: our own corpus, our opinion phrases and public files given by path.
+"""What the sentiment model is trained on: our own messages, our opinion phrases and public files given by path.
 
-Public data is read from where the operator put it and never copied into the product. Splits are by hash of a group,
-so that paraphrases of one situation stay on one side and the same command gives the same split everywhere.
+Public data is read from where the operator put it and never copied into the product.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-LABELS = ("negative", "neutral", "positive")
+from ml.corpus.messages import DATA, SENTIMENTS, Answers, read_messages, read_moods
+from ml.sentiment.heads import HEADS
+
+LABELS = SENTIMENTS
+TRAINED_LANGUAGES = frozenset({"en"})
 _OPPOSITE = {"positive": "negative", "negative": "positive"}
-CORPUS_FOLDER = Path(__file__).parent / "corpus"
 
 # Grouped GoEmotions label ids (Demszky et al. 2020): 0 ambiguous, 1 negative, 2 neutral, 3 positive.
 _GOEMOTIONS = {"1": "negative", "2": "neutral", "3": "positive"}
@@ -24,42 +25,40 @@ _GOEMOTIONS = {"1": "negative", "2": "neutral", "3": "positive"}
 
 @dataclass(frozen=True)
 class LabelledText:
-    """One text with its sentiment and the group that must not be divided between training and measuring."""
+    """One text with its sentiment and the group that must not be divided between training and measuring.
+
+    ``answers`` holds what is true of the text for each of ``HEADS``; None when nobody was asked.
+    """
 
     text: str
     label: str
     group: str
     source: str
+    answers: tuple[bool, ...] | None = None
 
 
-def share_of(group: str) -> float:
-    """A number in [0, 1) that depends on the group alone; splits compare it with their shares."""
-    return int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
+def head_answers(answers: Answers) -> tuple[bool, ...]:
+    """What a reader's answers mean for each of ``HEADS``, in their order; "now" is pressing too."""
+    true = {*answers.emotions, *answers.signals}
+    if answers.urgency != "none":
+        true.add("pressing")
+    if answers.urgency == "now":
+        true.add("now")
+    return tuple(head in true for head in HEADS)
 
 
-def split_by_group(
-    rows: Iterable[LabelledText], validation: float = 0.1, test: float = 0.2
-) -> tuple[list[LabelledText], list[LabelledText], list[LabelledText]]:
-    """Divide rows into (training, validation, test) by the hash of their group; shares are fractions of groups."""
-    parts: tuple[list[LabelledText], list[LabelledText], list[LabelledText]] = ([], [], [])
-    for row in rows:
-        position = share_of(row.group)
-        parts[2 if position < test else 1 if position < test + validation else 0].append(row)
-    return parts
-
-
-def read_corpus(folder: Path = CORPUS_FOLDER) -> list[LabelledText]:
-    """Our own support messages: every ``*.jsonl`` in the folder; raises ``ValueError`` naming a bad line."""
-    rows = []
-    for path in sorted(folder.glob("*.jsonl")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            if not line.strip():
-                continue
-            record = json.loads(line)
-            if record["label"] not in LABELS or not record["text"].strip():
-                raise ValueError(f"{path.name}:{number}: label or text is not valid")
-            rows.append(LabelledText(record["text"], record["label"], f"corpus/{record['group']}", "corpus"))
-    return rows
+def read_corpus(folder: Path = DATA) -> list[LabelledText]:
+    """Our own English messages, the fully labelled ones and the older ones; raises ``CorpusError`` at a bad line."""
+    rows = [
+        LabelledText(
+            one.text, one.answers.sentiment, f"corpus/{one.group}", "corpus", head_answers(one.answers)
+        )
+        for one in read_messages(folder)
+        if one.language in TRAINED_LANGUAGES
+    ]
+    return rows + [
+        LabelledText(one.text, one.sentiment, f"corpus/{one.group}", "moods") for one in read_moods(folder)
+    ]
 
 
 def read_goemotions(paths: Sequence[Path]) -> list[LabelledText]:
@@ -82,7 +81,7 @@ def read_goemotions(paths: Sequence[Path]) -> list[LabelledText]:
     return rows
 
 
-def expand_opinions(count: int, seed: int = 0, folder: Path = CORPUS_FOLDER) -> list[LabelledText]:
+def expand_opinions(count: int, seed: int = 0, folder: Path = DATA) -> list[LabelledText]:
     """``count`` short evaluative sentences, half of them positive, drawn from our phrase lists in ``opinions.json``.
 
     A frame such as "the {thing} is {adjective}" keeps or turns the polarity of the adjective ("far from {adjective}").
@@ -119,13 +118,41 @@ _CLOSINGS = (
     "\n\nThanks in advance\nJo",
     "\n\nSent from my phone",
 )
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def with_greetings(rows: Sequence[LabelledText], draw: random.Random) -> list[LabelledText]:
-    """The rows with a greeting (one in four) or closing (one in four): politeness must not decide the label."""
-    varied = []
-    for row in rows:
-        opening = draw.choice(_GREETINGS) if draw.random() < 0.25 else ""
-        closing = draw.choice(_CLOSINGS) if draw.random() < 0.25 else ""
-        varied.append(LabelledText(opening + row.text + closing, row.label, row.group, row.source))
-    return varied
+def as_people_write(rows: Sequence[LabelledText], draw: random.Random) -> list[LabelledText]:
+    """The rows, some with a greeting, a closing, typing errors or no punctuation: none of it may decide the answer."""
+    return [replace(row, text=_varied(row.text, draw)) for row in rows]
+
+
+def _varied(text: str, draw: random.Random) -> str:
+    if draw.random() < 0.15:
+        text = with_typos(text, draw)
+    if draw.random() < 0.1:
+        text = text.rstrip(".!? ") or text
+    if draw.random() < 0.2:
+        text = draw.choice(_GREETINGS) + text
+    if draw.random() < 0.2:
+        text += draw.choice(_CLOSINGS)
+    return text
+
+
+def with_typos(text: str, draw: random.Random) -> str:
+    """The text with one typing error in about twelve words: letters swapped, lost, doubled or struck beside."""
+    words = text.split(" ")
+    for _ in range(max(1, len(words) // 12)):
+        place = draw.randrange(len(words))
+        word = words[place]
+        if len(word) < 4 or not word.isalpha():
+            continue
+        at = draw.randrange(1, len(word) - 1)
+        words[place] = draw.choice(
+            (
+                word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+                word[:at] + word[at + 1 :],
+                word[:at] + word[at] + word[at:],
+                word[:at] + draw.choice(_LETTERS) + word[at + 1 :],
+            )
+        )
+    return " ".join(words)

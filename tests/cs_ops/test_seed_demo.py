@@ -206,6 +206,7 @@ def scored_world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """Nothing."""
 
     monkeypatch.setattr("ml.sentiment.scorer.sentiment_model", EvenModel)
+    monkeypatch.setattr("ml.sentiment.scorer._adapter_beside", lambda: None)
     monkeypatch.setattr("tickets.routing.sentence_encoder", no_encoder)
     monkeypatch.setattr("cs_ops.demo.scores.call_command", no_training)
     with clock.travel(NOW, tick=False):

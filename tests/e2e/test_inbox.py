@@ -31,7 +31,7 @@ def minds(monkeypatch: pytest.MonkeyPatch) -> FakeMinds:
     """Replace the models by words: "invoice" is about Billing."""
     fake = FakeMinds()
     monkeypatch.setattr("tickets.routing.suggest_routing", fake.suggest_routing)
-    monkeypatch.setattr("ml.sentiment.scorer.score_sentiment", fake.score_sentiment)
+    monkeypatch.setattr("ml.sentiment.scorer.score_messages", fake.score_messages)
     monkeypatch.setattr("ml.sentiment.scorer.sentiment_model", lambda: fake)
     return fake
 

@@ -251,7 +251,7 @@ def test_sentiment_training_writes_an_adapter_that_loads(
         "1",
     )
     card = last_json(capsys.readouterr().out)
-    assert card["measured"]["corpus_held_out"]["rows"] > 50
+    assert card["measured"]["corpus_held_out"]["all"]["rows"] > 50
     assert AdapterModel(tmp_path / "new").probabilities(["hello"]).sum() == pytest.approx(1.0, abs=1e-5)
     with pytest.raises(CommandError, match="no such file"):
         call_command("train_sentiment", "--goemotions", str(tmp_path / "absent.tsv"))

@@ -7,7 +7,7 @@ import pytest
 
 from customers.models import Contact
 from ml.classifiers import Reason, TextPrediction
-from ml.sentiment.scorer import Sentiment
+from ml.sentiment.scorer import Reading, Sentiment
 from ml.serving.answers import Served
 from people.models import Team, User
 from people.viewer import system_viewer
@@ -39,10 +39,12 @@ class FakeMinds:
         self.routed += texts
         return [suggestion(text, "invoice" in text) for text in texts]
 
-    def score_sentiment(self, texts: Sequence[str]) -> list[Sentiment]:
-        """ "terrible" is negative, "thank" positive, all else neutral."""
+    def score_messages(self, texts: Sequence[str]) -> list[Reading]:
+        """ "terrible" is negative, "thank" positive, all else neutral; what begins with "¿" is in no language it knows."""
         self.scored += texts
-        return [self._score(text.lower()) for text in texts]
+        return [
+            Reading(self._score(text.lower()), "en", supported=not text.startswith("¿")) for text in texts
+        ]
 
     @staticmethod
     def _score(text: str) -> Sentiment:
@@ -70,7 +72,7 @@ def minds(monkeypatch: pytest.MonkeyPatch) -> FakeMinds:
     """Replace the models by words."""
     fake = FakeMinds()
     monkeypatch.setattr("tickets.routing.suggest_routing", fake.suggest_routing)
-    monkeypatch.setattr("ml.sentiment.scorer.score_sentiment", fake.score_sentiment)
+    monkeypatch.setattr("ml.sentiment.scorer.score_messages", fake.score_messages)
     monkeypatch.setattr("ml.sentiment.scorer.sentiment_model", lambda: fake)
     return fake
 

@@ -22,6 +22,7 @@ from tickets.routing import suggest_routing
 from tickets.services.change_status import change_status
 from tickets.services.correct_routing import correct_routing
 from tickets.services.receive_message import Received
+from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.route_ticket import route_ticket
 
 Write = Callable[..., Received]
@@ -152,6 +153,25 @@ def test_moods_add_up_over_a_conversation(write: Write, contact: Contact, pump: 
     assert contact.sentiment_label == "positive"
 
 
+def test_what_the_model_cannot_read_is_an_abstention(write: Write, pump: Pump) -> None:
+    ticket = write("¿Hola?").ticket
+    pump()
+    prediction = Prediction.objects.get(task="sentiment", subject_kind="message")
+    assert (prediction.abstained, prediction.label) == (True, "neutral")
+    ticket.refresh_from_db()
+    assert ticket.sentiment_label == "neutral"
+
+
+def test_what_we_write_is_never_the_mood_of_the_customer(
+    ticket: Ticket, viewer: Viewer, pump: Pump, minds: FakeMinds
+) -> None:
+    pump()
+    before = list(minds.scored)
+    reply_to_ticket(ticket=ticket, body="This is terrible, I am sorry.", by=viewer)
+    pump()
+    assert minds.scored == before
+
+
 def test_quoted_words_are_not_scored(write: Write, pump: Pump, minds: FakeMinds) -> None:
     text = "Thank you.\n> this is terrible"
     write(text, folds=[(text.index(">"), len(text), "quote")])
@@ -252,7 +272,7 @@ def test_unavailable_scorer_parks_and_comes_back(
     def broken(texts: list[str]) -> list[Any]:
         raise OSError("weights are gone")
 
-    monkeypatch.setattr("ml.sentiment.scorer.score_sentiment", broken)
+    monkeypatch.setattr("ml.sentiment.scorer.score_messages", broken)
     ticket = write("terrible").ticket
     for _attempt in range(3):
         deliver("ml")

@@ -6,7 +6,7 @@ from django.utils import timezone
 from core.models import Event
 from customers.models import Contact
 from ml.models import Prediction
-from ml.sentiment.scorer import Sentiment
+from ml.sentiment.scorer import Reading
 from ml.services.record_predictions import SubjectPrediction, record_predictions
 from ml.serving.answers import Served
 from people.viewer import Viewer
@@ -21,13 +21,14 @@ MESSAGE_KIND = "message"
 
 @transaction.atomic
 def score_message(
-    *, message_id: int, sentiment: Sentiment, model: str, by: Viewer, cause: Event | None = None
+    *, message_id: int, reading: Reading, model: str, by: Viewer, cause: Event | None = None
 ) -> bool:
-    """Store what ``model`` said about an inbound message, once; returns whether it was new.
+    """Store what ``model`` read in an inbound message, once; returns whether it was new.
 
     The ticket's label, probability and score follow; a change of the label is an event. Raises Message.DoesNotExist.
     """
     by.require("tickets.edit")
+    sentiment = reading.sentiment
     message = Message.objects.get(pk=message_id, kind=Message.Kind.INBOUND)
     ticket = lock_ticket(message.ticket_id)
     if Prediction.objects.filter(
@@ -43,6 +44,7 @@ def score_message(
                 label=sentiment.label,
                 probability=sentiment.probability,
                 alternatives=[[label, round(share, 6)] for label, share in sentiment.probabilities.items()],
+                abstained=not reading.supported,
                 input_text=message.body_text,
             )
         ],

@@ -27,7 +27,7 @@ class SentimentScoring(Subscriber):
 
     def prepare(self, events: Sequence[Event]) -> None:
         """Score the messages that have not been, in the order of their ids."""
-        from ml.sentiment.scorer import score_sentiment, sentiment_model
+        from ml.sentiment.scorer import score_messages, sentiment_model
         from tickets.services.score_message import score_message
 
         causes = {event.subject_id: event for event in events}
@@ -42,9 +42,9 @@ class SentimentScoring(Subscriber):
             new_text(message.body_text, message.quote_offsets)[:MODEL_TEXT_LENGTH] for message in messages
         ]
         model, by = sentiment_model().version, system_viewer("task")
-        for message, sentiment in zip(messages, score_sentiment(texts), strict=True):
+        for message, reading in zip(messages, score_messages(texts), strict=True):
             score_message(
-                message_id=message.pk, sentiment=sentiment, model=model, by=by, cause=causes[message.pk]
+                message_id=message.pk, reading=reading, model=model, by=by, cause=causes[message.pk]
             )
 
     def apply(self, events: Sequence[Event], prepared: None) -> None:
