@@ -25,7 +25,8 @@ class TextPrediction:
     """The most likely class, its calibrated probability (0..1), the best three classes and why.
 
     ``abstained`` says that a person should decide; ``because`` is then ``"unsure"`` (probability below the threshold)
-    or ``"unfamiliar"`` (far from everything seen). ``similarity`` is the cosine to the nearest known text, or None.
+    or ``"unfamiliar"`` (unlike everything seen). ``similarity`` is the mean cosine to the nearest known texts,
+    ``familiarity`` what decides about "unfamiliar" (about 0 for a usual text, lower for strangers); None without an encoder.
     """
 
     label: str
@@ -35,6 +36,7 @@ class TextPrediction:
     abstained: bool = False
     because: str = ""
     similarity: float | None = None
+    familiarity: float | None = None
 
 
 class TextEncoder(Protocol):
@@ -45,7 +47,11 @@ class TextEncoder(Protocol):
         """Fingerprint of the weights; a classifier only works with the encoder it was trained on."""
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Unit vectors ``(len(texts), dimension)``."""
+        """Unit vectors ``(len(texts), dimension)``; near means alike in meaning."""
+        ...
+
+    def encode_blend(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit vectors of the same shape that keep more of the wording; for classifiers."""
         ...
 
 

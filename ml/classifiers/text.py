@@ -1,74 +1,62 @@
-"""The routing learner: a linear model over word and character n-grams and one over sentence vectors, averaged in log space.
+"""The routing learner: n-grams, sentence vectors and the training texts themselves, combined by one weight each.
 
-Each half alone loses somewhere: vectors win on natural sentences, n-grams on stop-worded or technical tickets. The
-weight of the mix, the temperatures and the abstain thresholds are chosen on out-of-fold predictions, so the stored
-probability means what it says. Everything is seeded and single-threaded: the same rows give the same model.
+Each member alone loses somewhere: vectors win on natural sentences, n-grams on stop-worded or technical tickets, the
+nearest training texts on wordings that come back. Weights, familiarity and the abstain threshold are chosen on
+out-of-fold predictions, so the stored probability means what it says. Everything is seeded and single-threaded: the same
+rows give the same model.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ml.artefacts import Artefact, ArtefactRefused
+from ml.classifiers.familiarity import USUAL_SHARE, Familiarity
 from ml.classifiers.features import SIDES, build_vectorizers, prepare, readable_terms, restore_vectorizer
 from ml.classifiers.folds import assign_folds
+from ml.classifiers.members import fit_ngram, fit_vector, linear_scores
+from ml.classifiers.mix import Mix
 from ml.classifiers.neighbours import Neighbourhood
 from ml.classifiers.prediction import Reason, TextEncoder, TextPrediction, best_classes
-from ml.metrics import Floats, classification_figures, fit_temperature, log_softmax
+from ml.metrics import Floats, classification_figures
 from ml.threads import single_thread
 
-KIND = "text-classifier/2"
-MIX_STEPS = 11
-CALIBRATION_ROWS = 5_000
+KIND = "text-classifier/3"
 REASONS = 5
 TARGET_ACCURACY = 0.90
 LEAST_PROBABILITY = 0.50  # below it the label is more likely wrong than right
 SMALLEST_SHARE = 0.20  # a threshold must leave at least this share of out-of-fold rows to judge it by
-
-
-@dataclass(frozen=True)
-class Mix:
-    """How the two halves are combined: ``softmax((w * log p_ngram + (1 - w) * log p_vector) / temperature)``."""
-
-    ngram_weight: float = 1.0
-    ngram_temperature: float = 1.0
-    vector_temperature: float = 1.0
-    temperature: float = 1.0
-
-    def log_probabilities(self, ngram: Floats, vector: Floats | None) -> Floats:
-        """Log-probabilities ``(n, classes)`` from the raw scores of the two halves."""
-        combined = self.ngram_weight * log_softmax(ngram / self.ngram_temperature)
-        if vector is not None and self.ngram_weight < 1:
-            combined = combined + (1 - self.ngram_weight) * log_softmax(vector / self.vector_temperature)
-        return log_softmax(combined / self.temperature)
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Below either value the classifier abstains; similarity counts only when there is an encoder."""
-
-    probability: float = 0.0
-    similarity: float = -1.0
+NEVER = 1.01  # a probability that no prediction reaches: a person always decides
 
 
 class TextClassifier:
-    """Learns classes from labelled texts. ``encoder`` None means n-grams only (no transformer installed)."""
+    """Learns classes from labelled texts. ``encoder`` None means n-grams only (no transformer installed).
+
+    It abstains so that the rest reaches ``target_accuracy``, and where a text is stranger than all but ``rejected_share`` of
+    the known ones.
+    """
 
     def __init__(
-        self, encoder: TextEncoder | None, *, seed: int = 0, target_accuracy: float = TARGET_ACCURACY
+        self,
+        encoder: TextEncoder | None,
+        *,
+        seed: int = 0,
+        target_accuracy: float = TARGET_ACCURACY,
+        rejected_share: float = USUAL_SHARE,
     ) -> None:
         self._encoder = encoder
         self._seed = seed
         self._target = target_accuracy
+        self._rejected_share = rejected_share
         self.labels: list[str] = []
         self.mix = Mix()
-        self.thresholds = Thresholds()
+        self.least_probability = 0.0
+        self.familiarity: Familiarity | None = None
         self.out_of_fold: dict[str, Any] = {}
         self._vectorizers: dict[str, Any] = {}
         self._terms: npt.NDArray[np.object_] = np.array([], dtype=object)
@@ -84,87 +72,104 @@ class TextClassifier:
         if len(texts) != len(labels) or not texts:
             raise ValueError("training needs at least one text and exactly one label per text")
         self.labels = sorted(set(labels))
-        targets = _codes(labels)
-        vectors = self._encoder.encode(texts) if self._encoder else None
-        if vectors is not None:
-            self._neighbours = Neighbourhood.of(vectors, self._seed)
         if len(self.labels) < 2:
             return self
+        targets = _codes(labels)
+        vectors = self._encoder.encode_blend(texts) if self._encoder else None
         with single_thread():
-            self._fit_halves([prepare(text) for text in texts], vectors, targets)
+            self._fit_members([prepare(text) for text in texts], vectors, targets)
         return self
 
-    def _fit_halves(self, prepared: Sequence[str], vectors: Any, targets: npt.NDArray[np.int_]) -> None:
+    def _fit_members(self, prepared: Sequence[str], vectors: Any, targets: npt.NDArray[np.int_]) -> None:
         self._vectorizers = build_vectorizers(prepared)
         grams = self._ngram_matrix(prepared)
         self._choose_on_out_of_fold(grams, vectors, targets)
-        self._ngram = _fit_ngram(grams, targets, self._seed)
+        self._ngram = fit_ngram(grams, targets, self._seed)
         self._prepare_reasons()
-        self._vector = (
-            None if vectors is None or self.mix.ngram_weight == 1 else _fit_vector(vectors, targets)
-        )
+        if vectors is not None:
+            self._vector = fit_vector(vectors, targets)
+            self._neighbours = Neighbourhood.of(vectors, targets, self._seed)
 
     def _choose_on_out_of_fold(self, grams: Any, vectors: Any, targets: npt.NDArray[np.int_]) -> None:
         folds = assign_folds(targets, self._seed)
         if folds is None:  # too few rows to hold any out: an even mix, never trusted without a person
-            self.mix = Mix(ngram_weight=0.5 if vectors is not None else 1.0)
-            self.thresholds = Thresholds(probability=1.01)
+            self.mix = Mix() if vectors is None else Mix(1.0, 0.3, 0.3)
+            self.least_probability = NEVER
             return
         classes = len(self.labels)
-        ngram = np.empty((len(targets), classes))
-        vector = None if vectors is None else np.empty((len(targets), classes))
+        names = ("ngram",) if vectors is None else ("ngram", "vector", "neighbours")
+        scores = {name: np.empty((len(targets), classes)) for name in names}
+        near = np.empty(len(targets))
         for fold in range(int(folds.max()) + 1):
             train, held = folds != fold, folds == fold
-            ngram[held] = _scores(_fit_ngram(grams[train], targets[train], self._seed), grams[held], classes)
-            if vector is not None:
-                vector[held] = _scores(_fit_vector(vectors[train], targets[train]), vectors[held], classes)
-        self.mix = _choose_mix(ngram, vector, targets, self._seed)
-        probabilities = np.exp(self.mix.log_probabilities(ngram, vector))
+            ngram = fit_ngram(grams[train], targets[train], self._seed)
+            scores["ngram"][held] = linear_scores(ngram, grams[held], classes)
+            if vectors is not None:
+                vector = fit_vector(vectors[train], targets[train])
+                scores["vector"][held] = linear_scores(vector, vectors[held], classes)
+                known = Neighbourhood.of(vectors[train], targets[train], self._seed)
+                scores["neighbours"][held], near[held] = known.asked(vectors[held], classes)
+        self.mix = Mix.fitted(scores, targets, self._seed)
+        probabilities = np.exp(self.mix.log_probabilities(scores))
         predicted, confidence = probabilities.argmax(1), probabilities.max(1)
-        names = np.array(self.labels)
-        self.out_of_fold = classification_figures(list(names[targets]), list(names[predicted]), confidence)
-        self.thresholds = Thresholds(
-            probability=_probability_threshold(confidence, predicted == targets, self._target),
-            similarity=self._neighbours.usual_minimum() if self._neighbours else -1.0,
-        )
+        labels = np.array(self.labels)
+        self.out_of_fold = classification_figures(list(labels[targets]), list(labels[predicted]), confidence)
+        self.least_probability = _probability_threshold(confidence, predicted == targets, self._target)
+        if vectors is not None:
+            self.familiarity = Familiarity.learned(_evidence(scores, near), self._rejected_share)
 
     # Prediction
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Calibrated probabilities ``(len(texts), len(labels))`` in the order of ``labels``; rows sum to 1."""
-        return self._judge(texts, self._encoder.encode(texts) if self._encoder else None)[0]
+        return self._judge(texts)[0]
 
-    def _judge(self, texts: Sequence[str], vectors: Any) -> tuple[Floats, Any]:
+    def _judge(self, texts: Sequence[str]) -> tuple[Floats, Any, Floats | None, Floats | None]:
+        """Probabilities, n-grams, similarity and familiarity; the last two are None without an encoder."""
         if not self.labels:
             raise ValueError("the classifier is not trained")
         if len(self.labels) < 2 or not texts:
-            return np.ones((len(texts), len(self.labels))), None
+            return np.ones((len(texts), len(self.labels))), None, None, None
+        classes = len(self.labels)
         grams = self._ngram_matrix([prepare(text) for text in texts])
-        ngram = _scores(self._ngram, grams, len(self.labels))
-        vector = None if self._vector is None else _scores(self._vector, vectors, len(self.labels))
-        return np.exp(self.mix.log_probabilities(ngram, vector)), grams
+        scores = {"ngram": linear_scores(self._ngram, grams, classes)}
+        near = familiarity = None
+        if self._encoder is not None and self._neighbours is not None:
+            vectors = self._encoder.encode_blend(texts)
+            scores["vector"] = linear_scores(self._vector, vectors, classes)
+            scores["neighbours"], near = self._neighbours.asked(vectors, classes)
+            if self.familiarity is not None:
+                familiarity = self.familiarity.of(_evidence(scores, near))
+        return np.exp(self.mix.log_probabilities(scores)), grams, near, familiarity
 
     def predict(self, texts: Sequence[str]) -> list[TextPrediction]:
         """One prediction per text, in order."""
         if not texts:
             return []
-        vectors = self._encoder.encode(texts) if self._encoder else None
-        probabilities, grams = self._judge(texts, vectors)
-        near = self._neighbours.similarity(vectors) if self._neighbours and vectors is not None else None
+        probabilities, grams, near, familiarity = self._judge(texts)
         return [
             self._prediction(
-                row, None if near is None else float(near[i]), grams[i] if grams is not None else None
+                row,
+                None if grams is None else grams[i],
+                None if near is None else float(near[i]),
+                None if familiarity is None else float(familiarity[i]),
             )
             for i, row in enumerate(probabilities)
         ]
 
-    def _prediction(self, row: Floats, similarity: float | None, grams: Any) -> TextPrediction:
+    def _prediction(
+        self, row: Floats, grams: Any, similarity: float | None, familiarity: float | None
+    ) -> TextPrediction:
         alternatives = best_classes(row, self.labels)
         label, probability = alternatives[0]
         because = ""
-        if similarity is not None and similarity < self.thresholds.similarity:
+        if (
+            self.familiarity is not None
+            and familiarity is not None
+            and familiarity < self.familiarity.minimum
+        ):
             because = "unfamiliar"
-        elif probability < self.thresholds.probability:
+        elif probability < self.least_probability:
             because = "unsure"
         return TextPrediction(
             label=label,
@@ -174,6 +179,7 @@ class TextClassifier:
             abstained=bool(because),
             because=because,
             similarity=similarity,
+            familiarity=familiarity,
         )
 
     def _reasons(self, grams: Any, column: int) -> tuple[Reason, ...]:
@@ -217,7 +223,8 @@ class TextClassifier:
             "kind": KIND,
             "labels": self.labels,
             "mix": asdict(self.mix),
-            "thresholds": asdict(self.thresholds),
+            "least_probability": self.least_probability,
+            "familiarity": self.familiarity.to_json() if self.familiarity else None,
             "encoder": self._encoder.digest if self._encoder else "",
             "terms": {
                 name: side.get_feature_names_out().tolist() for name, side in self._vectorizers.items()
@@ -226,6 +233,7 @@ class TextClassifier:
         arrays = {f"{name}_idf": side.idf_ for name, side in self._vectorizers.items()}
         if self._neighbours is not None:
             arrays["neighbours"] = self._neighbours.vectors
+            arrays["neighbour_targets"] = self._neighbours.targets
         return Artefact(
             metadata={
                 "model": decisive,
@@ -247,7 +255,9 @@ class TextClassifier:
         loaded = cls(encoder)
         loaded.labels = list(model["labels"])
         loaded.mix = Mix(**model["mix"])
-        loaded.thresholds = Thresholds(**model["thresholds"])
+        loaded.least_probability = model["least_probability"]
+        if model["familiarity"] is not None:
+            loaded.familiarity = Familiarity.from_json(model["familiarity"])
         loaded.out_of_fold = artefact.metadata.get("out_of_fold", {})
         loaded._vectorizers = {
             name: restore_vectorizer(name, model["terms"][name], artefact.arrays[f"{name}_idf"])
@@ -259,7 +269,9 @@ class TextClassifier:
         if loaded._ngram is not None:
             loaded._prepare_reasons()
         if "neighbours" in artefact.arrays:
-            loaded._neighbours = Neighbourhood(artefact.arrays["neighbours"])
+            loaded._neighbours = Neighbourhood(
+                artefact.arrays["neighbours"], artefact.arrays["neighbour_targets"]
+            )
         return loaded
 
 
@@ -274,65 +286,9 @@ def _scikit_learn_version() -> str:
     return str(sklearn.__version__)
 
 
-def _fit_ngram(grams: Any, targets: npt.NDArray[np.int_], seed: int) -> Any:
-    from sklearn.svm import LinearSVC
-
-    if len(np.unique(targets)) < 2:
-        return int(targets[0])
-    model = LinearSVC(C=1.0, random_state=seed, max_iter=2_000)
-    with warnings.catch_warnings():
-        # Many classes of few rows each are normal for a young help desk; scikit-learn suspects a regression.
-        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
-        model.fit(grams, targets)
-    model.coef_ = model.coef_.astype(np.float32)  # halves memory and file; scores change by less than 1e-5
-    return model
-
-
-def _fit_vector(vectors: Any, targets: npt.NDArray[np.int_]) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    if len(np.unique(targets)) < 2:
-        return int(targets[0])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
-        return LogisticRegression(C=30.0, max_iter=400).fit(vectors, targets)
-
-
-def _scores(model: Any, rows: Any, classes: int) -> Floats:
-    """Raw scores with a column for every class; classes that the training fold lacked get the row's minimum - 1."""
-    if isinstance(model, int):
-        constant = np.full((rows.shape[0], classes), -1.0)
-        constant[:, model] = 1.0
-        return constant
-    scores = np.asarray(model.decision_function(rows), dtype=float)
-    if scores.ndim == 1:
-        scores = np.column_stack([-scores / 2, scores / 2])
-    if len(model.classes_) == classes:
-        return scores
-    full = np.repeat(scores.min(axis=1, keepdims=True) - 1, classes, axis=1)
-    full[:, model.classes_] = scores
-    return full
-
-
-def _choose_mix(ngram: Floats, vector: Floats | None, targets: npt.NDArray[np.int_], seed: int) -> Mix:
-    """The weight and temperatures with the lowest out-of-fold log-loss, on at most 5,000 rows."""
-    if len(targets) > CALIBRATION_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(len(targets), CALIBRATION_ROWS, replace=False))
-        ngram, targets = ngram[rows], targets[rows]
-        vector = None if vector is None else vector[rows]
-    ngram_temperature = fit_temperature(ngram, targets)
-    if vector is None:
-        return Mix(ngram_temperature=ngram_temperature)
-    vector_temperature = fit_temperature(vector, targets)
-    best, best_loss = Mix(), np.inf
-    for weight in np.linspace(0, 1, MIX_STEPS):
-        plain = Mix(float(weight), ngram_temperature, vector_temperature)
-        logits = plain.log_probabilities(ngram, vector)
-        temperature = fit_temperature(logits, targets)
-        loss = -log_softmax(logits / temperature)[np.arange(len(targets)), targets].mean()
-        if loss < best_loss:
-            best, best_loss = Mix(float(weight), ngram_temperature, vector_temperature, temperature), loss
-    return best
+def _evidence(scores: Mapping[str, Floats], near: Floats) -> Floats:
+    """What speaks for a text being of a known kind: ``(n, 3)``, see ``ml.classifiers.familiarity``."""
+    return np.column_stack([scores["ngram"].max(axis=1), scores["vector"].max(axis=1), near])
 
 
 def _probability_threshold(confidence: Floats, hits: npt.NDArray[np.bool_], target: float) -> float:

@@ -25,6 +25,10 @@ class WordEncoder:
         vectors: npt.NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return vectors
 
+    def encode_blend(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The same vectors: hashed words have one layer."""
+        return self.encode(texts)
+
 
 _SUBJECTS = {
     "billing": ["invoice", "refund", "charge", "receipt", "payment"],

@@ -53,6 +53,28 @@ def test_routing_prints_both_models(tickets: tuple[Path, Path], capsys: pytest.C
     assert "training on 60 rows" in captured.err
 
 
+def test_unknown_texts_are_measured_apart(
+    tickets: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, test = tickets
+    strangers = tmp_path / "strangers.csv"
+    rows = "".join(f"zebra saxophone moonlight {number},other\n" for number in range(4))
+    strangers.write_text(test.read_text() + rows)
+    call_command(
+        "evaluate_routing",
+        train=train,
+        test=strangers,
+        text="text",
+        label="label",
+        unknown="other",
+        json=True,
+    )
+    figures = last_json(capsys.readouterr().out)
+    assert figures["unknown"] == {"rows": 4, "called_unfamiliar": 1.0, "abstained": 1.0}
+    assert (figures["rows"]["test"], figures["classes"]) == (60, 3)
+    assert figures["called_unfamiliar"] <= 0.1
+
+
 @pytest.mark.parametrize(
     ("train_rows", "test_rows"),
     [

@@ -40,7 +40,7 @@ def test_a_text_from_elsewhere_is_left_to_a_person(trained: TextClassifier) -> N
 
 
 def test_the_probability_threshold_reaches_the_target(trained: TextClassifier) -> None:
-    assert 0.5 <= trained.thresholds.probability <= 1
+    assert 0.5 <= trained.least_probability <= 1
 
 
 def test_the_same_rows_give_the_same_model(trained: TextClassifier) -> None:
