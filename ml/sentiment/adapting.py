@@ -45,6 +45,10 @@ class PooledStates:
         self._known.update(zip(missing, scaled, strict=True))
         return np.stack([self._known[text] for text in texts])
 
+    def encode_blend(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The same vectors: the adapter was trained on the last layer."""
+        return self.encode(texts)
+
 
 class AdaptedModel:
     """The shipped model and a classifier trained on the operator's labels, averaged in log space."""

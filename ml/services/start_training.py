@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import platform
 from datetime import timedelta
 
 from django.core.exceptions import ValidationError
@@ -102,13 +102,13 @@ def close_abandoned_runs(*, task: str = "") -> int:
 
 def this_process() -> str:
     """How a run names the process that works on it."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{platform.node()}:{os.getpid()}"
 
 
 def is_alive(run: TrainingRun) -> bool:
     """Whether the process of a running run is there: by its number on this machine, by its last sign of life elsewhere."""
     host, _colon, number = run.process.rpartition(":")
-    if host != socket.gethostname():
+    if host != platform.node():
         return run.beat_at is not None and run.beat_at > timezone.now() - SILENCE
     try:
         os.kill(int(number), 0)
