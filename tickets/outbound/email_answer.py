@@ -14,7 +14,7 @@ from core.models import Outbound
 from core.outbox import PermanentFailure, Postponed, Sender, Withheld
 from people.models import User
 from tickets.channels.email.header_values import MailAddress
-from tickets.channels.email.mail_providers import provider_of
+from tickets.channels.email.mail_providers import delivery_name, name_for, provider_of
 from tickets.channels.email.outgoing import OutgoingFile, OutgoingMail, build_mail, reply_subject
 from tickets.channels.email.services.send_mail import ReadyMail, hand_over, has_arrived, make_ready
 from tickets.channels.email.thread_tokens import make_message_id, reply_address
@@ -24,7 +24,7 @@ from tickets.macro_variables import render_plain, values_of
 from tickets.models import Inbox, Message, MessageAlias, StoredFile
 from tickets.registry import active_scanner
 from tickets.rich_text import as_mail_html, without_escapes
-from tickets.services.note_provider_message import forget_said, note_known, was_named
+from tickets.services.note_provider_message import forget_failed, ids_named, note_known
 from tickets.services.settle_answer import delay_answer, settle_answer
 from tickets.stored_files import note_contents, read_file
 
@@ -62,13 +62,20 @@ class EmailAnswerSender(Sender):
         """Whether the mail is in the file outbox, where it has gone there."""
         rows = Message.objects.filter(pk=outbound.payload["message"])
         message = rows.select_related("inbox", "ticket__inbox").first()
-        if message is None or was_named(message=message):
-            return None if message is None else True
+        if message is None:
+            return None
+        name = _name_of(outbound)
+        if any(one == name or one.startswith(name_for(name, "")) for one in ids_named(message=message)):
+            return True
         return has_arrived(message_id_of(message), inbox=mail_inbox(message))
 
     def repeated(self, outbound: Outbound) -> None:
-        """What was said of the mail before no longer counts."""
-        forget_said(message_id=outbound.payload["message"])
+        """Who got the mail does not get it again. What was said of those whom it did not reach no longer counts."""
+        failed = forget_failed(message_id=outbound.payload["message"])
+        had = [] if _name_of(outbound) in failed else outbound.payload.get("delivered", ())
+        had = [mark for mark in had if not any(one.endswith(name_for("", mark)) for one in failed)]
+        repetition = outbound.payload.get("repetition", 0) + 1
+        outbound.payload = {**outbound.payload, "delivered": had, "before": had, "repetition": repetition}
 
     def delayed(self, outbound: Outbound) -> None:
         """Show on the message that it has not left yet."""
@@ -79,7 +86,14 @@ class EmailAnswerSender(Sender):
         message = settle_answer(outbound)
         inbox = None if message is None else mail_inbox(message)
         if message is not None and inbox is not None and provider_of(inbox.config) is not None:
-            note_known(inbox=inbox, provider_id=outbound.idempotency_key, message=message)
+            before, name = outbound.payload.get("before", ()), _name_of(outbound)
+            fresh = [one for one in outbound.payload.get("delivered", ()) if one not in before]
+            for known in [*(name_for(name, mark) for mark in fresh), *ids_named(message=message)]:
+                note_known(inbox=inbox, provider_id=known, message=message)
+
+
+def _name_of(outbound: Outbound) -> str:
+    return delivery_name(outbound.idempotency_key, outbound.payload.get("repetition", 0))
 
 
 def wait_for_scanner(message: Message) -> None:

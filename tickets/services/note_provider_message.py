@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from core.events import EventType
+from core.models import Outbound
 from core.outbox import arrived_after_all, fail_sent, is_leaving
 from customers.models import Contact
 from people.viewer import system_viewer
@@ -115,9 +116,12 @@ def forget_said(*, message_id: int) -> None:
     rows.update(message=None)
 
 
-def was_named(*, message: Message) -> bool:
-    """Say whether a provider has told anything of an answer by its key: then it has been handed over."""
-    return bool(ids_named(message=message))
+def forget_failed(*, message_id: int) -> list[str]:
+    """The same for an answer that is sent anew to those only whom it did not reach; returns the ids of what failed."""
+    rows = ProviderMessage.objects.filter(message=message_id, state="failed")
+    failed = list(rows.values_list("provider_id", flat=True))
+    rows.update(message=None)
+    return failed
 
 
 def ids_named(*, message: Message) -> list[str]:
@@ -137,24 +141,37 @@ def _claim_lost(row: ProviderMessage, news: DeliveryArrival) -> None:
 
     While it is being sent it is only told whose the id is: whoever sends it, or finds that its worker has died, does the rest.
     """
-    number = news.key.removeprefix("message:")
-    if number == news.key or not (number.isascii() and number.isdigit() and len(number) < 18):
+    # A mail that is sent again has another name: words about the first time are none about the second.
+    key, _sign, repetition = news.key.partition("#")
+    number = key.removeprefix("message:")
+    if number == key or not (number.isascii() and number.isdigit() and len(number) < 18):
+        return
+    sending = Outbound.objects.filter(idempotency_key=key).first()
+    if sending is None or str(sending.payload.get("repetition", 0)) != (repetition or "0"):
         return
     message = (
         Message.objects.filter(pk=int(number), kind=Message.Kind.OUTBOUND)
         .filter(Q(inbox=row.inbox) | Q(inbox=None, ticket__inbox=row.inbox))
-        .filter(delivery__in=[Message.Delivery.UNCERTAIN, Message.Delivery.QUEUED])
         .select_related("ticket")
         .first()
     )
     if message is None:
         return
+    # A mail is named by its key and its recipient, also one whom the provider calls by another address than we do.
+    of_mail = row.provider_id.startswith(news.key)
     if message.delivery == Message.Delivery.QUEUED:
-        if is_leaving(idempotency_key=news.key):
+        if is_leaving(idempotency_key=key):
             row.message = message
             row.save(update_fields=["message"])
         return
-    if not arrived_after_all(idempotency_key=news.key):
+    if message.delivery != Message.Delivery.UNCERTAIN:
+        # Who was refused at the door is not made good by what another one got.
+        refused = message.delivery == Message.Delivery.FAILED and not ids_named(message=message)
+        if of_mail and not refused:
+            row.message = message
+            row.save(update_fields=["message"])
+        return
+    if not arrived_after_all(idempotency_key=key):
         return
     row.message = message
     row.save(update_fields=["message"])

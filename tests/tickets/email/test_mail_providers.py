@@ -49,6 +49,7 @@ class FakeApi:
         self.port = 0
         self.answer: tuple[int, Any] | None = None
         self.hangs_up = False
+        self.refused: set[str] = set()
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
 
     def words(self, path: str, body: bytes) -> tuple[int, Any]:
@@ -61,11 +62,17 @@ class FakeApi:
             return 201, {"messageId": "<2026@smtp-relay.mailin.fr>"}
         if path.endswith("/email"):  # Postmark
             return 200, {"To": "mette@halden.example", "MessageID": "0a12", "ErrorCode": 0, "Message": "OK"}
-        to = json.loads(body)["Messages"][0]["To"]  # Mailjet
-        sent = [
-            {"Email": one["Email"], "MessageUUID": "x", "MessageID": 456, "MessageHref": "h"} for one in to
-        ]
-        return 200, {"Messages": [{"Status": "success", "To": sent, "Cc": [], "Bcc": []}]}
+        told = json.loads(body)  # Mailjet
+        mail = {**told.get("Globals", {}), **told["Messages"][0]}
+        sent = {
+            name: [
+                {"Email": one["Email"], "MessageUUID": "x", "MessageID": 456, "MessageHref": "h"}
+                for one in mail.get(name, ())
+                if one["Email"] not in self.refused
+            ]
+            for name in ("To", "Cc", "Bcc")
+        }
+        return 200, {"Messages": [{"Status": "success", **sent}]}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -255,9 +262,11 @@ def test_a_provider_without_its_keys_is_refused(
 # --- what became of our mails -----------------------------------------------------------------------------------------
 
 
-def news(provider: str, message: Message, what: str) -> Any:
-    """A call about our mail, as each provider describes it."""
-    key, address = f"message:{message.pk}", "mette@halden.example"
+def news(
+    provider: str, message: Message, what: str, *, address: str = "mette@halden.example", again: int = 0
+) -> Any:
+    """A call about our mail, as each provider describes it; ``again`` says of which repetition."""
+    key = f"message:{message.pk}" + (f"#{again}" if again else "")
     if provider == "mailgun":
         event = {
             "event": "delivered" if what == "delivered" else "failed",
@@ -347,6 +356,76 @@ def test_a_mail_that_came_back_can_be_sent_again(
     retry_delivery(message=message, by=viewer)
     send_due()
     assert (states(message), len(api.asked)) == (("sent", "sent"), 2)
+
+
+@pytest.mark.parametrize("provider", ["mailgun", "postmark", "mailjet", "brevo"])
+def test_what_came_back_from_one_recipient_is_told_of_that_one_and_sent_to_it_alone(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client, provider: str
+) -> None:
+    inbox = connect(provider)
+    message = answer(inbox, viewer, Cc="ole@partner.example")
+    send_due()
+    call(client, inbox, news(provider, message, "delivered"))
+    take_payloads()
+    # One of two has it.
+    assert states(message) == ("sent", "sent")
+    call(client, inbox, news(provider, message, "bounced", address="ole@partner.example"))
+    take_payloads()
+    assert states(message) == ("failed", "failed")
+    assert message.delivery_detail.startswith("ole@partner.example")
+    assert "mette" not in message.delivery_detail
+    retry_delivery(message=message, by=viewer)
+    send_due()
+    assert states(message) == ("sent", "sent")
+    again = unquote_plus(api.asked[1][2].decode("utf-8", "replace"))
+    assert len(api.asked) == 2
+    assert "ole@partner.example" in again
+    assert "mette@halden.example" not in again
+    call(client, inbox, news(provider, message, "delivered", address="ole@partner.example", again=1))
+    take_payloads()
+    assert states(message) == ("sent", "delivered")
+
+
+def test_who_was_refused_at_the_door_is_not_made_good_by_who_got_it(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client
+) -> None:
+    inbox = connect("mailjet")
+    message = answer(inbox, viewer, Cc="ole@partner.example")
+    api.refused = {"ole@partner.example"}
+    send_due()
+    assert states(message) == ("failed", "failed")
+    call(client, inbox, news("mailjet", message, "delivered"))
+    take_payloads()
+    assert states(message) == ("failed", "failed")
+    assert "ole@partner.example" in message.delivery_detail
+    api.refused = set()
+    retry_delivery(message=message, by=viewer)
+    send_due()
+    assert states(message) == ("sent", "sent")
+    again = unquote_plus(api.asked[1][2].decode("utf-8", "replace"))
+    assert ("ole@partner.example" in again, "mette@halden.example" in again) == (True, False)
+
+
+def test_a_late_word_about_the_first_time_is_none_about_the_second(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client
+) -> None:
+    inbox = connect("postmark")
+    message = answer(inbox, viewer)
+    send_due()
+    call(client, inbox, news("postmark", message, "bounced"))
+    take_payloads()
+    retry_delivery(message=message, by=viewer)
+    # The provider says once more, in other words, that the first one came back.
+    call(client, inbox, news("postmark", message, "bounced") | {"ID": 43})
+    take_payloads()
+    send_due()
+    assert states(message) == ("sent", "sent")
+    call(client, inbox, news("postmark", message, "bounced") | {"ID": 44})
+    take_payloads()
+    assert states(message) == ("sent", "sent")
+    call(client, inbox, news("postmark", message, "delivered", again=1))
+    take_payloads()
+    assert states(message) == ("sent", "delivered")
 
 
 def test_news_of_a_mail_of_unknown_fate_show_that_it_left(

@@ -4,6 +4,7 @@ anymail words the requests and reads the answers and calls of each provider. Its
 other request of ours. Documented at https://anymail.dev/en/stable/esps/; the providers' own pages are named below.
 """
 
+import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,8 +103,8 @@ def provider_of(config: Mapping[str, Any]) -> Provider | None:
 def send_by_provider(connection: Connection, message: EmailMessage, *, key: str) -> dict[str, str]:
     """Hand a mail over and return who was refused and why, by address; everybody else got it.
 
-    ``key`` names the mail in what the provider tells of it later. Raises TemporaryFailure, ProviderRefuses, PermanentFailure
-    and FateUnknown.
+    ``key`` names the mail in what the provider tells of it later (``delivery_name``). Raises TemporaryFailure, ProviderRefuses,
+    PermanentFailure and FateUnknown.
     """
     provider = provider_of(connection.config)
     if provider is None:
@@ -137,6 +138,21 @@ def send_by_provider(connection: Connection, message: EmailMessage, *, key: str)
         words = "; ".join(f"{address}: {status}" for address, status in refused.items())
         raise PermanentFailure(words)
     return refused
+
+
+def delivery_name(key: str, repetition: int) -> str:
+    """What a mail is called at its provider: what is said of one that came back must not be taken for its repetition."""
+    return f"{key}#{repetition}" if repetition else key
+
+
+def name_for(name: str, mark: str) -> str:
+    """What the mail to one of its recipients is called (``mark_of``): each has a fate of its own."""
+    return f"{name}:{mark}"
+
+
+def mark_of(address: str) -> str:
+    """A recipient, where no addresses are kept."""
+    return hashlib.sha256(address.lower().encode()).hexdigest()[:16]
 
 
 def verify_call(connection: Connection, call: HookRequest) -> None:
@@ -183,7 +199,8 @@ def _arrival(event: Any) -> Arrival | None:
     if event.event_type == "complained":
         words.append(_("marked as spam by who got it"))
     detail = ": ".join(str(one) for one in words if one) if state == "failed" else ""
-    return DeliveryArrival(key, state, at, detail[:300], key=key)
+    name = name_for(key, mark_of(event.recipient)) if event.recipient else key
+    return DeliveryArrival(name, state, at, detail[:300], key=key)
 
 
 def _options(provider: Provider, connection: Connection) -> dict[str, Any]:

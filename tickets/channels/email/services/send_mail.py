@@ -9,7 +9,6 @@ to it. Both raise what the outbox understands. What happened is told in the clas
 - the connection broke between the end of the mail and the answer: nobody knows, a person decides.
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -29,7 +28,13 @@ from core.outbox import PermanentFailure, Postponed, TemporaryFailure
 from core.secret_box import CannotOpen, unseal
 from tickets.channel import Connection
 from tickets.channels.email.backends import FileOutboxBackend
-from tickets.channels.email.mail_providers import ProviderRefuses, provider_of, send_by_provider
+from tickets.channels.email.mail_providers import (
+    ProviderRefuses,
+    delivery_name,
+    mark_of,
+    provider_of,
+    send_by_provider,
+)
 from tickets.channels.email.server_connection import Code, Login, ServerTrouble
 from tickets.channels.email.services.note_outgoing import note_outgoing_success, note_outgoing_trouble
 from tickets.channels.email.services.pause_sending import (
@@ -183,14 +188,22 @@ def _by_provider(outbound: Outbound, message: EmailMessage, connection: Connecti
     """Hand a mail to a provider, to those who have not got it yet; note how the provider is."""
     had = set(outbound.payload.get("delivered", ()))
     for name in ("to", "cc", "bcc"):
-        setattr(message, name, [one for one in getattr(message, name) if _mark(_address(one)) not in had])
+        setattr(message, name, [one for one in getattr(message, name) if mark_of(_address(one)) not in had])
     if not message.recipients():
         return str(message.extra_headers["Message-ID"])
+    if not message.to:
+        # Not every provider takes a mail to copies alone. Blind copies stay unknown to each other.
+        if message.cc:
+            message.to, message.cc = message.cc, []
+        elif len(message.bcc) == 1:
+            message.to, message.bcc = message.bcc, []
     # Providers have envelope senders of their own.
     message.from_email = message.from_email or str(message.extra_headers.pop("From", ""))
     key = _provider_key(connection.inbox_id, connection.config)
     try:
-        refused = send_by_provider(connection, message, key=outbound.idempotency_key)
+        asked = addresses_of(message)
+        name = delivery_name(outbound.idempotency_key, outbound.payload.get("repetition", 0))
+        refused = send_by_provider(connection, message, key=name)
     except ProviderRefuses as error:
         note_channel(inbox_id=connection.inbox_id, state=ChannelHealth.State.REFUSED, error=str(error))
         pause = note_trouble(key, "", str(error), pauses=PASSWORD_PAUSES)
@@ -204,10 +217,10 @@ def _by_provider(outbound: Outbound, message: EmailMessage, connection: Connecti
         raise TemporaryFailure(str(error), retry_at=pause.until) from error
     note_success(key, ())
     note_channel(inbox_id=connection.inbox_id, state=ChannelHealth.State.OK)
+    got = {mark_of(one) for one in asked if one not in refused}
+    outbound.payload = {**outbound.payload, "delivered": sorted(had | got)}
+    outbound.save(update_fields=["payload"])
     if refused:
-        got = {_mark(one) for one in addresses_of(message) if one not in refused}
-        outbound.payload = {**outbound.payload, "delivered": sorted(had | got)}
-        outbound.save(update_fields=["payload"])
         said = "; ".join(f"{address}: {status}" for address, status in refused.items())
         raise PermanentFailure(_("%(refusals)s (the others have got it)") % {"refusals": said})
     return str(message.extra_headers["Message-ID"])
@@ -232,7 +245,7 @@ def _address(mailbox: str) -> str:
 def _missing(outbound: Outbound, message: EmailMessage) -> list[str]:
     """The addresses of those who have not got the mail yet."""
     had = set(outbound.payload.get("delivered", ()))
-    return [one for one in addresses_of(message) if _mark(one) not in had]
+    return [one for one in addresses_of(message) if mark_of(one) not in had]
 
 
 def _domain(address: str) -> str:
@@ -245,11 +258,6 @@ def _domains(addresses: Sequence[str]) -> set[str]:
 
 def _words(pause: Pause, key: str) -> str:
     return f"{pause.domain or key.split(' ')[0]}: {pause.error}"
-
-
-def _mark(address: str) -> str:
-    """A recipient in the payload of a row, which holds no addresses."""
-    return hashlib.sha256(address.lower().encode()).hexdigest()[:16]
 
 
 def _server_failed(
@@ -275,7 +283,7 @@ def _note_receipt(outbound: Outbound, route: Route, receipt: Receipt, held: Mapp
     if route.outgoing is not None:
         note_outgoing_success(outgoing=route.outgoing, has_sent=bool(receipt.accepted))
     if receipt.accepted and (receipt.refused or held):
-        had = {*outbound.payload.get("delivered", ()), *map(_mark, receipt.accepted)}
+        had = {*outbound.payload.get("delivered", ()), *map(mark_of, receipt.accepted)}
         outbound.payload = {**outbound.payload, "delivered": sorted(had)}
         outbound.save(update_fields=["payload"])
     for domain in _domains([one for one, refusal in receipt.refused.items() if not refusal.is_final]):
