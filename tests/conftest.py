@@ -14,11 +14,13 @@ from rest_framework.test import APIClient
 from core.delivery import pump as deliver
 from core.kept_rows import forget_all
 from customers.models import Account, Contact, ContactIdentity
+from ml.retrieval import forget_indexes
 from people.models import ApiKey, Team, TeamMembership, User
 from people.models.api_key import digest_of
 from people.roles import Role
 from people.viewer import Viewer
 from tests.databases import django_db_setup
+from tests.ml.fakes import WordEncoder
 from tests.network import no_network
 from tickets.models import Inbox
 
@@ -50,6 +52,13 @@ def _plain_settings(settings: Any, tmp_path: Any) -> None:
 def _nothing_kept() -> None:
     """Each test has a database of its own, which rows kept in the process know nothing of."""
     forget_all()
+    forget_indexes()
+
+
+@pytest.fixture(autouse=True)
+def _word_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stored for searching by meaning comes from words: no test waits for a transformer because of it."""
+    monkeypatch.setattr("ml.services.store_vectors.sentence_encoder", WordEncoder)
 
 
 @pytest.fixture(autouse=True)

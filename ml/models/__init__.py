@@ -4,6 +4,7 @@ from ml.models.dataset import DataCheck, DatasetSnapshot
 from ml.models.feedback import Feedback
 from ml.models.prediction import Prediction, ShadowPrediction
 from ml.models.run import TrainingRun
+from ml.models.vector import SubjectVector
 from ml.models.version import ModelAlias, ModelVersion
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "ModelVersion",
     "Prediction",
     "ShadowPrediction",
+    "SubjectVector",
     "TrainingRun",
 ]
