@@ -181,3 +181,12 @@ NOTIFICATION_PREFERENCE_SAVED = EventType(
     sentence=_("changed how to be told"),
     feed=False,
 )
+APPROVAL_REQUESTED = EventType(
+    "core.approval_requested", subject="approval", sentence=_("asked for an approval"), feed=False
+)
+APPROVAL_DECIDED = EventType(
+    "core.approval_decided", subject="approval", sentence=_("decided about a request"), feed=False
+)
+APPROVAL_WITHDRAWN = EventType(
+    "core.approval_withdrawn", subject="approval", sentence=_("withdrew a request"), feed=False
+)

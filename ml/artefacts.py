@@ -106,6 +106,18 @@ def read_artefact(folder: Path, files: dict[str, str]) -> Artefact:
     return Artefact(metadata=metadata, estimators=estimators, arrays=arrays)
 
 
+def unpacked_bytes(folder: Path, files: dict[str, str]) -> int:
+    """How much the files hold when they are read: what a model takes of the memory, whatever else the process holds."""
+    total = 0
+    for name in files:
+        if name.endswith(".skops"):
+            with zipfile.ZipFile(folder / name) as archive:
+                total += sum(member.file_size for member in archive.infolist())
+        else:
+            total += (folder / name).stat().st_size
+    return total
+
+
 def _check_files(folder: Path, files: dict[str, str]) -> None:
     if METADATA not in files:
         raise ArtefactRefused("the manifest names no metadata")

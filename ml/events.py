@@ -22,3 +22,9 @@ TRAINING_ENDED = EventType(
 SNAPSHOT_ROWS_ERASED = EventType(
     "ml.snapshot_rows_erased", subject="dataset_snapshot", sentence=_("erased training rows"), feed=False
 )
+VERSION_ROLLED_BACK = EventType(
+    "ml.version_rolled_back", subject="model_version", sentence=_("rolled a model back"), feed=False
+)
+VERSION_RETIRED = EventType(
+    "ml.version_retired", subject="model_version", sentence=_("retired a model"), feed=False
+)

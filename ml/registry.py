@@ -22,12 +22,23 @@ from ml.datasets.rows import Example, row_digest
 from ml.datasets.splitting import Split, split_forward
 from ml.encoders import ModelUnavailable, SentenceEncoder, sentence_encoder
 from ml.evaluation.text_models import majority
+from ml.judging import gates
 from ml.metrics import classification_figures, ranking_figures
 from ml.serving.answers import Fallback
 from ml.tabular import NotEnoughData, TabularModel
 from ml.tabular.model import KIND as TABULAR_KIND
 
-__all__ = ["Answer", "Example", "HeldOut", "MLTask", "TabularTask", "TextTask", "TrainedModel", "ml_tasks"]
+__all__ = [
+    "Answer",
+    "Example",
+    "HeldOut",
+    "MLTask",
+    "TabularTask",
+    "TextTask",
+    "TrainedModel",
+    "gates",
+    "ml_tasks",
+]
 
 Report = Callable[[str], None]
 Mapped = Mapping[str, Any]
@@ -96,6 +107,8 @@ class MLTask(Part):
     # A new version is trained after so many days (None: never by itself) or so many new labels.
     retrain_days: ClassVar[int | None] = 30
     retrain_labels: ClassVar[int] = 500
+    # A yes/no task: labels are 1 and 0, ``Answer.probability`` is of 1, and the loss is its squared error.
+    yes_no: ClassVar[bool] = False
 
     def rows(self) -> Iterable[Example]:
         """The labelled rows as they are now, in any order; features as they were known at the time of the label."""
@@ -124,7 +137,9 @@ class MLTask(Part):
         raise NotImplementedError
 
     def loss(self, example: Example, answer: Answer) -> float:
-        """How wrong an answer is; 1 for a wrong label."""
+        """How wrong an answer is: 1 for a wrong label, the squared error of the probability for yes/no tasks (Brier)."""
+        if self.yes_no:
+            return float(((answer.probability or 0.0) - int(example.label)) ** 2)
         return float(example.label != answer.label)
 
 
@@ -238,6 +253,7 @@ class TabularTask(LearnedTask):
     """
 
     kind = TABULAR_KIND
+    yes_no = True
     features: ClassVar[Sequence[str]] = ()
 
     def fit(self, examples: Sequence[Example], report: Report, *, seed: int) -> TabularModel:
@@ -260,10 +276,6 @@ class TabularTask(LearnedTask):
         """The rate of the outcome."""
         rate = float(np.mean([int(row.label) for row in examples]))
         return Answer(int(rate >= 0.5), rate)
-
-    def loss(self, example: Example, answer: Answer) -> float:
-        """The squared error of the probability (Brier)."""
-        return float(((answer.probability or 0.0) - int(example.label)) ** 2)
 
     def figures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, Any]:
         """``roc_auc, pr_auc, brier, ece, lift_at_10``."""

@@ -37,6 +37,7 @@ _LEAD = {
     "operations.view",
     "operations.retry",
     "ml.view",
+    "ml.approve",
     "insights.view",
     "insights.all_teams",
     "tickets.all_teams",
@@ -104,6 +105,8 @@ SCOPE_LABELS = {
         "Read figures of all teams; the tickets behind them and names of agents need their own scopes"
     ),
     "webhooks:manage": _("Set up webhooks; what they may tell needs its own scopes"),
+    "ml:read": _("Read models, their trainings and their figures"),
+    "ml:write": _("Train, promote and roll back models; only people approve them"),
     "imports:manage": _("Import customers, people and tickets from other systems, and undo that"),
 }
 
@@ -131,7 +134,8 @@ PERMISSION_LABELS = {
     "insights.view": _("See the figures of oneself and one's teams, and the tickets behind them"),
     "insights.all_teams": _("See the figures of all teams"),
     "ml.view": _("See models and their quality"),
-    "ml.manage": _("Promote and roll back models"),
+    "ml.manage": _("Train, propose, promote and roll back models"),
+    "ml.approve": _("Decide about models that somebody else proposes"),
     "operations.view": _("See jobs, outbox, mail ledger and event log"),
     "operations.retry": _("Retry what failed"),
     "operations.manage": _("Give up failed work"),

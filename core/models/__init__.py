@@ -1,5 +1,6 @@
 """Tables of the ground floor."""
 
+from core.models.approval import Approval
 from core.models.calendar import Calendar
 from core.models.event import Event, EventBlock, EventDetail, EventPosition, Sequencer
 from core.models.heartbeat import Heartbeat
@@ -12,6 +13,7 @@ from core.models.setting import Setting
 from core.models.subscription import DeadLetter, SubscriberPosition
 
 __all__ = [
+    "Approval",
     "Calendar",
     "DeadLetter",
     "Event",

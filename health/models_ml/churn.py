@@ -37,6 +37,7 @@ class ChurnTask(MLTask):
         "Says what use and contact tell; it knows nothing of prices, budgets and people who change their job."
     )
     subject_kind = "account"
+    yes_no = True
 
     def rows(self) -> Iterable[Example]:
         """Accounts at moments, with what was known then."""
@@ -96,10 +97,6 @@ class ChurnTask(MLTask):
         """The probability to leave."""
         told = model.predict_proba([example.features for example in examples])
         return [Answer(int(p >= 0.5), float(p)) for p in told]
-
-    def loss(self, example: Example, answer: Answer) -> float:
-        """The squared error of the probability (Brier)."""
-        return float(((answer.probability or 0.0) - example.label) ** 2)
 
     def load(self, artefact: Artefact) -> TabularModel:
         """The tables."""

@@ -25,7 +25,7 @@ MOST_LEAKS = 0.20
 MOST_OF_ONE_CLASS = 0.95
 MOST_MISSING = 0.5
 TELLING_AUC = 0.98
-STALE = timedelta(days=90)
+STALE = timedelta(days=180)
 SLACK = timedelta(minutes=5)  # clocks of two machines
 SHRUNK = 0.5
 _WORD = re.compile(r"\w+")

@@ -36,3 +36,28 @@ def gain_over_baseline(held_out: Sequence[HeldOut]) -> tuple[float, float]:
 def surely_better(held_out: Sequence[HeldOut]) -> bool:
     """Whether the model beats the trivial one beyond luck."""
     return bool(held_out) and gain_over_baseline(held_out)[1] > 0
+
+
+def mcnemar(won: int, lost: int) -> float:
+    """One-sided mid-p of McNemar's test: how likely so many won rows are when both models are alike."""
+    from scipy.stats import binom
+
+    if won + lost == 0:
+        return 1.0
+    return float(binom.sf(won, won + lost, 0.5) + 0.5 * binom.pmf(won, won + lost, 0.5))
+
+
+def macro_f1(truth: Sequence[str], answers: Sequence[str]) -> float:
+    """Mean F1 of the labels that occur in either."""
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(list(truth), list(answers), average="macro", zero_division=0))
+
+
+def upper_tail(mean: float, error: float) -> float:
+    """How likely a mean this far above 0 is by chance."""
+    from scipy.stats import norm
+
+    if error == 0:
+        return 0.0 if mean > 0 else 1.0
+    return float(norm.sf(mean / error))

@@ -2,15 +2,19 @@
 
 from ml.models.dataset import DataCheck, DatasetSnapshot
 from ml.models.feedback import Feedback
+from ml.models.gate import GateResult, GoldenCase
 from ml.models.prediction import Prediction, ShadowPrediction
 from ml.models.run import TrainingRun
 from ml.models.vector import SubjectVector
-from ml.models.version import ModelAlias, ModelVersion
+from ml.models.version import AliasChange, ModelAlias, ModelVersion
 
 __all__ = [
+    "AliasChange",
     "DataCheck",
     "DatasetSnapshot",
     "Feedback",
+    "GateResult",
+    "GoldenCase",
     "ModelAlias",
     "ModelVersion",
     "Prediction",

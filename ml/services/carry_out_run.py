@@ -23,6 +23,7 @@ from ml.models import DataCheck, DatasetSnapshot, ModelVersion, TrainingRun
 from ml.provenance import code_digest, environment, environment_digest
 from ml.registry import MLTask, TrainedModel, ml_tasks
 from ml.services.freeze_snapshot import freeze_snapshot
+from ml.services.judge_version import judge_version
 from ml.services.register_version import discard_folder, register_version
 from ml.services.start_training import this_process
 from ml.tabular import NotEnoughData
@@ -101,6 +102,7 @@ def _train(run: TrainingRun, task: MLTask, log: Report, by: Viewer) -> None:
             return
     version = register_version(task=task.key, trained=trained, by=by, run=run)
     log(f"{task.key}: stored as {version.label}")
+    judge_version(version=version, run=run, trained=trained, report=log)
 
 
 def _version_of(run: TrainingRun) -> ModelVersion:

@@ -15,7 +15,7 @@ from core.job_runner import start_job
 from ml.datasets.files import is_tombstone, read_lines, tombstone, write_lines
 from ml.datasets.rows import parse
 from ml.events import SNAPSHOT_ROWS_ERASED
-from ml.models import DataCheck, DatasetSnapshot
+from ml.models import DataCheck, DatasetSnapshot, GoldenCase
 from people.viewer import Viewer
 
 JOB_KIND = "ml.erase_subjects"
@@ -29,6 +29,8 @@ def erase_subjects(*, subjects: Mapping[str, Collection[int]], by: Viewer) -> No
     wanted = {kind: sorted(ids) for kind, ids in sorted(subjects.items()) if ids}
     if not wanted:
         return
+    for kind, ids in wanted.items():
+        GoldenCase.objects.filter(subject_kind=kind, subject_id__in=ids).delete()
     key = hashlib.sha256(repr(wanted).encode()).hexdigest()[:32]
     start_job(kind=JOB_KIND, key=key, by=by, params={"subjects": wanted})
 

@@ -11,7 +11,6 @@ from django.db import transaction
 from django.db.models import Max
 
 from ml.artefacts import write_artefact
-from ml.evaluation.paired import surely_better
 from ml.events import VERSION_REGISTERED
 from ml.models import ModelVersion, TrainingRun
 from ml.registry import TrainedModel
@@ -21,7 +20,7 @@ from people.viewer import Viewer
 def register_version(
     *, task: str, trained: TrainedModel, by: Viewer, run: TrainingRun | None = None
 ) -> ModelVersion:
-    """Write the files and the row; a model that did not beat its baseline is stored as rejected and never serves.
+    """Write the files and the row of a candidate, which gates and people decide about.
 
     Raises PermissionDenied without ``ml.manage``.
     """
@@ -49,7 +48,6 @@ def register_version(
                 metrics=trained.metrics,
                 baseline_metrics=trained.baseline_metrics,
                 training=trained.training,
-                stage=stage_of(trained),
                 created_by_id=run.requested_by_id if run else by.user_id,
             )
             VERSION_REGISTERED.record(
@@ -66,13 +64,6 @@ def register_version(
         discard_folder(folder)
         raise
     return version
-
-
-def stage_of(trained: TrainedModel) -> ModelVersion.Stage:
-    """Candidate when its held-out answers beat the trivial model's beyond luck and its task has no objection."""
-    if trained.objections or not surely_better(trained.held_out):
-        return ModelVersion.Stage.REJECTED
-    return ModelVersion.Stage.CANDIDATE
 
 
 def discard_folder(folder: Path) -> None:

@@ -13,12 +13,15 @@ from django.core.management import CommandError, call_command
 from core.models import Event, Heartbeat
 from ml.artefacts import Artefact
 from ml.health_checks import Models
-from ml.models import Feedback, ModelAlias, ModelVersion, Prediction
+from ml.models import Feedback, ModelAlias, ModelVersion, Prediction, TrainingRun
 from ml.registry import Example, HeldOut, MLTask, TabularTask, TextTask, TrainedModel, ml_tasks
+from ml.services.carry_out_run import carry_out_run
 from ml.services.promote_version import promote_version
+from ml.services.propose_version import decide_version, propose_version
 from ml.services.record_feedback import record_feedback
 from ml.services.record_predictions import SubjectPrediction, record_predictions
 from ml.services.register_version import register_version
+from ml.services.start_training import start_training
 from ml.serving import loading
 from ml.serving.answers import Served
 from ml.serving.loading import load_champion
@@ -70,7 +73,15 @@ def silent(_line: str) -> None:
 
 
 def trained_version(task: MLTask) -> ModelVersion:
-    return register_version(task=task.key, trained=task.train(list(task.rows()), silent), by=BY)
+    run = start_training(task=task.key, trigger=TrainingRun.Trigger.MANUAL, by=BY)
+    run = carry_out_run(run_id=run.pk, by=BY)
+    assert (run.state, run.error) == (TrainingRun.State.DONE, "")
+    return ModelVersion.objects.get(run=run)
+
+
+def approve(version: ModelVersion, asker: User, decider: User) -> None:
+    propose_version(version=version, by=asker.as_viewer(), reason="newer tickets")
+    decide_version(version=version, approve=True, by=decider.as_viewer())
 
 
 def test_train_register_promote_serve() -> None:
@@ -100,29 +111,26 @@ def test_a_table_becomes_a_served_model() -> None:
     assert set(version.baseline_metrics) >= {"roc_auc", "brier", "ece"}
 
 
-def test_going_back_to_a_retired_version() -> None:
-    first, second = trained_version(Topics()), trained_version(Topics())
-    assert (first.number, second.number) == (1, 2)
-    assert first.digest == second.digest
-    for version in (first, second, first):
-        promote_version(version=version, by=BY)
-    first.refresh_from_db()
-    second.refresh_from_db()
-    assert (first.stage, second.stage) == (ModelVersion.Stage.LIVE, ModelVersion.Stage.RETIRED)
-    assert ModelAlias.objects.get(task=Topics.key).version == first
-
-
 def no_better() -> TrainedModel:
     held = [HeldOut(f"{n}", "a", "a", 0.5, loss=float(n % 2), baseline_loss=float(n % 2)) for n in range(40)]
     return TrainedModel("test", Artefact(metadata={"model": {}}), {"accuracy": 0.5}, {"accuracy": 0.5}, held)
 
 
-def test_a_model_no_better_than_its_baseline_stays_off() -> None:
-    version = register_version(task=Topics.key, trained=no_better(), by=BY)
+def test_a_model_no_better_than_its_baseline_stays_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Topics, "train", lambda *_args, **_options: no_better())
+    monkeypatch.setattr(Topics, "load", lambda *_args: None)
+    version = trained_version(Topics())
     assert version.stage == ModelVersion.Stage.REJECTED
-    with pytest.raises(ValidationError, match="baseline"):
+    assert "better_than_baseline" in version.stage_reason
+    with pytest.raises(ValidationError, match="rejected"):
         promote_version(version=version, by=BY)
     assert not ModelAlias.objects.exists()
+
+
+def test_a_version_that_no_gate_has_seen_does_not_serve() -> None:
+    version = register_version(task=Topics.key, trained=no_better(), by=BY)
+    with pytest.raises(ValidationError, match="gates"):
+        promote_version(version=version, by=BY)
 
 
 def test_only_who_may_manage_models_changes_them(agent: User) -> None:
@@ -134,7 +142,9 @@ def test_only_who_may_manage_models_changes_them(agent: User) -> None:
         promote_version(version=version, by=nobody)
 
 
-def test_a_tampered_model_is_not_served_and_named_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tampered_model_is_not_served_and_named_in_the_report(
+    monkeypatch: pytest.MonkeyPatch, admin: User, lead_user: User
+) -> None:
     version = trained_version(Topics())
     promote_version(version=version, by=BY)
     path = Path(settings.MODEL_DIR) / version.path / "metadata.json"
@@ -151,7 +161,9 @@ def test_a_tampered_model_is_not_served_and_named_in_the_report(monkeypatch: pyt
     finding = Models().look()
     assert not finding.ok
     assert Topics.key in finding.detail
-    promote_version(version=trained_version(Topics()), by=BY)
+    next_one = trained_version(Topics())
+    approve(next_one, admin, lead_user)
+    promote_version(version=next_one, by=BY)
     report_models()
     assert Models().look().ok
 
@@ -181,7 +193,8 @@ def test_train_models_trains_what_is_missing(capsys: pytest.CaptureFixture[str])
     assert "in service" in capsys.readouterr().out
     assert ModelVersion.objects.count() == 2
     call_command("train_models", "--again", "--task", Topics.key)
-    assert ModelAlias.objects.get(task=Topics.key).version.number == 2
+    assert ModelAlias.objects.get(task=Topics.key).version.number == 1
+    assert ModelVersion.objects.get(task=Topics.key, number=2).stage == ModelVersion.Stage.CANDIDATE
 
 
 def test_train_models_without_rows_says_so(

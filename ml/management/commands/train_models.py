@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ml.models import ModelAlias, ModelVersion, TrainingRun
+from ml.models import AliasChange, ModelAlias, ModelVersion, TrainingRun
 from ml.registry import MLTask, ml_tasks
 from ml.services.carry_out_run import carry_out_run
 from ml.services.promote_version import CHAMPION, promote_version
@@ -17,7 +17,7 @@ from people.viewer import system_viewer
 
 
 class Command(BaseCommand):
-    """A model that does not beat its trivial baseline on held-out rows is stored as rejected and stays off."""
+    """The first version of a task goes into service when it passes its gates; any later one waits for an approval."""
 
     help = "Train each task without a version in service; with --again, train the tasks anew."
 
@@ -65,8 +65,12 @@ class Command(BaseCommand):
             return {"state": run.state, "why": run.error}
         version = ModelVersion.objects.get(run=run)
         if version.stage == ModelVersion.Stage.REJECTED:
-            return {"state": "rejected", "version": version.label, **_headline(version.metrics)}
-        promote_version(version=version, by=viewer)
+            why = version.stage_reason
+            return {"state": "rejected", "version": version.label, "why": why, **_headline(version.metrics)}
+        if AliasChange.objects.filter(task=task.key, name=CHAMPION).exists():
+            # Another person decides whether it replaces what serves.
+            return {"state": "candidate", "version": version.label, **_headline(version.metrics)}
+        promote_version(version=version, by=viewer, reason="first training")
         return {"state": "trained", "version": version.label, **_headline(version.metrics)}
 
 

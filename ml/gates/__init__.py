@@ -1,0 +1,1 @@
+"""What every version must pass, one gate per file."""
