@@ -8,7 +8,7 @@ Starts a web server of its own over a small demo world and asks, of each operati
 server error, no undocumented status, bodies and content types as described. Most ids are those of rows that there are
 (``api_fuzz_hooks.py``). Roles come with a session, scopes with a key; the caller ``every-scope`` has all of them. Nothing leaves
 the machine: no worker runs. Without ``--database`` the database is SQLite in a folder of the run; else a database is made on that
-server and dropped.
+server and dropped. ``--phases stateful --examples 100`` follows links between operations, in so many chains of requests.
 
 The last line of stdout is one JSON object: per caller the requests, their statuses and the failures (errors in the server's
 log, too); and the operations at which no request has succeeded.
