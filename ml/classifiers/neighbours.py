@@ -21,6 +21,14 @@ FLOOR = 1e-9  # say of a class without any text nearby
 BLOCK = 512
 
 
+def blended(layers: Vectors) -> Vectors:
+    """The two halves of ``TextEncoder.encode_layers`` added up, of unit length: as good to compare as both side by side."""
+    half = layers.shape[1] // 2
+    added = layers[:, :half] + layers[:, half:]
+    vectors: Vectors = added / np.linalg.norm(added, axis=1, keepdims=True).clip(min=1e-9)
+    return vectors
+
+
 @dataclass(frozen=True)
 class Neighbourhood:
     """A sample of the training vectors, kept as float16 ``(n, dimension)``, and the classes (column numbers) of their texts."""

@@ -50,8 +50,8 @@ class TextEncoder(Protocol):
         """Unit vectors ``(len(texts), dimension)``; near means alike in meaning."""
         ...
 
-    def encode_blend(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Unit vectors of the same shape that keep more of the wording; for classifiers."""
+    def encode_layers(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Two vectors side by side that keep more of the wording, ``(len(texts), 2 * dimension)``; for classifiers."""
         ...
 
 

@@ -21,12 +21,13 @@ from ml.classifiers.features import SIDES, build_vectorizers, prepare, readable_
 from ml.classifiers.folds import assign_folds
 from ml.classifiers.members import fit_ngram, fit_vector, linear_scores
 from ml.classifiers.mix import Mix
-from ml.classifiers.neighbours import Neighbourhood
+from ml.classifiers.neighbours import Neighbourhood, blended
 from ml.classifiers.prediction import Reason, TextEncoder, TextPrediction, best_classes
 from ml.metrics import Floats, classification_figures
 from ml.threads import single_thread
 
 KIND = "text-classifier/3"
+_Described = tuple[npt.NDArray[np.float32], npt.NDArray[np.int_]] | None  # layers and classes of descriptions
 REASONS = 5
 TARGET_ACCURACY = 0.90
 LEAST_PROBABILITY = 0.50  # below it the label is more likely wrong than right
@@ -67,55 +68,77 @@ class TextClassifier:
 
     # Training
 
-    def fit(self, texts: Sequence[str], labels: Sequence[str]) -> Self:
-        """Train on texts with their labels (same length, at least one row); raises ``ValueError`` otherwise."""
+    def fit(
+        self, texts: Sequence[str], labels: Sequence[str], descriptions: Mapping[str, str] | None = None
+    ) -> Self:
+        """Train on texts with their labels (same length, at least one row); raises ``ValueError`` otherwise.
+
+        ``descriptions`` (label -> words) are a text more for the classes they describe: they help where examples are few.
+        They are never measured on.
+        """
         if len(texts) != len(labels) or not texts:
             raise ValueError("training needs at least one text and exactly one label per text")
         self.labels = sorted(set(labels))
         if len(self.labels) < 2:
             return self
         targets = _codes(labels)
-        vectors = self._encoder.encode_blend(texts) if self._encoder else None
+        layers = described = None
+        if self._encoder:
+            layers = self._encoder.encode_layers(texts)
+            told = [(label, words) for label, words in (descriptions or {}).items() if label in self.labels]
+            codes = np.array([self.labels.index(label) for label, _words in told], dtype=int)
+            described = (
+                (self._encoder.encode_layers([words for _label, words in told]), codes) if told else None
+            )
         with single_thread():
-            self._fit_members([prepare(text) for text in texts], vectors, targets)
+            self._fit_members([prepare(text) for text in texts], layers, targets, described)
         return self
 
-    def _fit_members(self, prepared: Sequence[str], vectors: Any, targets: npt.NDArray[np.int_]) -> None:
+    def _fit_members(
+        self, prepared: Sequence[str], layers: Any, targets: npt.NDArray[np.int_], described: _Described
+    ) -> None:
         self._vectorizers = build_vectorizers(prepared)
         grams = self._ngram_matrix(prepared)
-        self._choose_on_out_of_fold(grams, vectors, targets)
+        self._choose_on_out_of_fold(grams, layers, targets, described)
         self._ngram = fit_ngram(grams, targets, self._seed)
         self._prepare_reasons()
-        if vectors is not None:
-            self._vector = fit_vector(vectors, targets)
-            self._neighbours = Neighbourhood.of(vectors, targets, self._seed)
+        if layers is not None:
+            self._vector, self._neighbours = self._fit_vectors(layers, targets, described)
 
-    def _choose_on_out_of_fold(self, grams: Any, vectors: Any, targets: npt.NDArray[np.int_]) -> None:
+    def _fit_vectors(
+        self, layers: Any, targets: npt.NDArray[np.int_], described: _Described
+    ) -> tuple[Any, Neighbourhood]:
+        if described is not None:
+            layers, targets = np.vstack([layers, described[0]]), np.concatenate([targets, described[1]])
+        return fit_vector(layers, targets), Neighbourhood.of(blended(layers), targets, self._seed)
+
+    def _choose_on_out_of_fold(
+        self, grams: Any, layers: Any, targets: npt.NDArray[np.int_], described: _Described
+    ) -> None:
         folds = assign_folds(targets, self._seed)
         if folds is None:  # too few rows to hold any out: an even mix, never trusted without a person
-            self.mix = Mix() if vectors is None else Mix(1.0, 0.3, 0.3)
+            self.mix = Mix() if layers is None else Mix(1.0, 0.3, 0.3)
             self.least_probability = NEVER
             return
         classes = len(self.labels)
-        names = ("ngram",) if vectors is None else ("ngram", "vector", "neighbours")
+        names = ("ngram",) if layers is None else ("ngram", "vector", "neighbours")
         scores = {name: np.empty((len(targets), classes)) for name in names}
         near = np.empty(len(targets))
         for fold in range(int(folds.max()) + 1):
             train, held = folds != fold, folds == fold
             ngram = fit_ngram(grams[train], targets[train], self._seed)
             scores["ngram"][held] = linear_scores(ngram, grams[held], classes)
-            if vectors is not None:
-                vector = fit_vector(vectors[train], targets[train])
-                scores["vector"][held] = linear_scores(vector, vectors[held], classes)
-                known = Neighbourhood.of(vectors[train], targets[train], self._seed)
-                scores["neighbours"][held], near[held] = known.asked(vectors[held], classes)
+            if layers is not None:
+                vector, known = self._fit_vectors(layers[train], targets[train], described)
+                scores["vector"][held] = linear_scores(vector, layers[held], classes)
+                scores["neighbours"][held], near[held] = known.asked(blended(layers[held]), classes)
         self.mix = Mix.fitted(scores, targets, self._seed)
         probabilities = np.exp(self.mix.log_probabilities(scores))
         predicted, confidence = probabilities.argmax(1), probabilities.max(1)
         labels = np.array(self.labels)
         self.out_of_fold = classification_figures(list(labels[targets]), list(labels[predicted]), confidence)
         self.least_probability = _probability_threshold(confidence, predicted == targets, self._target)
-        if vectors is not None:
+        if layers is not None:
             self.familiarity = Familiarity.learned(_evidence(scores, near), self._rejected_share)
 
     # Prediction
@@ -135,9 +158,9 @@ class TextClassifier:
         scores = {"ngram": linear_scores(self._ngram, grams, classes)}
         near = familiarity = None
         if self._encoder is not None and self._neighbours is not None:
-            vectors = self._encoder.encode_blend(texts)
-            scores["vector"] = linear_scores(self._vector, vectors, classes)
-            scores["neighbours"], near = self._neighbours.asked(vectors, classes)
+            layers = self._encoder.encode_layers(texts)
+            scores["vector"] = linear_scores(self._vector, layers, classes)
+            scores["neighbours"], near = self._neighbours.asked(blended(layers), classes)
             if self.familiarity is not None:
                 familiarity = self.familiarity.of(_evidence(scores, near))
         return np.exp(self.mix.log_probabilities(scores)), grams, near, familiarity

@@ -45,9 +45,9 @@ class PooledStates:
         self._known.update(zip(missing, scaled, strict=True))
         return np.stack([self._known[text] for text in texts])
 
-    def encode_blend(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The same vectors: the adapter was trained on the last layer."""
-        return self.encode(texts)
+    def encode_layers(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The same vector twice: the adapter was trained on the last layer."""
+        return np.hstack([self.encode(texts)] * 2)
 
 
 class AdaptedModel:

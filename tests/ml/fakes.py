@@ -25,9 +25,9 @@ class WordEncoder:
         vectors: npt.NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return vectors
 
-    def encode_blend(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The same vectors: hashed words have one layer."""
-        return self.encode(texts)
+    def encode_layers(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The same vector twice: hashed words have one layer."""
+        return np.hstack([self.encode(texts)] * 2)
 
 
 _SUBJECTS = {

@@ -38,6 +38,11 @@ class Command(BaseCommand):
             metavar="SHARE",
             help="share of known texts that may be called unfamiliar (the limit is chosen on training rows)",
         )
+        parser.add_argument(
+            "--named",
+            action="store_true",
+            help="the labels are words: use them as descriptions of the classes",
+        )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
@@ -56,9 +61,11 @@ class Command(BaseCommand):
             train_texts, train_labels = [text for text, _label in kept], [label for _text, label in kept]
         self.stderr.write(f"training on {len(train_texts)} rows, {len(set(train_labels))} classes")
         encoder = self._encoder()
+        named = options["named"]
+        descriptions = {label: words_of(label) for label in set(train_labels)} if named else None
         started = time.perf_counter()
         model = TextClassifier(encoder, seed=options["seed"], rejected_share=options["rejected_share"]).fit(
-            train_texts, train_labels
+            train_texts, train_labels, descriptions
         )
         seconds = time.perf_counter() - started
         self.stderr.write(f"trained in {seconds:.1f} s, {model.mix}; measuring {len(truth)} rows")
@@ -94,3 +101,8 @@ class Command(BaseCommand):
         except ModelUnavailable as error:
             self.stderr.write(f"{error} Continuing with n-grams only.")
             return None
+
+
+def words_of(label: str) -> str:
+    """A label as a person reads it: ``card_arrival`` is "card arrival"."""
+    return label.replace("_", " ").replace("-", " ").strip()
