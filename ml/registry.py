@@ -213,11 +213,15 @@ class TextTask(LearnedTask):
     """Classes of texts (``Example.text``), learned by ``TextClassifier``."""
 
     kind = TEXT_KIND
+    # Whether the labels say in words what the classes are about, as the names of categories do.
+    labels_are_words: ClassVar[bool] = False
 
     def fit(self, examples: Sequence[Example], report: Report, *, seed: int) -> TextClassifier:
         """The classifier, with the configured encoder where it is installed."""
         classifier = TextClassifier(available_encoder(report), seed=seed)
-        return classifier.fit([row.text for row in examples], [row.label for row in examples])
+        labels = [row.label for row in examples]
+        words = {label: label for label in sorted(set(labels))} if self.labels_are_words else None
+        return classifier.fit([row.text for row in examples], labels, words)
 
     def answer(self, model: TextClassifier, examples: Sequence[Example]) -> list[Answer]:
         """Labels with calibrated probabilities."""

@@ -21,6 +21,7 @@ class RoutingTask(TextTask):
 
     key = ROUTING_TASK
     title = _("Routing")
+    labels_are_words = True
     purpose = _("Suggests the category of a new ticket, and with it the team, from its first message.")
     limits = _("Knows only categories that tickets ended in; what it has never seen goes to triage.")
 
