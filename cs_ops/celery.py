@@ -38,6 +38,8 @@ app.conf.beat_schedule = {
         for queue in ("events", "outbound", "channels", "ml")
     },
     "report-models": _every("ml.report_models", 20, queue="ml"),
+    "start-due-trainings": _every("ml.start_due_trainings", 3600, queue="batch"),
+    "verify-artefacts": _every("ml.verify_artefacts", 86_400, queue="batch"),
     "poll-drop-folders": _every("tickets.poll_drop_folders", 5, queue="channels"),
     "fetch-mailboxes": _every("tickets.fetch_mailboxes", 5, queue="channels"),
     "check-mailboxes": _every("tickets.check_mailboxes", 300, queue="channels"),

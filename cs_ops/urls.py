@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("api/v1/", include("people.api.urls")),
     path("api/v1/", include("customers.api.urls")),
+    path("api/v1/", include("ml.api.urls")),
     path("api/v1/", include("health.api.urls")),
     path("api/v1/", include("tickets.api.urls")),
     path("api/v1/", include("success.api.urls")),

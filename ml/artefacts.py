@@ -93,7 +93,7 @@ def describe_artefact(folder: Path) -> Manifest:
 
 def read_artefact(folder: Path, files: dict[str, str]) -> Artefact:
     """Read an artefact whose files have exactly the given SHA-256 values; raises ``ArtefactRefused`` otherwise."""
-    _check_files(folder, files)
+    check_files(folder, files)
     estimators = {
         Path(name).stem: _load_skops(folder / name) for name in sorted(files) if name.endswith(".skops")
     }
@@ -118,7 +118,8 @@ def unpacked_bytes(folder: Path, files: dict[str, str]) -> int:
     return total
 
 
-def _check_files(folder: Path, files: dict[str, str]) -> None:
+def check_files(folder: Path, files: dict[str, str]) -> None:
+    """Compare the files with their SHA-256; raises ``ArtefactRefused`` naming the first that differs."""
     if METADATA not in files:
         raise ArtefactRefused("the manifest names no metadata")
     total = 0

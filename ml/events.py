@@ -28,3 +28,6 @@ VERSION_ROLLED_BACK = EventType(
 VERSION_RETIRED = EventType(
     "ml.version_retired", subject="model_version", sentence=_("retired a model"), feed=False
 )
+ARTEFACT_DAMAGED = EventType(
+    "ml.artefact_damaged", subject="model_version", sentence=_("found damaged files of a model"), feed=False
+)

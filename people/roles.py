@@ -86,6 +86,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "insights:read": frozenset({"insights.view", "insights.all_teams"}),
     "webhooks:manage": frozenset({"integrations.manage"}),
     "imports:manage": frozenset({"imports.manage"}),
+    "ml:read": frozenset({"ml.view"}),
+    "ml:write": frozenset({"ml.view", "ml.manage"}),
 }
 
 SCOPE_LABELS = {

@@ -1,0 +1,16 @@
+"""What people can be told about models."""
+
+from django.utils.translation import gettext_lazy as _
+
+from core.notifications import NotificationKind
+from ml.events import ARTEFACT_DAMAGED
+
+
+class ArtefactDamaged(NotificationKind):
+    """The files of a model are not what was registered."""
+
+    key = "ml.artefact_damaged"
+    label = _("The files of a model are damaged")
+    group = _("Everything else")
+    order = 320
+    verbs = frozenset({ARTEFACT_DAMAGED.verb})
