@@ -31,3 +31,13 @@ VERSION_RETIRED = EventType(
 ARTEFACT_DAMAGED = EventType(
     "ml.artefact_damaged", subject="model_version", sentence=_("found damaged files of a model"), feed=False
 )
+TRIAL_STOPPED = EventType(
+    "ml.trial_stopped", subject="model_version", sentence=_("ended the trial of a model"), feed=False
+)
+TASK_STOPPED = EventType(
+    "ml.task_stopped", subject="model_version", sentence=_("left a model to people"), feed=False
+)
+STOP_ENDED = EventType("ml.stop_ended", subject="model_version", sentence=_("let a model go on"), feed=False)
+DRIFT_SEEN = EventType(
+    "ml.drift_seen", subject="model_version", sentence=_("saw a change in what comes in"), feed=False
+)

@@ -27,6 +27,7 @@ from ml.metrics import classification_figures, ranking_figures
 from ml.serving.answers import Fallback
 from ml.tabular import NotEnoughData, TabularModel
 from ml.tabular.model import KIND as TABULAR_KIND
+from people.viewer import Viewer
 
 __all__ = [
     "Answer",
@@ -91,6 +92,15 @@ class TrainedModel:
     training: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ShownSubject:
+    """A subject as it is shown to who labels it."""
+
+    title: str
+    text: str
+    url: str
+
+
 class MLTask(Part):
     """One thing to predict. ``key`` names it in versions and predictions; ``title`` is shown to people.
 
@@ -109,6 +119,8 @@ class MLTask(Part):
     retrain_labels: ClassVar[int] = 500
     # A yes/no task: labels are 1 and 0, ``Answer.probability`` is of 1, and the loss is its squared error.
     yes_no: ClassVar[bool] = False
+    # How many subjects a week people label blindly; 140 give an interval of five points to either side at 90 %.
+    audits_per_week: ClassVar[int] = 0
 
     def rows(self) -> Iterable[Example]:
         """The labelled rows as they are now, in any order; features as they were known at the time of the label."""
@@ -124,6 +136,18 @@ class MLTask(Part):
 
     def warm_up(self, model: Any) -> None:
         """Let a model that was just loaded do what its first answer would otherwise wait for."""
+
+    def inputs(self, subject_ids: Sequence[int]) -> Mapping[int, Any]:
+        """What the model reads of each subject, for versions in the shadow; subjects that are gone are left out."""
+        return {}
+
+    def shown(self, subject_ids: Sequence[int], viewer: Viewer) -> Mapping[int, ShownSubject]:
+        """What a person who labels is shown of each subject; only subjects that the viewer may see."""
+        return {}
+
+    def choices(self) -> Sequence[str]:
+        """The labels that a person may choose from; empty when any text may be one."""
+        return ()
 
     def fallback(self, inputs: Sequence[Any], *, failure: str = "") -> Fallback:
         """What the task's own rules say while no version answers; ``failure`` says why (a ``Prediction.Failure``).

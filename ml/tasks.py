@@ -1,10 +1,18 @@
 """Celery entries of ml."""
 
+from datetime import UTC, datetime, timedelta
+
 from celery import shared_task
 
+from ml.registry import ml_tasks
 from ml.services import start_due_trainings as trainings
 from ml.services import verify_artefacts as artefacts
+from ml.services.answer_in_shadow import answer_in_shadow as ask_shadows
+from ml.services.draw_audit_sample import draw_audit_sample
+from ml.services.forget_predictions import forget_old_predictions as forget
 from ml.services.report_models import report_models as report
+from ml.services.watch_drift import watch_drift as judge
+from ml.services.watch_service import watch_service as watch
 from people.viewer import system_viewer
 
 
@@ -24,3 +32,35 @@ def start_due_trainings() -> None:
 def verify_artefacts() -> None:
     """Queue batch, daily: look whether the files of models are what was registered."""
     artefacts.verify_artefacts(by=system_viewer("task"))
+
+
+@shared_task(name="ml.watch_service")
+def watch_service() -> None:
+    """Queue batch, every 30 s: roll back versions that do harm."""
+    watch(by=system_viewer("task"))
+
+
+@shared_task(name="ml.watch_drift")
+def watch_drift() -> None:
+    """Queue batch, every five minutes: judge the windows that are full."""
+    judge(by=system_viewer("task"))
+
+
+@shared_task(name="ml.draw_audit_samples")
+def draw_audit_samples() -> None:
+    """Queue batch, every hour: draw the sample of yesterday (UTC) for every task; a day is drawn once."""
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
+    for task in ml_tasks:
+        draw_audit_sample(task=task.key, day=yesterday)
+
+
+@shared_task(name="ml.answer_in_shadow")
+def answer_in_shadow() -> None:
+    """Queue ml, every 30 s: ask versions in the shadow."""
+    ask_shadows()
+
+
+@shared_task(name="ml.forget_old_predictions")
+def forget_old_predictions() -> None:
+    """Queue batch, every hour: what is half a year old keeps its answer only."""
+    forget()

@@ -38,6 +38,7 @@ _LEAD = {
     "operations.retry",
     "ml.view",
     "ml.approve",
+    "ml.audit",
     "insights.view",
     "insights.all_teams",
     "tickets.all_teams",
@@ -84,10 +85,10 @@ SCOPES: dict[str, frozenset[str]] = {
     "people:read": frozenset({"people.view"}),
     "people:write": frozenset({"people.view", "people.schedule"}),
     "insights:read": frozenset({"insights.view", "insights.all_teams"}),
+    "ml:read": frozenset({"ml.view"}),
+    "ml:write": frozenset({"ml.view", "ml.audit", "ml.manage"}),
     "webhooks:manage": frozenset({"integrations.manage"}),
     "imports:manage": frozenset({"imports.manage"}),
-    "ml:read": frozenset({"ml.view"}),
-    "ml:write": frozenset({"ml.view", "ml.manage"}),
 }
 
 SCOPE_LABELS = {
@@ -108,7 +109,7 @@ SCOPE_LABELS = {
     ),
     "webhooks:manage": _("Set up webhooks; what they may tell needs its own scopes"),
     "ml:read": _("Read models, their trainings and their figures"),
-    "ml:write": _("Train, promote and roll back models; only people approve them"),
+    "ml:write": _("Train, promote and roll back models, label for audits; only people approve models"),
     "imports:manage": _("Import customers, people and tickets from other systems, and undo that"),
 }
 
@@ -138,6 +139,7 @@ PERMISSION_LABELS = {
     "ml.view": _("See models and their quality"),
     "ml.manage": _("Train, propose, promote and roll back models"),
     "ml.approve": _("Decide about models that somebody else proposes"),
+    "ml.audit": _("Label tickets for the audit of models"),
     "operations.view": _("See jobs, outbox, mail ledger and event log"),
     "operations.retry": _("Retry what failed"),
     "operations.manage": _("Give up failed work"),

@@ -14,8 +14,8 @@ from core.search.documents import forget
 from core.services.erase_details import erase_details
 from customers.models import ContactIdentity
 from customers.registry import PersonalData
-from ml.models import Prediction
 from ml.services.erase_subjects import erase_subjects
+from ml.services.forget_predictions import forget_subjects
 from people.viewer import system_viewer
 from tickets.calls import recording_name, recording_of
 from tickets.channels.web.services.end_submissions import delete_unused, erase_submissions
@@ -141,9 +141,7 @@ class TicketData(PersonalData):
         _erase_tickets(own)
         _erase_previews({ticket_id for _pk, ticket_id in messages} - set(own), set(message_ids))
         SatisfactionSurvey.objects.filter(contact__in=contact_ids).update(comment="")
-        subjects = Q(subject_kind="ticket", subject_id__in=own)
-        subjects |= Q(subject_kind="message", subject_id__in=message_ids)
-        Prediction.objects.filter(subjects).update(reasons=[], input_digest="")
+        forget_subjects(subjects={"ticket": own, "message": message_ids})
         erase_subjects(subjects={"ticket": own, "message": message_ids}, by=system_viewer("task"))
         told = Event.objects.filter(ticket_id__in=own)
         Notification.objects.filter(event_id__in=told.values("pk")).delete()

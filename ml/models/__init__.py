@@ -1,23 +1,29 @@
 """Tables of the model registry."""
 
+from ml.models.audit import AuditItem
 from ml.models.dataset import DataCheck, DatasetSnapshot
+from ml.models.drift import DriftWindow
 from ml.models.feedback import Feedback
 from ml.models.gate import GateResult, GoldenCase
 from ml.models.prediction import Prediction, ShadowPrediction
+from ml.models.rollback import RollbackEvent
 from ml.models.run import TrainingRun
 from ml.models.vector import SubjectVector
 from ml.models.version import AliasChange, ModelAlias, ModelVersion
 
 __all__ = [
     "AliasChange",
+    "AuditItem",
     "DataCheck",
     "DatasetSnapshot",
+    "DriftWindow",
     "Feedback",
     "GateResult",
     "GoldenCase",
     "ModelAlias",
     "ModelVersion",
     "Prediction",
+    "RollbackEvent",
     "ShadowPrediction",
     "SubjectVector",
     "TrainingRun",

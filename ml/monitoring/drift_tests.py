@@ -16,6 +16,8 @@ import numpy.typing as npt
 LEAST_EXPECTED = 5.0
 NOTABLE_EFFECT = 0.1
 LEVEL = 0.01
+_DIGITS = 1e-9
+_BEYOND = 10.0
 _OTHER = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -76,7 +78,7 @@ def compare_numbers(reference: Sequence[float], window: Sequence[float]) -> Drif
     left, right = _numbers(reference), _numbers(window)
     spread = _pooled_deviation(left, right)
     if spread == 0:
-        return DriftTest("ks", 0.0, 1.0, 0.0)
+        return _constants("ks", left, right)
     found = ks_2samp(left, right, method="asymp")
     return DriftTest(
         "ks",
@@ -93,7 +95,7 @@ def compare_means(reference: Sequence[float], window: Sequence[float]) -> DriftT
     spread = _pooled_deviation(left, right)
     error = math.sqrt(_variance(left) / len(left) + _variance(right) / len(right))
     if error == 0 or spread == 0:
-        return DriftTest("mean", 0.0, 1.0, 0.0)
+        return _constants("mean", left, right)
     change = float(right.mean() - left.mean())
     return DriftTest("mean", change / error, _two_sided(change / error), change / spread)
 
@@ -174,7 +176,17 @@ def _pooled_deviation(left: npt.NDArray[np.float64], right: npt.NDArray[np.float
     if freedom < 1:
         return 0.0
     inner = _variance(left) * (len(left) - 1) + _variance(right) * (len(right) - 1)
-    return math.sqrt(inner / freedom)
+    deviation = math.sqrt(inner / freedom)
+    # Sums of equal numbers differ in their last digits; that is no spread.
+    return deviation if deviation > _DIGITS * max(1.0, float(np.abs(left).max())) else 0.0
+
+
+def _constants(test: str, left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> DriftTest:
+    """Two constants: the same one, or another one beyond any doubt."""
+    change = float(right[0] - left[0])
+    if abs(change) <= _DIGITS * max(1.0, abs(float(left[0]))):
+        return DriftTest(test, 0.0, 1.0, 0.0)
+    return DriftTest(test, math.copysign(_BEYOND, change), 0.0, math.copysign(_BEYOND, change))
 
 
 def _stability_of_numbers(

@@ -7,7 +7,14 @@ from people.viewer import Viewer
 
 
 def record_feedback(
-    *, task: str, subject_kind: str, subject_id: int, label: str, source: Feedback.Source, by: Viewer
+    *,
+    task: str,
+    subject_kind: str,
+    subject_id: int,
+    label: str,
+    source: Feedback.Source,
+    by: Viewer,
+    inclusion_probability: float | None = None,
 ) -> Feedback:
     """One row beside the prediction it answers, if there is one; these rows are labels of the next training.
 
@@ -21,8 +28,10 @@ def record_feedback(
         subject_kind=subject_kind,
         subject_id=subject_id,
         prediction=prediction,
+        version_id=prediction.version_id if prediction else None,
         predicted_label=prediction.label if prediction else "",
         label=label[:120],
         source=source,
+        inclusion_probability=inclusion_probability,
         user_id=by.user_id,
     )

@@ -22,7 +22,8 @@ class Served:
     """What answered. ``version`` is None when rules did; ``source`` names them, or the version.
 
     ``failure`` says why ``failed_version`` did not answer (a ``Prediction.Failure``; empty when nothing failed).
-    ``latency_ms`` is the share of one item in the time that its batch took.
+    ``latency_ms`` is the share of one item in the time that its batch took. ``paused``: nothing may act on it by itself, a
+    person decides.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Served:
     latency_ms: float | None = None
     failure: str = ""
     failed_version: ModelVersion | None = None
+    paused: bool = False
 
     def instead_of(self, version: ModelVersion, failure: str) -> Served:
         """The same, as a stand-in for a version that failed."""

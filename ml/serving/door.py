@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 
-from ml.models import ModelAlias, ModelVersion, Prediction
+from ml.models import ModelAlias, ModelVersion, Prediction, RollbackEvent
 from ml.registry import ml_tasks
 from ml.serving import circuit
 from ml.serving.answers import Answer, Fallback, Item, Served
@@ -28,7 +29,7 @@ Role = Prediction.Role
 
 
 def predict(task: str, items: Sequence[Item]) -> list[Answer]:
-    """Answer every item, in order; an unknown task raises LookupError. One query, and one more after a promotion."""
+    """Answer every item, in order; an unknown task raises LookupError. Two queries, one more when a version is loaded."""
     part = ml_tasks.get(task)
     if not items:
         return []
@@ -38,6 +39,7 @@ def predict(task: str, items: Sequence[Item]) -> list[Answer]:
             task=task, name__in=(Role.CHAMPION, Role.CANARY)
         )
     }
+    paused = aliases and RollbackEvent.objects.in_force().filter(task=task, outcome="paused").exists()
     answers: dict[int, Answer] = {}
     failed: dict[int, tuple[ModelVersion, str]] = {}
     champion, canary = aliases.get(Role.CHAMPION), aliases.get(Role.CANARY)
@@ -57,7 +59,15 @@ def predict(task: str, items: Sequence[Item]) -> list[Answer]:
             answers[n] = Answer(
                 answer.value, answer.served.instead_of(*failed[n]) if n in failed else answer.served
             )
+    if paused:
+        return [_only_suggested(answers[n]) for n in range(len(items))]
     return [answers[n] for n in range(len(items))]
+
+
+def _only_suggested(answer: Answer) -> Answer:
+    if answer.served.version is None:
+        return answer
+    return replace(answer, served=replace(answer.served, paused=True))
 
 
 def _ask(

@@ -1,13 +1,15 @@
 """Learning which category a ticket belongs to; the category names the team."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from ml.models import Feedback, Prediction
-from ml.registry import Example, TextTask
+from ml.registry import Example, ShownSubject, TextTask
 from ml.serving.answers import Fallback
+from people.viewer import Viewer
 from tickets.models import Category, Ticket
 from tickets.routing import NOTHING, by_description, ticket_texts
 from tickets.ticket_facts import ROUTING_TASK, SUBJECT_KIND
@@ -20,6 +22,7 @@ class RoutingTask(TextTask):
     """Learns from the category that tickets ended in, and from what agents said about the routing."""
 
     key = ROUTING_TASK
+    audits_per_week = 140
     title = _("Routing")
     labels_are_words = True
     purpose = _("Suggests the category of a new ticket, and with it the team, from its first message.")
@@ -40,6 +43,23 @@ class RoutingTask(TextTask):
             return names.get(ticket.category_id or 0, ""), "final_state"
 
         return labelled(list(tickets[:MOST_ROWS]), label)
+
+    def inputs(self, subject_ids: Sequence[int]) -> Mapping[int, str]:
+        """The first messages of the tickets."""
+        tickets = list(Ticket.objects.filter(pk__in=subject_ids))
+        return {ticket.pk: text for ticket, text in zip(tickets, ticket_texts(tickets), strict=True)}
+
+    def shown(self, subject_ids: Sequence[int], viewer: Viewer) -> Mapping[int, ShownSubject]:
+        """The first messages of the tickets that the viewer may see."""
+        tickets = list(Ticket.objects.visible_to(viewer).filter(pk__in=subject_ids))
+        return {
+            ticket.pk: ShownSubject(ticket.subject, text, reverse("inbox-ticket", args=[ticket.pk]))
+            for ticket, text in zip(tickets, ticket_texts(tickets), strict=True)
+        }
+
+    def choices(self) -> Sequence[str]:
+        """The categories in use."""
+        return list(Category.objects.filter(is_active=True).order_by("name").values_list("name", flat=True))
 
     def fallback(self, inputs: Sequence[str], *, failure: str = "") -> Fallback:
         """Compare with the descriptions of the categories; people choose while the machine is slow, as that needs the encoder."""

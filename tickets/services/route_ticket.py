@@ -59,7 +59,7 @@ def route_ticket(
         },
         cause=cause,
     )
-    if suggestion.priority is not None and not suggestion.priority.abstained:
+    if suggestion.priority is not None and _may_act(suggestion):
         label = suggestion.priority.label
         # A priority that somebody has given meanwhile stays.
         is_open = ticket.priority == Ticket.Priority.NORMAL
@@ -73,6 +73,12 @@ def route_ticket(
     return True
 
 
+def _may_act(suggestion: RoutingSuggestion) -> bool:
+    """Whether the suggested priority may be set without a person."""
+    priority, served = suggestion.priority, suggestion.priority_served
+    return priority is not None and not priority.abstained and not (served and served.paused)
+
+
 def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | None, str]:
     """The rows that the suggestion names, and why a person must choose instead (empty when none must)."""
     prediction = suggestion.prediction
@@ -82,6 +88,8 @@ def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | Non
     category = Category.objects.filter(name=prediction.label, is_active=True).select_related("team").first()
     if prediction.abstained:
         return category, None, prediction.because or "unsure"
+    if suggestion.served.paused:
+        return category, None, "paused"
     # A category that was renamed or given up since the model was trained.
     return category, category.team if category else None, "" if category else "unknown"
 
@@ -96,19 +104,24 @@ def _team_for(ticket: Ticket, team: Team | None) -> Team | None:
     return team or default
 
 
+def input_facts(prediction: TextPrediction, text: str, channel: str) -> dict[str, float | str | bool]:
+    """What the watch over a model compares of a ticket, without a word of it."""
+    facts: dict[str, float | str | bool] = {
+        "channel": channel,
+        "words": len(text.split()),
+        "unfamiliar": prediction.because == "unfamiliar",
+    }
+    if prediction.familiarity is not None:
+        facts["familiarity"] = round(prediction.familiarity, 4)
+    return facts
+
+
 def _store(
     task: str, ticket: Ticket, prediction: TextPrediction, served: Served, text: str, because: str
 ) -> None:
     reasons: list[object] = [[reason.term, reason.weight] for reason in prediction.reasons]
     if because:
         reasons.append({"because": because})
-    facts: dict[str, float | str | bool] = {
-        "channel": ticket.channel,
-        "words": len(text.split()),
-        "unfamiliar": prediction.because == "unfamiliar",
-    }
-    if prediction.similarity is not None:
-        facts["familiarity"] = round(prediction.similarity, 4)
     record_predictions(
         task=task,
         subject_kind=SUBJECT_KIND,
@@ -121,7 +134,7 @@ def _store(
                 alternatives=[[label, round(share, 4)] for label, share in prediction.alternatives],
                 reasons=reasons,
                 input_text=text,
-                facts=facts,
+                facts=input_facts(prediction, text, ticket.channel),
             )
         ],
         served=served,

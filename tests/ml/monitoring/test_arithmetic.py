@@ -1,12 +1,14 @@
 """Drift tests, the guard and estimates against figures worked out by hand or by scipy's own tests."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
 from ml.monitoring.drift_tests import (
+    DriftTest,
     adjust,
     compare_categories,
     compare_means,
@@ -63,8 +65,15 @@ def test_numbers_that_shift_by_a_constant_differ_by_it() -> None:
     found = compare_numbers(rows, [value + 1 for value in rows])
     assert found.effect == pytest.approx(1 / math.sqrt(5 / 3))
     assert found.statistic == pytest.approx(0.25)
-    constant = compare_numbers([2.0, 2.0], [2.0, 2.0])
-    assert (constant.p_value, constant.effect) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("compare", [compare_numbers, compare_means])
+def test_constants_are_the_same_or_another(compare: Callable[..., DriftTest]) -> None:
+    same = compare([0.9] * 501, [0.9] * 250)
+    assert (same.p_value, same.effect) == (1.0, 0.0)
+    other = compare([0.9] * 501, [0.5] * 250)
+    assert other.p_value == 0.0
+    assert other.notable
 
 
 def test_means_are_compared_in_standard_errors_with_their_sign() -> None:

@@ -248,5 +248,5 @@ def test_what_failed_is_stored_with_the_prediction(django_assert_num_queries: An
     row = Prediction.objects.get()
     assert (row.role, row.failure, row.failed_version, row.version) == ("baseline", "load", version, None)
     assert row.facts == {"words": 3}
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         ask("b")
