@@ -33,6 +33,7 @@ LEFT_OUT = {
     "core.DeadLetter": "work of this installation",
     "people.ApiKey": "a secret",
     "people.LoginPause": "tells of this machine",
+    "ml.AliasChange": "tells of models whose files stay where they are; a new installation begins its own history",
     "ml.ModelAlias": "the models' files stay where they are; training makes new ones",
     "customers.ContactExport": "files that only who asked for them may fetch",
     "customers.DirtyUsageDay": "work that is still to be done",

@@ -60,8 +60,8 @@ def seed_demo() -> None:
 
 
 def lacks_models() -> bool:
-    """Whether no trained model is live yet."""
-    return not apps.get_model("ml", "ModelVersion")._default_manager.filter(stage="live").exists()
+    """Whether no trained model has ever been in service; one that was rolled back is not put back by a restart."""
+    return not apps.get_model("ml", "AliasChange")._default_manager.exists()
 
 
 def train_models() -> None:
