@@ -41,6 +41,21 @@ UNFOLLOWED = EventType(
 CC_ADDED = EventType("tickets.cc_added", subject="ticket", sentence=_("put in copy"))
 CC_REMOVED = EventType("tickets.cc_removed", subject="ticket", sentence=_("took out of copy"))
 LINKED = EventType("tickets.linked", subject="ticket", sentence=_("linked the ticket"))
+INCIDENT_PROPOSED = EventType(
+    "tickets.incident_proposed", subject="ticket", sentence=_("noticed that tickets say the same")
+)
+INCIDENT_CONFIRMED = EventType(
+    "tickets.incident_confirmed", subject="ticket", sentence=_("made one incident of tickets")
+)
+INCIDENT_DISMISSED = EventType(
+    "tickets.incident_dismissed",
+    subject="ticket",
+    sentence=_("said that the tickets are no incident"),
+    feed=False,
+)
+SIMILAR_RULES_SAVED = EventType(
+    "tickets.similar_rules_saved", subject="setting", sentence=_("changed the search for similar tickets")
+)
 UNLINKED = EventType("tickets.unlinked", subject="ticket", sentence=_("removed the link"))
 MERGED = EventType("tickets.merged", subject="ticket", sentence=_("merged the ticket"))
 MERGE_RECEIVED = EventType("tickets.merge_received", subject="ticket", sentence=_("merged another ticket"))

@@ -179,6 +179,16 @@ class CostsNav(InboxesNav):
     order = 48
 
 
+class SimilarNav(InboxesNav):
+    """The search for similar tickets."""
+
+    key = "settings-similar"
+    label = _("Similar tickets")
+    icon = "affiliate"
+    url_name = "settings-similar"
+    order = 47
+
+
 class SatisfactionNav(InboxesNav):
     """The survey after a solution."""
 

@@ -25,6 +25,7 @@ HELD_KIND = "tickets.answer_held"
 FAILED_KIND = "tickets.answer_failed"
 WOKEN_KIND = "tickets.woken"
 MAILBOX_KIND = "tickets.mailbox_alarm"
+INCIDENT_KIND = "tickets.incident"
 CHANNEL_KIND = "tickets.channel_alarm"
 ACKNOWLEDGEMENT_KIND = "tickets.acknowledgement_paused"
 
@@ -162,6 +163,15 @@ class Woken(TicketKind):
     key = WOKEN_KIND
     label = _("A ticket that I put aside is back")
     order = 90
+
+
+class IncidentProposed(TicketKind):
+    """Several customers say the same, and the person leads."""
+
+    key = INCIDENT_KIND
+    label = _("Several customers of my teams report the same")
+    order = 65
+    mail = True
 
 
 class MailboxAlarm(NotificationKind):

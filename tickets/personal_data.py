@@ -16,6 +16,7 @@ from customers.models import ContactIdentity
 from customers.registry import PersonalData
 from ml.services.erase_subjects import erase_subjects
 from ml.services.forget_predictions import forget_subjects
+from ml.services.forget_vectors import forget_vectors
 from people.viewer import system_viewer
 from tickets.calls import recording_name, recording_of
 from tickets.channels.web.services.end_submissions import delete_unused, erase_submissions
@@ -34,17 +35,20 @@ from tickets.models import (
     Draft,
     FieldValue,
     FormSubmission,
+    IncidentTicket,
     MailLedger,
     Mention,
     Message,
     MessageAlias,
     ProviderMessage,
     SatisfactionSurvey,
+    SimilarTickets,
     StoredFile,
     Ticket,
 )
 from tickets.search_index import MESSAGE, TICKET, index_many
 from tickets.services.export_tickets import discard_all_exports
+from tickets.similar import TICKET_VECTORS
 from tickets.stored_files import read_file
 
 ERASED_SUBJECT = "–"
@@ -143,6 +147,9 @@ class TicketData(PersonalData):
         SatisfactionSurvey.objects.filter(contact__in=contact_ids).update(comment="")
         forget_subjects(subjects={"ticket": own, "message": message_ids})
         erase_subjects(subjects={"ticket": own, "message": message_ids}, by=system_viewer("task"))
+        forget_vectors(TICKET_VECTORS, own)
+        SimilarTickets.objects.filter(ticket__in=own).delete()
+        IncidentTicket.objects.filter(ticket__in=own).delete()
         told = Event.objects.filter(ticket_id__in=own)
         Notification.objects.filter(event_id__in=told.values("pk")).delete()
         counts["event_details"] = erase_details(events=told.filter(verb__in=_QUOTING))

@@ -1,5 +1,6 @@
 """Celery entries of tickets: each looks at rows and works what is due."""
 
+import logging
 from datetime import timedelta
 
 from celery import shared_task
@@ -34,6 +35,8 @@ from tickets.services.snooze_ticket import wake_due_tickets
 from tickets.services.take_payload import take_payloads
 from tickets.services.take_sla_steps import take_sla_steps
 from tickets.services.watch_channels import watch_channels
+
+logger = logging.getLogger(__name__)
 
 BUDGET = timedelta(seconds=45)
 
@@ -140,6 +143,18 @@ def assign_waiting_tickets_task() -> None:
 def close_resolved_tickets_task() -> None:
     """Close what has been resolved for longer than the days of grace."""
     close_resolved_tickets()
+
+
+@shared_task(name="tickets.find_similar")
+def find_similar_task() -> None:
+    """Queue ml: learn what no event told of, and look again beside open tickets. Waits while there is no encoder."""
+    from ml.encoders import ModelUnavailable
+    from tickets.services.find_similar import catch_up
+
+    try:
+        catch_up()
+    except ModelUnavailable as error:
+        logger.warning("similar tickets wait: %s", error)
 
 
 @shared_task(name="tickets.wake_due_tickets")

@@ -1,9 +1,9 @@
-"""Store what texts say as vectors, and take vectors away with the texts."""
+"""Store what texts say as vectors; ``forget_vectors`` takes them away with the texts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,6 @@ from django.db import transaction
 
 from ml.encoders import sentence_encoder
 from ml.models import SubjectVector
-
-MOST_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,6 @@ def store_vectors(kind: str, encoded: Mapping[int, EncodedText]) -> int:
         ignore_conflicts=True,
     )
     return len(fresh)
-
-
-def forget_vectors(kind: str, subject_ids: Collection[int]) -> int:
-    """Delete the vectors of subjects, of every encoder; searches leave them out from now on."""
-    rows = SubjectVector.objects.filter(subject_kind=kind, subject_id__in=list(subject_ids))
-    return rows.delete()[0]
 
 
 def forget_other_encoders(kind: str) -> int:

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from ml.models import SubjectVector
 from ml.retrieval import VectorIndex
 from ml.retrieval import index as index_module
-from ml.services.store_vectors import EncodedText, encode_texts, encoder_digest, forget_vectors, store_vectors
+from ml.services.forget_vectors import forget_vectors
+from ml.services.store_vectors import EncodedText, encode_texts, encoder_digest, store_vectors
 from tests.ml.fakes import WordEncoder
 
 KIND = "note"

@@ -30,6 +30,7 @@ from tickets.models.mail_server import MailAccount, OutgoingServer, ProviderApp,
 from tickets.models.mailbox import Mailbox, MailboxMail
 from tickets.models.mention import Mention
 from tickets.models.message import Attachment, Message
+from tickets.models.similar import Incident, IncidentTicket, SimilarTickets
 from tickets.models.sla import SLAPolicy, SLAPolicyVersion, SLAStep, SLATarget
 from tickets.models.stored_file import StoredFile
 from tickets.models.structure import CarbonCopy, Follower, TicketLink, TicketMerge
@@ -66,6 +67,8 @@ __all__ = [
     "FormFile",
     "FormSubmission",
     "Inbox",
+    "Incident",
+    "IncidentTicket",
     "ListColumns",
     "Macro",
     "MailAccount",
@@ -88,6 +91,7 @@ __all__ = [
     "SavedView",
     "Security",
     "SendingPause",
+    "SimilarTickets",
     "Status",
     "StoredFile",
     "Tag",

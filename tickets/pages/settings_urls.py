@@ -18,6 +18,7 @@ from tickets.pages import (
     settings_properties,
     settings_satisfaction,
     settings_sign_ins,
+    settings_similar,
     settings_sla,
     settings_submissions,
 )
@@ -100,6 +101,7 @@ urlpatterns: list[URLPattern] = [
         name="settings-mail-account-remove",
     ),
     path("attachments/", settings_attachments.attachments, name="settings-attachments"),
+    path("similar/", settings_similar.similar, name="settings-similar"),
     path("costs/", settings_costs.costs, name="settings-costs"),
     path("categories/", settings.categories, name="settings-categories"),
     path("categories/new/", settings.category_form, name="settings-category-new"),

@@ -163,6 +163,11 @@ def _not_delivered(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Tol
         yield _Told([message.author_id], kinds.FAILED_KIND, _("Your answer did not arrive: %s"))
 
 
+def _incident_proposed(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
+    words = _("%(number)d tickets say the same as ") % {"number": _data(event).get("tickets", 0)}
+    yield _Told(_data(event).get("to", []), kinds.INCIDENT_KIND, words + "%s")
+
+
 _RULES: Mapping[str, _Rule] = {
     verbs.ASSIGNED.verb: _assigned,
     verbs.ROUTED.verb: _came_to_team,
@@ -175,6 +180,7 @@ _RULES: Mapping[str, _Rule] = {
     verbs.NEXT_RESPONSE_BREACHED.verb: _breached,
     verbs.RESOLUTION_BREACHED.verb: _breached,
     verbs.ESCALATED.verb: _escalated,
+    verbs.INCIDENT_PROPOSED.verb: _incident_proposed,
     verbs.TICKET_RATED.verb: _rated,
     verbs.WOKEN.verb: _woken,
     ANSWER_FAILED.verb: _not_delivered,
