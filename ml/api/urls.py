@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from ml.api import life_cycle
+from ml.api import life_cycle, monitoring
 
 urlpatterns: list[URLPattern] = [
     path("ml/tasks/", life_cycle.Tasks.as_view(), name="api-ml-tasks"),
@@ -23,4 +23,12 @@ urlpatterns: list[URLPattern] = [
     path("ml/versions/<int:pk>/trial/", life_cycle.VersionTrial.as_view(), name="api-ml-try"),
     path("ml/versions/<int:pk>/retire/", life_cycle.VersionRetire.as_view(), name="api-ml-retire"),
     path("ml/lineage/predictions/<int:pk>/", life_cycle.PredictionLineage.as_view(), name="api-ml-lineage"),
+    path("ml/tasks/<str:key>/quality/", monitoring.TaskQuality.as_view(), name="api-ml-quality"),
+    path("ml/audit-items/", monitoring.AuditItems.as_view(), name="api-ml-audit-items"),
+    path("ml/audit-items/<int:pk>/", monitoring.AuditItemDetail.as_view(), name="api-ml-audit-item"),
+    path("ml/audit-items/<int:pk>/answer/", monitoring.AuditItemAnswer.as_view(), name="api-ml-audit-answer"),
+    path("ml/drift-windows/", monitoring.DriftWindows.as_view(), name="api-ml-drift-windows"),
+    path("ml/feedback/", monitoring.FeedbackList.as_view(), name="api-ml-feedback"),
+    path("ml/rollbacks/", monitoring.Rollbacks.as_view(), name="api-ml-rollbacks"),
+    path("ml/rollbacks/<int:pk>/end/", monitoring.RollbackEnd.as_view(), name="api-ml-rollback-end"),
 ]
