@@ -24,7 +24,7 @@ class ReplyRoute:
     """One way to the customer. ``inbox`` is None for mail from the installation's own address.
 
     ``address`` is how the customer is known there. ``closes_at`` is when the time to answer freely ends, None where there is no
-    such limit; ``is_closed`` says that it has.
+    such limit; ``is_closed`` says that it has. ``thread`` is the conversation at the provider, None for mail.
     """
 
     channel: Channel
@@ -32,6 +32,7 @@ class ReplyRoute:
     address: str
     closes_at: datetime | None = None
     is_closed: bool = False
+    thread: ChannelThread | None = None
 
     @property
     def by_mail(self) -> bool:
@@ -55,24 +56,10 @@ def reply_routes(ticket: Ticket, messages: Sequence[Message] | None = None) -> l
     if not inboxes:
         return routes
     now = timezone.now()
-    threads = (
-        ChannelThread.objects.filter(same_person(ticket.contact), inbox__in=inboxes)
-        .exclude(last_inbound_at=None)
-        .order_by("-last_inbound_at")
-    )
     known: dict[int, ReplyRoute] = {}
-    own = family_of(ticket)
-    # A thread that goes on in this ticket comes before one of the same inbox elsewhere.
-    for thread in sorted(threads, key=lambda one: one.ticket_id not in own):
+    for thread in _threads(ticket, list(inboxes)):
         inbox = inboxes[thread.inbox_id]
-        channel = channels.get(inbox.channel)
-        if thread.ticket_id not in own and not channel.is_private(thread):
-            continue
-        closes_at = _closes_at(channel, thread)
-        known.setdefault(
-            inbox.pk,
-            ReplyRoute(channel, inbox, str(ticket.contact), closes_at, closed_window(channel, thread, now)),
-        )
+        known.setdefault(inbox.pk, _into(thread, inbox, ticket, now))
     if not known:
         return routes
     obvious = _last_inbox(ticket, messages)
@@ -80,26 +67,65 @@ def reply_routes(ticket: Ticket, messages: Sequence[Message] | None = None) -> l
     return sorted(found, key=lambda one: (one.name != obvious, not one.by_mail))
 
 
-def reply_route(ticket: Ticket, via: int | None = None) -> ReplyRoute | None:
-    """Return the way that ``via`` names (None: the obvious one); None when there is none."""
+def reply_route(ticket: Ticket, via: int | None = None, thread_key: str = "") -> ReplyRoute | None:
+    """Return the way that ``via`` names (None: the obvious one); None when there is none.
+
+    ``thread_key`` asks for one of several conversations that the ticket has in that inbox, else it is the latest.
+    """
+    if thread_key:
+        inbox = _answering.get().get(via or 0)
+        found = () if inbox is None else _threads(ticket, [inbox.pk])
+        thread = next((one for one in found if one.key == thread_key), None)
+        return None if inbox is None or thread is None else _into(thread, inbox, ticket, timezone.now())
     routes = reply_routes(ticket)
     if via is None:
         return routes[0] if routes else None
     return next((one for one in routes if one.name == via), None)
 
 
-def thread_of_answer(message: Message) -> ChannelThread | None:
-    """Return the provider's thread that an answer goes into: of its ticket where it has one, else the contact's latest
-    that nobody else reads."""
-    threads = ChannelThread.objects.filter(inbox=message.inbox).exclude(last_inbound_at=None)
-    own = threads.filter(ticket__in=family_ids(message.ticket)).order_by("-last_inbound_at").first()
-    if own is not None:
-        return own
-    if message.inbox is None:
+def thread_of_answer(message: Message, chosen: int | None = None) -> ChannelThread | None:
+    """Return the provider's thread that an answer goes into: of those that it may go into the one with the id ``chosen`` and no
+    other; where none was chosen, one of its ticket, else the contact's latest that nobody else reads."""
+    if message.inbox_id is None:
         return None
-    channel = channels.get(message.inbox.channel)
-    elsewhere = threads.filter(same_person(message.ticket.contact)).order_by("-last_inbound_at")
-    return next((one for one in elsewhere if channel.is_private(one)), None)
+    found = _threads(message.ticket, [message.inbox_id])
+    return next((one for one in found if chosen in (None, one.pk)), None)
+
+
+def _threads(ticket: Ticket, inbox_ids: list[int]) -> list[ChannelThread]:
+    """The conversations in which a ticket can be answered: its own, which may be those of several people where tickets were
+    merged, then those elsewhere that nobody but its requester reads. The latest first."""
+    own = family_of(ticket)
+    threads = (
+        ChannelThread.objects.filter(
+            same_person(ticket.contact) | Q(ticket__in=family_ids(ticket)), inbox__in=inbox_ids
+        )
+        .exclude(last_inbound_at=None)
+        .select_related("contact", "inbox")
+        .order_by("-last_inbound_at")
+    )
+    found = [
+        one for one in threads if one.ticket_id in own or channels.get(one.inbox.channel).is_private(one)
+    ]
+    return sorted(found, key=lambda one: one.ticket_id not in own)
+
+
+def _into(thread: ChannelThread, inbox: Inbox, ticket: Ticket, now: datetime) -> ReplyRoute:
+    """The way into a conversation, under the name of whom it is with."""
+    channel = channels.get(inbox.channel)
+    return ReplyRoute(
+        channel,
+        inbox,
+        str(person_in(thread, ticket)),
+        _closes_at(channel, thread),
+        closed_window(channel, thread, now),
+        thread,
+    )
+
+
+def person_in(thread: ChannelThread | None, ticket: Ticket) -> Contact:
+    """Return who reads an answer there: where tickets of two people were merged, not always the ticket's requester."""
+    return ticket.contact if thread is None or thread.contact is None else thread.contact
 
 
 def same_person(contact: Contact) -> Q:

@@ -47,6 +47,7 @@ from tickets.outbound import channel_answer
 from tickets.outbound.email_answer import mail_of
 from tickets.registry import channels
 from tickets.services.forget_old_payloads import forget_old_payloads
+from tickets.services.merge_tickets import merge_tickets
 from tickets.services.receive_message import receive_message as receive
 from tickets.services.reply_to_ticket import reply_to_ticket
 from tickets.services.retry_delivery import retry_delivery
@@ -357,6 +358,25 @@ def test_what_is_answered_goes_on_in_the_ticket_of_the_answer(
     call(loft, message(number=2, text="About the invoice", at=31))
     take_payloads()
     assert Message.objects.get(body_text="About the invoice").ticket == by_mail
+
+
+def test_an_answer_goes_to_whom_the_composer_names(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, login: Callable[[User], Client]
+) -> None:
+    """Two people in one ticket after a merge: what one writes while the answer waits does not redirect it to them."""
+    call(loft, message("p1", name="Rosa"), message("p2", name="Mette", at=1))
+    take_payloads()
+    first, second = Ticket.objects.order_by("pk")
+    merge_tickets(ticket=second, into=first, by=agent.as_viewer(), confirm_different_requesters=True)
+    page = login(agent).get(f"/inbox/{first.pk}/").content.decode()
+    [_value, words] = re.findall(rf'data-route="({loft.pk})"[^>]*>\s*([^<·]+?)\s*[<·]', page)[0]
+    assert words == "Mette"
+    written = reply_to_ticket(ticket=first, body="For Mette", by=agent.as_viewer(), via=loft.pk)
+    call(loft, message("p1", number=2, text="And me?", at=2))
+    take_payloads()
+    send_due()
+    written.refresh_from_db()
+    assert (written.delivery, [one.thread_key for one in pigeon.sent]) == ("sent", ["p2"])
 
 
 @pytest.mark.parametrize(

@@ -124,15 +124,24 @@ def test_it_ends_once_and_nothing_follows(bot: APIClient, widget: Widget) -> Non
     assert Ticket.objects.get().status_id == "new"
 
 
-def test_what_is_merged_goes_on_there(bot: APIClient, widget: Widget, chat: Any, admin: User) -> None:
-    widget.write()
-    other = Widget(chat)
-    other.start(name="Rosa", email="rosa@parcels.example")
-    other.write("Again me", "message-9")
+@pytest.mark.parametrize("asked", [0, 1])
+def test_an_answer_into_a_chat_of_merged_tickets_comes_into_that_chat(
+    bot: APIClient, chat: Any, admin: User, asked: int
+) -> None:
+    widgets = [Widget(chat), Widget(chat)]
+    for one, name in zip(widgets, ("Ada", "Rosa"), strict=True):
+        one.start(name=name, email=f"{name.lower()}@parcels.example")
+        one.write(f"It is {name}", f"message-{name}")
     first, second = Ticket.objects.order_by("pk")
     merge_tickets(ticket=first, into=second, by=admin.as_viewer(), confirm_different_requesters=True)
-    answered = bot.post(of(widget, "messages/"), {"body": "Both solved."})
+    answered = bot.post(of(widgets[asked], "messages/"), {"body": "Solved."})
     assert (answered.status_code, answered.data["ticket"]) == (201, second.pk)
+    # What somebody else writes meanwhile leads it nowhere else.
+    widgets[1 - asked].write("And me?", "message-later")
+    send_due()
+    told = [[entry["kind"] for entry in one.entries()] for one in widgets]
+    assert ["agent" in kinds for kinds in told] == [asked == 0, asked == 1]
+    assert Message.objects.get(pk=answered.data["id"]).delivery == "sent"
 
 
 def test_nobody_sees_chats_of_teams_out_of_sight(

@@ -193,7 +193,9 @@ class ChatMessages(APIView):
         if chat.state == ChatSession.State.ENDED:
             raise Conflict(_("The chat has ended: answer on its ticket."))
         try:
-            answer = reply_to_ticket(ticket=_ticket(chat), via=chat.inbox_id, by=viewer, **wanted)
+            answer = reply_to_ticket(
+                ticket=_ticket(chat), via=chat.inbox_id, thread_key=chat.key, by=viewer, **wanted
+            )
         except NewerMessage as newer:
             raise Conflict(str(newer)) from newer
         without_files(answer)

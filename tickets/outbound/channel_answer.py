@@ -26,7 +26,7 @@ from tickets.families import family_ids
 from tickets.models import ChannelHealth, ChannelThread, Message, Ticket
 from tickets.opt_outs import has_opted_out
 from tickets.outbound.email_answer import wait_for_scanner
-from tickets.reply_routes import closed_window, thread_of_answer
+from tickets.reply_routes import closed_window, person_in, thread_of_answer
 from tickets.services.note_channel import note_channel
 from tickets.services.note_provider_message import forget_said, ids_named, note_known
 from tickets.services.settle_answer import delay_answer, settle_answer
@@ -59,7 +59,7 @@ class Prepared:
 
 
 class ChannelAnswerSender(Sender):
-    """Delivers the outbound message ``payload["message"]`` through ``payload["inbox"]``.
+    """Delivers the outbound message ``payload["message"]`` through ``payload["inbox"]``, into the thread ``payload["into"]``.
 
     An answer of several messages keeps the provider's ids of those that have left in ``payload["parts"]``, so that a failure of
     the next one repeats none of them.
@@ -78,11 +78,11 @@ class ChannelAnswerSender(Sender):
         if message is None or message.inbox is None:
             raise Withheld("the answer does not exist any more")
         wait_for_scanner(message)
-        thread = thread_of_answer(message)
+        thread = thread_of_answer(message, outbound.payload.get("into"))
         if thread is None:
             raise PermanentFailure(_("The customer cannot be reached through %s.") % message.inbox)
         channel = channel_of(message.inbox)
-        if has_opted_out(channel, message.ticket.contact):
+        if has_opted_out(channel, person_in(thread, message.ticket)):
             raise PermanentFailure(_("The customer has stopped messages through %s.") % channel.label)
         template = message.template
         if template is None and closed_window(channel, thread, timezone.now()):

@@ -20,7 +20,7 @@ from tickets.message_text import PREVIEW_READS, preview, storable
 from tickets.models import AnswerUndo, Draft, Message, Status, Ticket
 from tickets.opt_outs import has_opted_out
 from tickets.recipients import recipients_of_answer
-from tickets.reply_routes import ReplyRoute, reply_route
+from tickets.reply_routes import ReplyRoute, person_in, reply_route
 from tickets.rich_text import as_html, without_marks
 from tickets.services.apply_sla import next_due, note_answer
 from tickets.services.change_status import move_to
@@ -56,6 +56,7 @@ def reply_to_ticket(
     undo_seconds: int = 0,
     draft: Draft | WrittenIn | None = None,
     via: int | None = None,
+    thread_key: str = "",
     template: Mapping[str, Any] | None = None,
 ) -> Message:
     """Write an answer and hand it to the outbox, once.
@@ -67,8 +68,9 @@ def reply_to_ticket(
     form). ``cc`` replaces the computed Cc. For ``undo_seconds`` the answer stays in the outbox, so that
     ``undo_answer`` can take it back. ``draft`` is what the answer was written in: its files go along, and it is gone
     afterwards. ``via`` is the inbox through which it leaves (None: where the customer wrote last, if answers leave there,
-    else by e-mail); ``template`` ({"name", "language", "values"}) are words that a provider has approved for the time when one
-    may not answer freely. Raises ValidationError naming the field.
+    else by e-mail), ``thread_key`` the conversation there, where the ticket has several (empty: the latest); ``template``
+    ({"name", "language", "values"}) are words that a provider has approved for the time when one may not answer freely.
+    Raises ValidationError naming the field.
     """
     by.require("tickets.reply")
     now = timezone.now()
@@ -82,7 +84,7 @@ def reply_to_ticket(
         raise ValidationError({"body": _("Write something.")})
     after = _status_after(locked, status)
     _refuse_when_overtaken(locked, seen_message_id, by)
-    route = check_route(locked, via)
+    route = check_route(locked, via, thread_key)
     if template is not None:
         text = words_of_template(route, template, has_files=bool(files))
     by_mail = route is None or route.by_mail
@@ -90,7 +92,7 @@ def reply_to_ticket(
     if recipients is not None and not recipients.to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
     if route is not None and not by_mail:
-        if has_opted_out(route.channel, locked.contact):
+        if has_opted_out(route.channel, person_in(route.thread, locked)):
             raise ValidationError(
                 {"body": _("The customer has stopped messages through %s.") % route.channel.label}
             )
@@ -137,7 +139,7 @@ def reply_to_ticket(
     enqueue_outbound(
         kind=SENDER_KIND if route is None else route.channel.sender_kind,
         idempotency_key=f"message:{message.pk}",
-        payload={"message": message.pk} if by_mail else {"message": message.pk, "inbox": inbox_id},
+        payload=_payload(message, None if by_mail else route),
         ticket_id=locked.pk,
         account_id=locked.account_id,
         not_before=leaves_at,
@@ -148,13 +150,21 @@ def reply_to_ticket(
     return message
 
 
-def check_route(ticket: Ticket, via: int | None) -> ReplyRoute | None:
+def check_route(ticket: Ticket, via: int | None, thread_key: str = "") -> ReplyRoute | None:
     """Return the way in which an answer would leave, None for e-mail to whoever wrote; raises ValidationError for one that
     does not lead to the customer."""
-    route = reply_route(ticket, via)
+    route = reply_route(ticket, via, thread_key)
     if route is None and via is not None:
         raise ValidationError({"via": _("The customer cannot be answered through this inbox.")})
     return route
+
+
+def _payload(message: Message, route: ReplyRoute | None) -> dict[str, int]:
+    """What the sender needs to know. The conversation is settled now: what others write until it leaves redirects nothing."""
+    payload = {"message": message.pk}
+    if route is not None and route.thread is not None:
+        payload |= {"inbox": route.name, "into": route.thread.pk}
+    return payload
 
 
 def _refuse_what_cannot_leave(
