@@ -24,7 +24,7 @@ from tickets.macro_variables import render_plain, values_of
 from tickets.models import Inbox, Message, MessageAlias, StoredFile
 from tickets.registry import active_scanner
 from tickets.rich_text import as_mail_html, without_escapes
-from tickets.services.note_provider_message import forget_failed, ids_named, note_known
+from tickets.services.note_provider_message import forget_failed, ids_named, ids_reached, note_known
 from tickets.services.settle_answer import delay_answer, settle_answer
 from tickets.stored_files import note_contents, read_file
 
@@ -71,11 +71,28 @@ class EmailAnswerSender(Sender):
 
     def repeated(self, outbound: Outbound) -> None:
         """Who got the mail does not get it again. What was said of those whom it did not reach no longer counts."""
-        failed = forget_failed(message_id=outbound.payload["message"])
-        had = [] if _name_of(outbound) in failed else outbound.payload.get("delivered", ())
-        had = [mark for mark in had if not any(one.endswith(name_for("", mark)) for one in failed)]
-        repetition = outbound.payload.get("repetition", 0) + 1
-        outbound.payload = {**outbound.payload, "delivered": had, "before": had, "repetition": repetition}
+        rows = Message.objects.filter(pk=outbound.payload["message"])
+        message = rows.select_related("inbox", "ticket__inbox").first()
+        if message is None:
+            return
+        inbox, name = mail_inbox(message), _name_of(outbound)
+        had = set(outbound.payload.get("delivered", ()))
+        fresh = had.difference(outbound.payload.get("before", ()))
+        by_provider = inbox is not None and provider_of(inbox.config) is not None
+        names = [name_for(name, mark) for mark in sorted(fresh)] if by_provider else []
+        failed = forget_failed(message=message, inbox=inbox, names=names)
+        if name in failed:
+            had = set()
+        # Where the provider's answer was lost, only what it has told since says whom the mail has reached.
+        told = (one.rpartition(":")[::2] for one in ids_reached(message=message))
+        had |= {mark for mail, mark in told if mail.startswith(outbound.idempotency_key)}
+        had -= {one.rpartition(":")[2] for one in failed}
+        outbound.payload = {
+            **{key: value for key, value in outbound.payload.items() if key != "refused"},
+            "delivered": sorted(had),
+            "before": sorted(had),
+            "repetition": outbound.payload.get("repetition", 0) + 1,
+        }
 
     def delayed(self, outbound: Outbound) -> None:
         """Show on the message that it has not left yet."""

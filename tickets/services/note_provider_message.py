@@ -3,6 +3,7 @@
 What is said is kept by the provider's id; whatever we know of both is brought to the message.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -116,12 +117,25 @@ def forget_said(*, message_id: int) -> None:
     rows.update(message=None)
 
 
-def forget_failed(*, message_id: int) -> list[str]:
-    """The same for an answer that is sent anew to those only whom it did not reach; returns the ids of what failed."""
-    rows = ProviderMessage.objects.filter(message=message_id, state="failed")
+def forget_failed(*, message: Message, inbox: Inbox | None, names: Collection[str]) -> list[str]:
+    """The same for an answer that is sent anew to those only whom it did not reach; returns the ids of what failed.
+
+    ``names`` are ids that were accepted and that nobody may have brought to the message: from now on what is said of them counts.
+    """
+    for name in names:
+        if inbox is not None:
+            ProviderMessage.objects.get_or_create(inbox=inbox, provider_id=name[:255])
+    ProviderMessage.objects.filter(inbox=inbox, provider_id__in=names, message=None).update(message=message)
+    rows = ProviderMessage.objects.filter(message=message, state="failed")
     failed = list(rows.values_list("provider_id", flat=True))
     rows.update(message=None)
     return failed
+
+
+def ids_reached(*, message: Message) -> list[str]:
+    """The ids of those to whom an answer has gone, as far as the provider has told."""
+    rows = ProviderMessage.objects.filter(message=message, state__in=["sent", "delivered", "read"])
+    return list(rows.values_list("provider_id", flat=True))
 
 
 def ids_named(*, message: Message) -> list[str]:
@@ -165,9 +179,9 @@ def _claim_lost(row: ProviderMessage, news: DeliveryArrival) -> None:
             row.save(update_fields=["message"])
         return
     if message.delivery != Message.Delivery.UNCERTAIN:
-        # Who was refused at the door is not made good by what another one got.
+        # Who was refused at the door is not made good by what another one got. What came back is told, whoever was refused.
         refused = message.delivery == Message.Delivery.FAILED and not ids_named(message=message)
-        if of_mail and not refused:
+        if of_mail and (news.state == "failed" or not refused):
             row.message = message
             row.save(update_fields=["message"])
         return
@@ -192,15 +206,21 @@ def _bring_state(row: ProviderMessage) -> None:
     weakest = next((one for one in told if one.state == "failed"), None) or min(
         told, key=lambda one: max(_RANKS[one.state], _RANKS["sent"])
     )
-    if weakest.state in ("", "sent") or message.delivery == weakest.state:
-        return
     failed = weakest.state == "failed"
+    detail = weakest.detail
+    if failed and row.state == "failed" and message.delivery == Message.Delivery.FAILED:
+        # Another one that it did not reach.
+        if row.detail in message.delivery_detail:
+            return
+        detail = "; ".join(filter(None, (message.delivery_detail, row.detail)))[:300]
+    elif weakest.state in ("", "sent", message.delivery) or _was_refused(message):
+        return
     message.delivery = Message.Delivery(weakest.state)
-    message.delivery_detail = weakest.detail
+    message.delivery_detail = detail
     message.delivered_at = None if failed else weakest.state_at
     message.save(update_fields=["delivery", "delivery_detail", "delivered_at"])
     if failed:
-        fail_sent(idempotency_key=f"message:{message.pk}", reason=weakest.detail)
+        fail_sent(idempotency_key=f"message:{message.pk}", reason=detail)
     else:
         arrived_after_all(idempotency_key=f"message:{message.pk}")
     MESSAGE_DELIVERED.record(
@@ -208,9 +228,17 @@ def _bring_state(row: ProviderMessage) -> None:
         subject_id=message.pk,
         ticket_id=message.ticket_id,
         account_id=message.ticket.account_id,
-        detail={"state": weakest.state, "reason": weakest.detail},
+        detail={"state": weakest.state, "reason": detail},
         occurred_at=weakest.state_at or timezone.now(),
     )
+
+
+def _was_refused(message: Message) -> bool:
+    """Whether an answer has failed because a recipient was refused at the door: of that one no provider ever tells anything."""
+    if message.delivery != Message.Delivery.FAILED:
+        return False
+    sending = Outbound.objects.filter(idempotency_key=f"message:{message.pk}").first()
+    return sending is not None and bool(sending.payload.get("refused"))
 
 
 def _bring_reading(row: ProviderMessage, message: Message) -> None:

@@ -406,6 +406,119 @@ def test_who_was_refused_at_the_door_is_not_made_good_by_who_got_it(
     assert ("ole@partner.example" in again, "mette@halden.example" in again) == (True, False)
 
 
+def recipients_of(asked: tuple[str, dict[str, str], bytes], *addresses: str) -> set[str]:
+    """Which of the addresses a request names."""
+    text = unquote_plus(asked[2].decode("utf-8", "replace"))
+    return {one for one in addresses if one in text}
+
+
+def test_who_was_reached_by_a_mail_of_unknown_fate_does_not_get_it_again(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client
+) -> None:
+    inbox = connect("postmark")
+    message = answer(inbox, viewer, Cc="ole@partner.example")
+    api.hangs_up = True
+    send_due()
+    api.hangs_up = False
+    call(client, inbox, news("postmark", message, "delivered", address="ole@partner.example"))
+    call(client, inbox, news("postmark", message, "bounced"))
+    take_payloads()
+    assert states(message) == ("failed", "failed")
+    retry_delivery(message=message, by=viewer)
+    send_due()
+    assert states(message)[0] == "sent"
+    both = ("mette@halden.example", "ole@partner.example")
+    assert recipients_of(api.asked[1], *both) == {"mette@halden.example"}
+
+
+def test_who_was_reached_before_the_worker_died_does_not_get_it_again(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker ends between the provider's answer and what it would have written down."""
+    inbox = connect("postmark")
+    message = answer(inbox, viewer, Cc="ole@partner.example")
+
+    def end(*_words: Any, **_more: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tickets.channels.email.services.send_mail.note_success", end)
+        with pytest.raises(SystemExit):
+            send_due()
+    call(client, inbox, news("postmark", message, "delivered", address="ole@partner.example"))
+    call(client, inbox, news("postmark", message, "bounced"))
+    take_payloads()
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        send_due()
+    assert states(message) == ("failed", "failed")
+    retry_delivery(message=message, by=viewer)
+    send_due()
+    both = ("mette@halden.example", "ole@partner.example")
+    assert [recipients_of(one, *both) for one in api.asked] == [set(both), {"mette@halden.example"}]
+
+
+def test_what_came_back_after_another_was_refused_at_the_door_is_sent_again_too(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client
+) -> None:
+    inbox = connect("mailjet")
+    both = ("mette@halden.example", "ole@partner.example")
+    message = answer(inbox, viewer, Cc="ole@partner.example")
+    api.refused = {"ole@partner.example"}
+    send_due()
+    call(client, inbox, news("mailjet", message, "bounced"))
+    take_payloads()
+    assert states(message) == ("failed", "failed")
+    # Both are told.
+    assert all(one in message.delivery_detail for one in both)
+    api.refused = set()
+    retry_delivery(message=message, by=viewer)
+    send_due()
+    assert states(message) == ("sent", "sent")
+    assert recipients_of(api.asked[1], *both) == set(both)
+
+
+def test_what_came_back_only_after_the_refused_one_was_sent_again_is_told(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client
+) -> None:
+    inbox = connect("mailjet")
+    both = ("mette@halden.example", "ole@partner.example")
+    message = answer(inbox, viewer, Cc="ole@partner.example")
+    api.refused = {"ole@partner.example"}
+    send_due()
+    api.refused = set()
+    retry_delivery(message=message, by=viewer)
+    send_due()
+    assert states(message) == ("sent", "sent")
+    call(client, inbox, news("mailjet", message, "bounced"))
+    take_payloads()
+    assert states(message) == ("failed", "failed")
+    retry_delivery(message=message, by=viewer)
+    send_due()
+    assert [recipients_of(one, *both) for one in api.asked[1:]] == [
+        {"ole@partner.example"},
+        {"mette@halden.example"},
+    ]
+
+
+def test_who_came_back_and_got_it_after_all_makes_nothing_good_for_who_was_refused(
+    api: FakeApi, connect: Connect, viewer: Viewer, client: Client
+) -> None:
+    inbox = connect("mailjet")
+    message = answer(inbox, viewer, Cc="ole@partner.example")
+    api.refused = {"ole@partner.example"}
+    send_due()
+    for what in ("bounced", "delivered"):
+        call(client, inbox, news("mailjet", message, what))
+        take_payloads()
+        assert states(message) == ("failed", "failed")
+    assert "ole@partner.example" in message.delivery_detail
+    api.refused = set()
+    retry_delivery(message=message, by=viewer)
+    send_due()
+    both = ("mette@halden.example", "ole@partner.example")
+    assert recipients_of(api.asked[1], *both) == {"ole@partner.example"}
+
+
 def test_a_late_word_about_the_first_time_is_none_about_the_second(
     api: FakeApi, connect: Connect, viewer: Viewer, client: Client
 ) -> None:

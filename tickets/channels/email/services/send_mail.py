@@ -218,7 +218,8 @@ def _by_provider(outbound: Outbound, message: EmailMessage, connection: Connecti
     note_success(key, ())
     note_channel(inbox_id=connection.inbox_id, state=ChannelHealth.State.OK)
     got = {mark_of(one) for one in asked if one not in refused}
-    outbound.payload = {**outbound.payload, "delivered": sorted(had | got)}
+    marks = {mark_of(one): status for one, status in refused.items()}
+    outbound.payload = {**outbound.payload, "delivered": sorted(had | got), "refused": marks}
     outbound.save(update_fields=["payload"])
     if refused:
         said = "; ".join(f"{address}: {status}" for address, status in refused.items())
