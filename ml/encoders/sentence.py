@@ -71,6 +71,11 @@ class SentenceEncoder:
         """SHA-256 of the weights (or the hub id): vectors of different digests must never be mixed."""
         return self.source.digest
 
+    def forget(self) -> None:
+        """Empty the cache: what comes next does not depend on which texts were encoded together before."""
+        with self._lock:
+            self._cache.clear()
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, float32 of shape ``(len(texts), dimension)``; an empty text gives the vector of "".
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import secrets
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from ml.artefacts import describe_artefact, write_artefact
 from ml.datasets.files import read_examples, write_lines
+from ml.encoders import ModelUnavailable, sentence_encoder
 from ml.events import TRAINING_ENDED
 from ml.models import DataCheck, DatasetSnapshot, ModelVersion, TrainingRun
 from ml.provenance import code_digest, environment, environment_digest
@@ -91,6 +93,7 @@ def _train(run: TrainingRun, task: MLTask, log: Report, by: Viewer) -> None:
     examples = read_examples(Path(settings.MODEL_DIR) / snapshot.path, snapshot.file_sha256)
     if snapshot.erased_rows:
         log(f"{task.key}: {snapshot.erased_rows} of them have been erased since")
+    _forget_vectors()
     trained = task.train(examples, log, seed=run.seed)
     _keep_held_out(run, trained)
     if run.repeats is not None:
@@ -103,6 +106,12 @@ def _train(run: TrainingRun, task: MLTask, log: Report, by: Viewer) -> None:
     version = register_version(task=task.key, trained=trained, by=by, run=run)
     log(f"{task.key}: stored as {version.label}")
     judge_version(version=version, run=run, trained=trained, report=log)
+
+
+def _forget_vectors() -> None:
+    """Begin as in a new process: in bfloat16 a vector differs a little with the texts that it was encoded beside."""
+    with contextlib.suppress(ModelUnavailable):
+        sentence_encoder().forget()
 
 
 def _version_of(run: TrainingRun) -> ModelVersion:
