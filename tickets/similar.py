@@ -3,7 +3,7 @@
 Everything was found before by an ml worker and is stored; here it is only read, as far as the viewer sees it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,19 +76,20 @@ class IncidentShown:
         return len({one.contact_id for one in self.tickets})
 
 
-def similar_to(viewer: Viewer, ticket: Ticket, *, limit: int = SHOWN) -> Similar:
+def similar_to(
+    viewer: Viewer, ticket: Ticket, *, limit: int = SHOWN, without: Collection[int] = ()
+) -> Similar:
     """Return what was found near a ticket, as far as the viewer sees it: solved tickets first, each group nearest first.
 
-    Tickets of the same family and erased ones are left out. At most eight queries.
+    Tickets of the same family, erased ones and those of ``without`` are left out. At most eight queries.
     """
     row = SimilarTickets.objects.filter(ticket=ticket).first()
     if row is None:
         return Similar()
     cosines = {int(pk): float(cosine) for pk, cosine in row.tickets}
     known = SubjectVector.objects.filter(subject_kind=TICKET_VECTORS, subject_id__in=list(cosines))
-    alive = (
-        set(known.values_list("subject_id", flat=True)) - family_of(ticket).keys() - {ticket.merged_into_id}
-    )
+    left_out = {*family_of(ticket), ticket.merged_into_id, *without}
+    alive = set(known.values_list("subject_id", flat=True)) - left_out
     rows = Ticket.objects.visible_to(viewer).filter(pk__in=alive, merged_into=None)
     found = sorted(
         rows.select_related("status", "assignee"),

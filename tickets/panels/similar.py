@@ -27,11 +27,15 @@ class SimilarTicketsPanel(TicketPanel):
     def context(self, viewer: Viewer, ticket: Ticket) -> dict[str, object]:
         """Return tickets, macros and the incident."""
         may_work = ticket.merged_into_id is None
+        incident = incident_of(viewer, ticket)
+        proposed = incident is not None and incident.incident.state == Incident.State.PROPOSED
+        # What is proposed stands above in full.
+        without = [one.pk for one in incident.tickets] if incident is not None and proposed else []
         return {
-            "similar": similar_to(viewer, ticket),
+            "similar": similar_to(viewer, ticket, without=without),
             "may_reply": viewer.can("tickets.reply") and may_work,
             "may_note": viewer.can("tickets.note") and may_work,
-            **_incident_parts(viewer, ticket, incident_of(viewer, ticket)),
+            **_incident_parts(viewer, ticket, incident),
         }
 
 

@@ -28,7 +28,7 @@ from tickets.similar_rules import similar_rules
 KEPT_TICKETS = 40
 KEPT_MACROS = 20
 # Below these nothing is worth a look.
-LEAST_TICKET = 0.40
+LEAST_TICKET = 0.45
 LEAST_MACRO = 0.35
 MOST_MACROS = 1_000
 # What is found beside a ticket that is worked on is at most so old.
