@@ -24,7 +24,8 @@ _TICKETS = (
     "message_bounced", "reply_undone", "survey_sent", "rated", "time_logged", "checklist_changed",
     "attachment_blocked", "attachment_released", "chat_ended", "chat_answer_mailed", "answer_delayed",
     # Calls and forms without a ticket are not told: there is nothing by which those of private teams could be kept back.
-    "call_linked", "acknowledgement_sent",
+    "call_linked", "acknowledgement_sent", "signal_seen", "signal_judged", "promise_made", "promise_due", "promise_kept",
+    "promise_broken",
 )  # fmt: skip
 _CUSTOMERS = (
     "account_created", "account_changed", "contact_created", "contact_changed", "identity_added", "contacts_merged",

@@ -22,6 +22,7 @@ from tickets.condition_kinds import (
     OwnField,
     PeopleField,
     RowOptions,
+    SaysField,
     TagField,
     TextField,
 )
@@ -82,6 +83,7 @@ _BUILT_IN: tuple[ConditionField, ...] = (
     ChoiceField(
         "sentiment", gettext_lazy("mood"), "sentiment_label", _choices(_SENTIMENTS), empty="", nullable=True
     ),
+    SaysField("says", gettext_lazy("customer says")),
     ChoiceField("routing_state", gettext_lazy("routing"), "routing_state", _choices(Ticket.Routing.choices)),
     ChoiceField("account", gettext_lazy("customer"), "account_id", _rows(Account), nullable=True),
     ChoiceField(
@@ -113,6 +115,7 @@ _BUILT_IN: tuple[ConditionField, ...] = (
     MomentField("last_message_at", gettext_lazy("last message"), "last_message_at"),
     MomentField("waiting_since", gettext_lazy("customer waiting since"), "waiting_since"),
     MomentField("next_due_at", gettext_lazy("next deadline"), "next_due_at"),
+    MomentField("promise_due_at", gettext_lazy("our promise due"), "promise_due_at"),
     MomentField("updated_at", gettext_lazy("last change"), "updated_at"),
     MomentField("resolved_at", gettext_lazy("resolved"), "resolved_at"),
     MomentField("snoozed_until", gettext_lazy("snoozed until"), "snoozed_until"),

@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from tickets.models import CustomField, FieldValue, Tag, Ticket, TicketTag
+from tickets.models import ConversationSignal, CustomField, FieldValue, Tag, Ticket, TicketTag
 
 Label = str | Promise
 Options = Callable[[], list[tuple[str, str]]]
@@ -303,6 +303,47 @@ class TagField(ConditionField):
     def words(self, operator: str, value: Any) -> str:
         """Return "tag is one of refund, vip"."""
         return f"{self.label} {self.operators[operator]} {', '.join(value)}"
+
+
+class SaysField(ConditionField):
+    """What the customer says in the conversation, as far as nobody has dismissed it (``Ticket.says``)."""
+
+    kind = "choice"
+    operators: ClassVar[Mapping[str, Label]] = {
+        "any": gettext_lazy("is one of"),
+        "none": gettext_lazy("is none of"),
+    }
+
+    def options(self) -> list[tuple[str, str]]:
+        """Return the kinds of signals that customers give."""
+        kinds = ConversationSignal.Kind
+        return [(value, str(label)) for value, label in kinds.choices if value != kinds.PROMISE]
+
+    def clean(self, operator: str, value: object) -> list[str]:
+        """Return a list of known kinds."""
+        chosen = [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
+        unknown = set(chosen) - {key for key, _label in self.options()}
+        if unknown or not chosen:
+            raise self.refuse(
+                _("choose from the list (%s is not on it).") % ", ".join(sorted(unknown) or ["–"])
+            )
+        return list(dict.fromkeys(chosen))
+
+    def q(self, operator: str, value: Any, asked: Asked) -> Q:
+        """Return the clause."""
+        found = Q()
+        for kind in value:
+            found |= Q(says__contains=f" {kind} ")
+        return found if operator == "any" else ~found
+
+    def test(self, operator: str, value: Any, ticket: Ticket, asked: Asked) -> bool:
+        """Judge by the copy on the ticket."""
+        return set(ticket.says.split()).isdisjoint(value) is (operator == "none")
+
+    def words(self, operator: str, value: Any) -> str:
+        """Return "customer says is one of Reports a bug"."""
+        names = dict(self.options())
+        return f"{self.label} {self.operators[operator]} {', '.join(names.get(one, one) for one in value)}"
 
 
 class TextField(ConditionField):

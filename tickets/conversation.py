@@ -89,8 +89,8 @@ class MessageItem:
     ``html`` is what a colleague has written with its form; ``has_html`` says that a customer's message has some to be shown
     in a frame. Until ``leaves_at`` an answer can be taken back. ``kind`` is inbound, outbound or note.
     ``sender_unverified`` warns that the channel cannot vouch for the sender.
-    ``ticket_id`` is the ticket it is in and ``merged_number`` that one's number when it was merged into the ticket on display,
-    else 0.
+    ``said`` are copies of its signals (``Message.said``). ``ticket_id`` is the ticket it is in and ``merged_number`` that
+    one's number when it was merged into the ticket on display, else 0.
     """
 
     id: int
@@ -109,6 +109,7 @@ class MessageItem:
     next_try_at: datetime | None
     sentiment: str
     sentiment_probability: float | None
+    said: tuple[Mapping[str, Any], ...]
     delivery: str
     delivery_label: str
     delivery_detail: str
@@ -208,6 +209,7 @@ def _message_item(message: Message, viewer: Viewer, merged_number: int = 0) -> M
         next_try_at=message.next_try_at,
         sentiment=message.sentiment_label,
         sentiment_probability=message.sentiment_probability,
+        said=tuple(message.said),
         delivery=message.delivery,
         delivery_label=message.get_delivery_display() if message.delivery else "",
         delivery_detail=message.delivery_detail,

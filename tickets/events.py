@@ -243,3 +243,18 @@ CALL_TAKEN = EventType("tickets.call_taken", subject="call", sentence=_("took th
 CALL_NOTED = EventType(
     "tickets.call_noted", subject="call", sentence=_("noted what came of a call"), feed=False
 )
+# What a customer's message says. detail: kind, probability.
+SIGNAL_SEEN = EventType(
+    "tickets.signal_seen", subject="message", sentence=_("said something to react to"), feed=False
+)
+# detail: signal, kind, from, to.
+SIGNAL_JUDGED = EventType(
+    "tickets.signal_judged", subject="message", sentence=_("judged what a message says"), feed=False
+)
+# detail of the following: signal, words, due_at; of those that tell people also to (their ids).
+PROMISE_MADE = EventType("tickets.promise_made", subject="message", sentence=_("promised"), feed=False)
+PROMISE_DUE = EventType(
+    "tickets.promise_due", subject="message", sentence=_("was reminded of a promise"), feed=False
+)
+PROMISE_KEPT = EventType("tickets.promise_kept", subject="message", sentence=_("kept the promise"))
+PROMISE_BROKEN = EventType("tickets.promise_broken", subject="message", sentence=_("let the promise pass"))

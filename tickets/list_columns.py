@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from customers.models import Account
 from people.viewer import Viewer
-from tickets.models import CustomField, FieldValue, Ticket
+from tickets.models import ConversationSignal, CustomField, FieldValue, Ticket
 from tickets.ticket_facts import sla_of
 
 MOST_COLUMNS = 24
@@ -63,6 +63,10 @@ def _of_account(read: Callable[[Account], Value]) -> Callable[[Ticket], Value]:
     return lambda ticket: None if ticket.account is None else read(ticket.account)
 
 
+def _says(ticket: Ticket) -> Value:
+    return ", ".join(str(ConversationSignal.Kind(kind).label) for kind in ticket.says.split())
+
+
 _BUILT_IN: tuple[Column, ...] = (
     Column("number", gettext_lazy("Number"), "number", _own("number")),
     Column("subject", gettext_lazy("Subject"), "subject", _own("subject")),
@@ -107,6 +111,8 @@ _BUILT_IN: tuple[Column, ...] = (
         permission="health.view",
     ),
     Column("sentiment", gettext_lazy("Mood"), "sentiment", _own("sentiment_label")),
+    Column("says", gettext_lazy("Customer says"), "text", _says),
+    Column("promise_due_at", gettext_lazy("Our promise due"), "moment", _own("promise_due_at")),
     Column("satisfaction", gettext_lazy("Satisfaction"), "number", _own("satisfaction")),
     Column("escalation_level", gettext_lazy("Escalation"), "number", _own("escalation_level")),
     Column("snoozed_until", gettext_lazy("Snoozed until"), "moment", _own("snoozed_until")),

@@ -65,6 +65,12 @@ _BUILT_IN: dict[str, tuple[str | Promise, str, dict[str, Any]]] = {
     ),
     "escalated": (_("Escalated"), "flag", _all(_LIVING, _clause("escalation_level", "at_least", 1))),
     "waiting": (_("Waiting"), "player-pause", _clause("status_category", "in", ["waiting"])),
+    "promised": (
+        _("Promises due"),
+        "calendar",
+        _all(_LIVING, _clause("promise_due_at", "not_empty")),
+    ),
+    "leaving": (_("Says they leave"), "trending-down", _all(_LIVING, _clause("says", "any", ["churn"]))),
     "snoozed": (_("Snoozed"), "alarm-snooze", _all(_LIVING, _clause("snoozed_until", "not_empty"))),
     "open": (_("All open"), "inbox", _LIVING),
     "resolved": (_("Resolved"), "circle-check", _clause("status_category", "in", ["resolved"])),

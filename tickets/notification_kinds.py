@@ -19,6 +19,8 @@ FOLLOWED_REPLY_KIND = "tickets.followed_reply"
 COLLEAGUE_KIND = "tickets.colleague_wrote"
 WARNING_KIND = "tickets.sla_warning"
 BREACH_KIND = "tickets.sla_breach"
+PROMISE_DUE_KIND = "tickets.promise_due"
+PROMISE_BROKEN_KIND = "tickets.promise_broken"
 ESCALATION_KIND = "tickets.escalation"
 RATING_KIND = "tickets.rating"
 HELD_KIND = "tickets.answer_held"
@@ -111,6 +113,22 @@ class SlaWarning(TicketKind):
     key = WARNING_KIND
     label = _("A deadline of my ticket comes near")
     order = 50
+
+
+class PromiseDue(TicketKind):
+    """What the person promised a customer is due soon."""
+
+    key = PROMISE_DUE_KIND
+    label = _("What I promised a customer is due soon")
+    order = 55
+
+
+class PromiseBroken(TicketKind):
+    """What the person, or somebody of its team, promised a customer was not done in time."""
+
+    key = PROMISE_BROKEN_KIND
+    label = _("What I or my team promised a customer was not done in time")
+    order = 56
 
 
 class SlaBreach(TicketKind):

@@ -31,6 +31,7 @@ from tickets.models import (
     ChannelPayload,
     ChannelThread,
     ChatSession,
+    ConversationSignal,
     CustomField,
     Draft,
     FieldValue,
@@ -66,6 +67,10 @@ _QUOTING = (
     "tickets.message_edited",
     "tickets.message_delivered",
     "tickets.answer_delayed",
+    "tickets.promise_made",
+    "tickets.promise_due",
+    "tickets.promise_kept",
+    "tickets.promise_broken",
 )
 
 
@@ -334,6 +339,7 @@ def _erase_messages(message_ids: Collection[int]) -> None:
     MessageAlias.objects.filter(message_id__in=list(ids)).delete()
     Mention.objects.filter(message__in=message_ids).delete()
     AnswerUndo.objects.filter(message__in=message_ids).delete()
+    ConversationSignal.objects.filter(message__in=message_ids).update(words="", start=None, end=None)
     rows.update(
         subject="",
         body_text="",

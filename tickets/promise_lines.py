@@ -13,6 +13,8 @@ PROMISE_ICONS = {
     "tickets.next_response_breached": "alarm",
     "tickets.sla_warned": "alarm",
     "tickets.sla_step_taken": "bolt",
+    "tickets.promise_kept": "check",
+    "tickets.promise_broken": "alarm",
     "tickets.escalated": "flag",
     "tickets.escalation_acknowledged": "flag",
     "tickets.de_escalated": "flag-off",
@@ -27,6 +29,8 @@ def words_of_promise(verb: str, detail: Mapping[str, Any]) -> str | None:
         case "tickets.sla_step_taken":
             actions = dict(SLAStep.Action.choices)
             return f"{_promise(detail)}: {actions.get(detail.get('action', ''), '')}".strip(": ")
+        case "tickets.promise_kept" | "tickets.promise_broken":
+            return f"“{detail.get('words', '')}”"
         case "tickets.escalated":
             level = pgettext("escalated the ticket", "to level %s") % detail.get("level", "")
             return f"{level}: {detail['reason']}" if detail.get("reason") else str(level)

@@ -35,6 +35,7 @@ from tickets.services.snooze_ticket import wake_due_tickets
 from tickets.services.take_payload import take_payloads
 from tickets.services.take_sla_steps import take_sla_steps
 from tickets.services.watch_channels import watch_channels
+from tickets.services.watch_promises import watch_promises
 
 logger = logging.getLogger(__name__)
 
@@ -210,3 +211,9 @@ def resume_bulk_acts_task() -> None:
 def clear_expired_exports_task() -> None:
     """Delete the files of exports that nobody may fetch any more."""
     clear_expired_exports()
+
+
+@shared_task(name="tickets.watch_promises")
+def watch_promises_task() -> None:
+    """Remind people of what they promised, and note what was not kept."""
+    watch_promises()

@@ -108,6 +108,8 @@ def world(team: Team, agent: User, csm: User) -> dict[str, Any]:
                 routing_state=rng.choice(Ticket.Routing.values),
                 language=_some(rng, ["en", "de"]) or "",
                 sentiment_label=_some(rng, ["negative", "neutral", "positive"]) or "",
+                says=_some(rng, [" churn ", " bug churn ", " praise "]) or "",
+                promise_due_at=_some(rng, moments, 0.6),
                 snoozed_until=_some(rng, moments, 0.8),
                 escalation_level=rng.choice([0, 1, 2]),
                 value_at_risk=rng.choice([0.0, 0.1, 1234.56, 5e5]),

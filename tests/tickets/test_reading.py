@@ -51,11 +51,13 @@ def test_views_hold_what_they_say(write: Write, agent: User, viewer: Viewer, tea
     Ticket.objects.filter(pk=mine.pk).update(team=team)
     Ticket.objects.filter(pk=triage.pk).update(routing_state="triage")
     Ticket.objects.filter(pk=late.pk).update(next_due_at=timezone.now() + timedelta(minutes=30))
+    Ticket.objects.filter(pk=mine.pk).update(says=" bug churn ", promise_due_at=timezone.now())
     change_status(ticket=waiting, status="waiting", by=viewer)
     change_status(ticket=resolved, status="resolved", by=viewer)
     expected = {
         "mine": [mine], "unassigned": [triage, late], "triage": [triage], "breaching": [late],
         "waiting": [waiting], "open": [mine, triage, late, waiting], "snoozed": [], "escalated": [],
+        "leaving": [mine], "promised": [mine],
         "resolved": [resolved], f"team-{team.pk}": [mine],
     }  # fmt: skip
     assert counts(viewer) == {key: len(tickets) for key, tickets in expected.items()}

@@ -30,6 +30,7 @@ from tickets.models.mail_server import MailAccount, OutgoingServer, ProviderApp,
 from tickets.models.mailbox import Mailbox, MailboxMail
 from tickets.models.mention import Mention
 from tickets.models.message import Attachment, Message
+from tickets.models.signal import ConversationSignal
 from tickets.models.similar import Incident, IncidentTicket, SimilarTickets
 from tickets.models.sla import SLAPolicy, SLAPolicyVersion, SLAStep, SLATarget
 from tickets.models.stored_file import StoredFile
@@ -55,6 +56,7 @@ __all__ = [
     "ChatEntry",
     "ChatSession",
     "ChecklistItem",
+    "ConversationSignal",
     "CountedTicket",
     "CustomField",
     "Draft",

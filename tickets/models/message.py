@@ -63,6 +63,8 @@ class Message(models.Model):
     sentiment_label = models.CharField(max_length=10, blank=True)
     sentiment_probability = models.FloatField(null=True)
     sentiment_score = models.FloatField(null=True)
+    # Copies of its signals, so that a conversation need not read them (``tickets.services.copy_signals``).
+    said = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField()
     recorded_at = models.DateTimeField(auto_now_add=True)
 

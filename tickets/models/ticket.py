@@ -187,6 +187,10 @@ class Ticket(models.Model):
     sentiment_label = models.CharField(max_length=10, blank=True)
     sentiment_probability = models.FloatField(null=True)
     sentiment_score = models.FloatField(null=True)
+    # Copies of the conversation's signals (``tickets.services.copy_signals``): the kinds that nobody has dismissed, each
+    # between spaces, and when the next of our open promises is due.
+    says = models.CharField(max_length=200, blank=True)
+    promise_due_at = models.DateTimeField(null=True)
 
     sla_policy = models.ForeignKey(SLAPolicy, models.SET_NULL, null=True, related_name="+", db_index=False)
     # The version of the policy that the deadlines were computed from.
@@ -236,6 +240,11 @@ class Ticket(models.Model):
             ),
             models.Index(
                 fields=["snoozed_until"], condition=Q(snoozed_until__isnull=False), name="ticket_snoozed"
+            ),
+            models.Index(
+                fields=["promise_due_at"],
+                condition=Q(promise_due_at__isnull=False),
+                name="ticket_promise_due",
             ),
             models.Index(fields=["-updated_at", "-id"], name="ticket_updated"),
             models.Index(

@@ -22,6 +22,7 @@ from tickets.pages.composing import waiting_parts
 from tickets.pages.lists import ListState
 from tickets.registry import channel_parts
 from tickets.rich_text import safe_html
+from tickets.signal_chips import said_chips
 from tickets.status_rows import statuses
 from tickets.ticket_facts import RoutingFacts, routing_of, sla_of
 
@@ -236,7 +237,10 @@ def message_parts(
         "invitations": invitation_cards(item.facts),
         "sender_unverified": item.sender_unverified and item.kind == Message.Kind.INBOUND,
         **_leaving(item, viewer),
-        "stamp": "-".join((item.delivery, item.sentiment, _stamp_of_sending(item), form)),
+        "said": said_chips(item, ticket, viewer),
+        "stamp": "-".join(
+            (item.delivery, item.sentiment, _stamp_of_sending(item), form, _stamp_of_said(item))
+        ),
         "form": form,
         "has_html": item.has_html,
         "form_url": reverse("inbox-message", kwargs=addresses),
@@ -266,6 +270,10 @@ def _stamp_of_sending(item: MessageItem) -> str:
     if item.next_try_at is not None:
         return f"delayed{item.next_try_at.timestamp():.0f}"
     return "" if item.leaves_at is None else "leaving"
+
+
+def _stamp_of_said(item: MessageItem) -> str:
+    return ".".join(f"{one['id']}{one['state']}{one['due_at'] or ''}" for one in item.said)
 
 
 def _leaving(item: MessageItem, viewer: Viewer) -> dict[str, Any]:

@@ -61,6 +61,8 @@ _EMPTY = {
     "triage": gettext_lazy("The classifier was sure about every open ticket."),
     "breaching": gettext_lazy("No promise is in danger within the next hour."),
     "waiting": gettext_lazy("No customer owes an answer."),
+    "promised": gettext_lazy("Nothing that we promised a customer with a day is open."),
+    "leaving": gettext_lazy("No customer of an open ticket says that they leave."),
     "snoozed": gettext_lazy(
         "Nothing is put aside. Z puts a ticket aside until a time or the customer's answer."
     ),

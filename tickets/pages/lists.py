@@ -206,7 +206,7 @@ def view_groups(views: list[InboxView], state: ListState) -> list[dict[str, Any]
             "current": view.key == state.view,
             "urgent": view.urgent,
             # a phone's strip of chips ends before the views of other people's work
-            "secondary": view.key in {"waiting", "snoozed", "resolved"},
+            "secondary": view.key in {"waiting", "promised", "leaving", "snoozed", "resolved"},
         }
 
     labels = {"": "", "team": _("Team"), "everyone": _("Shared"), "personal": _("Mine")}

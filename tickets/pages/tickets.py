@@ -144,6 +144,11 @@ def _head(request: StaffRequest, ticket: Ticket) -> HttpResponse:
 @require_GET
 def thread(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """The messages and lines as they are now."""
+    return thread_answer(request, ticket_id)
+
+
+def thread_answer(request: StaffRequest, ticket_id: int) -> HttpResponse:
+    """The thread for htmx."""
     return _thread(request, visible_ticket(request, ticket_id))
 
 

@@ -13,6 +13,7 @@ from people.viewer import Viewer
 from tickets.events import SENTIMENT_CHANGED
 from tickets.models import Message, Ticket
 from tickets.mood import REMEMBERED, conversation_mood
+from tickets.services.note_signals import note_signals
 from tickets.ticket_facts import SENTIMENT_TASK
 from tickets.ticket_rows import lock_ticket
 
@@ -25,7 +26,8 @@ def score_message(
 ) -> bool:
     """Store what ``model`` read in an inbound message, once; returns whether it was new.
 
-    The ticket's label, probability and score follow; a change of the label is an event. Raises Message.DoesNotExist.
+    The ticket's label, probability and score follow; a change of the label is an event. What else the message says becomes
+    its signals. Raises Message.DoesNotExist.
     """
     by.require("tickets.edit")
     sentiment = reading.sentiment
@@ -56,6 +58,7 @@ def score_message(
         sentiment_score=sentiment.score,
     )
     weigh_conversation(ticket, by, cause)
+    note_signals(message=message, ticket=ticket, reading=reading, model=model, by=by, cause=cause)
     return True
 
 

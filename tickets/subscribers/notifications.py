@@ -141,6 +141,20 @@ def _escalated(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
     yield _Told(people, kinds.ESCALATION_KIND, f"{words} · {_plain(reason)}" if reason else words)
 
 
+def _promise_due(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
+    words = _("Due soon, “%(promise)s”: %%s") % _promised(event)
+    yield _Told(_data(event).get("to") or (), kinds.PROMISE_DUE_KIND, words)
+
+
+def _promise_broken(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
+    words = _("Promised and not done, “%(promise)s”: %%s") % _promised(event)
+    yield _Told(_data(event).get("to") or (), kinds.PROMISE_BROKEN_KIND, words)
+
+
+def _promised(event: Event) -> dict[str, str]:
+    return {"promise": _plain(one_line(str(_data(event).get("words") or ""), 80))}
+
+
 def _rated(event: Event, ticket: Ticket, facts: _Facts) -> Iterable[_Told]:
     # A customer who is not content is somebody's business, also where nobody has the ticket.
     people = facts.owner_or_lead(ticket) if _data(event).get("low") else facts.owner(ticket)
@@ -181,6 +195,8 @@ _RULES: Mapping[str, _Rule] = {
     verbs.RESOLUTION_BREACHED.verb: _breached,
     verbs.ESCALATED.verb: _escalated,
     verbs.INCIDENT_PROPOSED.verb: _incident_proposed,
+    verbs.PROMISE_DUE.verb: _promise_due,
+    verbs.PROMISE_BROKEN.verb: _promise_broken,
     verbs.TICKET_RATED.verb: _rated,
     verbs.WOKEN.verb: _woken,
     ANSWER_FAILED.verb: _not_delivered,
