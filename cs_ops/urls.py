@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("health.pages.urls")),
     path("", include("success.pages.urls")),
     path("", include("insights.pages.urls")),
+    path("", include("ml.pages.urls")),
     path("", include("integrations.pages.urls")),
     path("", include("imports.pages.urls")),
 ]

@@ -6,7 +6,16 @@ stays 11 px at any width and no chart needs a script.
 """
 
 from core.charts.bars import Bar, Segment, diverging, segments
-from core.charts.plot import Annotation, Plot, Point, grouped_plot, history_plot, line_plot, stacked_plot
+from core.charts.plot import (
+    Annotation,
+    Plot,
+    Point,
+    curve_plot,
+    grouped_plot,
+    history_plot,
+    line_plot,
+    stacked_plot,
+)
 from core.charts.scales import Tick, nice_ticks, path
 from core.charts.sparks import Spark, spark
 from core.charts.waterfall import Step, Waterfall, waterfall
@@ -21,6 +30,7 @@ __all__ = [
     "Step",
     "Tick",
     "Waterfall",
+    "curve_plot",
     "diverging",
     "grouped_plot",
     "history_plot",

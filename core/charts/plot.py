@@ -213,6 +213,46 @@ def line_plot(
     )
 
 
+def curve_plot(
+    series: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    *,
+    dots: Sequence[tuple[str, float, float, str]] = (),
+    floor: float | None = None,
+    target: float | None = None,
+    target_label: str = "",
+    diagonal: bool = False,
+    height: int = 224,
+) -> Plot | None:
+    """Lay out curves of shares over shares, x from 0 to 1, y up to 1; None when no curve has a point.
+
+    ``series`` are (css class, points); ``dots`` (css class, x, y, label). ``floor`` is the lowest y, by default just below the
+    lowest value. ``diagonal`` draws where x equals y.
+    """
+    known = [y for _, points in series for _x, y in points]
+    if not known:
+        return None
+    ticks = nice_ticks(
+        min([*known, *([target] if target is not None else [])]) if floor is None else floor, 1.0
+    )
+    low, high = ticks[0], 1.0
+    top, bottom = 8.0, float(height - 22)
+
+    def y(value: float) -> float:
+        return round(scale(value, low, high, bottom, top), 1)
+
+    paths = [("lb dash thin", path([(0.0, y(low)), (WIDE, y(high))]))] if diagonal else []
+    paths += [(css, path([(x * WIDE, y(value)) for x, value in points])) for css, points in series if points]
+    return Plot(
+        height=height,
+        paths=paths,
+        y_ticks=[Tick(y(value), _label(value)) for value in ticks],
+        x_ticks=[Tick(place, f"{place}") for place in (0, 25, 50, 75)] + [Tick(100, "100 %")],
+        marks=[Mark(round(x * 100, 2), y(value), label, css) for css, x, value, label in dots],
+        base=bottom,
+        target=Mark(0, y(target), target_label) if target is not None else None,
+    )
+
+
 def stacked_plot(
     columns: Sequence[Sequence[float]], *, css: Sequence[str], labels: Sequence[str], height: int = 176
 ) -> Plot | None:

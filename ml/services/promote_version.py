@@ -64,3 +64,12 @@ def _approval_of(version: ModelVersion) -> Approval | None:
     if not passed_gates(version):
         raise ValidationError(_("This version has not passed the gates."))
     return None
+
+
+def may_be_first(version: ModelVersion) -> bool:
+    """Whether the version may serve without a second person: its task has never had a champion, and it passed every gate."""
+    return (
+        version.stage == Stage.CANDIDATE
+        and not AliasChange.objects.filter(task=version.task, name=CHAMPION).exists()
+        and passed_gates(version)
+    )

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from core import charts
 from core.charts import Annotation, Point
 from core.navigation import NavLink
 
@@ -259,6 +260,18 @@ SAMPLES: list[Sample] = [
     tag(
         "line_chart", '{% line_chart values labels label="none" %}', ["Not enough data"], values=[], labels=[]
     ),
+    include(
+        "curve_chart",
+        ["Ten groups", "100 %", "0.95"],
+        plot=charts.curve_plot(
+            [("l1", [(0.1, 1.0), (1.0, 0.9)])],
+            dots=[("p1", 0.6, 0.95, "v2")],
+            target=0.95,
+            target_label="0.95",
+        ),
+        label="Ten groups",
+    ),
+    include("curve_chart", ["Not enough data"], plot=None, label="none"),
     tag(
         "bar_chart",
         '{% bar_chart columns labels css="c-bad cb" label="Sentiment" %}',

@@ -1,0 +1,20 @@
+"""Page addresses of models."""
+
+from django.urls import URLPattern, path
+
+from ml.pages import acts, compare, corrections, evidence, versions
+
+urlpatterns: list[URLPattern] = [
+    path("models/", compare.models, name="models"),
+    path("models/<slug:task>/", compare.compare_versions, name="model-task"),
+    path("models/<slug:task>/training/", compare.training, name="model-training"),
+    path("models/<slug:task>/train/", acts.train, name="model-train"),
+    path("models/<slug:task>/roll-back/", acts.go_back, name="model-roll-back"),
+    path("models/<slug:task>/end-trial/<slug:name>/", acts.stop_trial, name="model-end-trial"),
+    path("models/<slug:task>/corrections/", corrections.corrections, name="model-corrections"),
+    path("models/<slug:task>/versions/", versions.versions, name="model-versions"),
+    path("models/<slug:task>/versions/<int:number>/", versions.version, name="model-version"),
+    path("models/<slug:task>/versions/<int:number>/card.md", versions.card, name="model-card"),
+    path("models/<slug:task>/versions/<int:number>/answers/", evidence.answers, name="model-answers"),
+    path("models/<slug:task>/versions/<int:number>/<slug:act>/", acts.act_on_version, name="model-act"),
+]
