@@ -114,6 +114,16 @@ def read_second_opinions(folder: Path = DATA) -> dict[str, Answers]:
     return opinions
 
 
+def read_hard_cases(folder: Path = DATA) -> dict[str, frozenset[str]]:
+    """Kind of difficulty ("sarcasm") -> ids of held-out messages that show it."""
+    known = {message.id for message in read_messages(folder)}
+    cases: dict[str, list[str]] = json.loads((folder / "hard_cases.json").read_text(encoding="utf-8"))
+    for kind, ids in cases.items():
+        if unknown := set(ids) - known:
+            raise CorpusError(f"hard_cases.json: {kind}: no message has the id {min(unknown)}")
+    return {kind: frozenset(ids) for kind, ids in cases.items()}
+
+
 def _records(folder: Path, pattern: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for path in sorted(folder.glob(pattern)):
         with path.open(encoding="utf-8") as lines:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.corpus.describing import length_name
-from ml.corpus.messages import OwnMessage, read_messages
+from ml.corpus.messages import OwnMessage, read_hard_cases, read_messages
 from ml.metrics import Floats, calibration_error, classification_figures
 from ml.sentiment.datasets import LABELS, TRAINED_LANGUAGES, LabelledText, with_typos
 from ml.sentiment.heads import HEADS
@@ -87,9 +87,10 @@ def corpus_figures(
     for name, places in (("fully labelled", asked), ("older, sentiment alone", older)):
         if places:
             result[name] = mood_figures(moods[places], [rows[place] for place in places])
-    by_text = {row.text: moods[place] for place, row in enumerate(rows)}
-    known = [one for one in messages if one.text in by_text]
-    result["slices"] = _sliced(known, np.array([by_text[one.text] for one in known]).reshape(-1, 3))
+    place_of = {(row.text, row.group): place for place, row in enumerate(rows)}
+    known = [one for one in messages if (one.text, f"corpus/{one.group}") in place_of]
+    at = [place_of[one.text, f"corpus/{one.group}"] for one in known]
+    result["slices"] = _sliced(known, moods[at])
     if answers is not None and isinstance(model, AdapterModel) and asked:
         result["heads"] = head_figures(answers[asked], model.thresholds, [rows[place] for place in asked])
     return result
@@ -141,8 +142,12 @@ def _read(model: SentimentModel, texts: Sequence[str]) -> tuple[Floats, Floats |
 def _sliced(messages: Sequence[OwnMessage], moods: Floats) -> dict[str, dict[str, Any]]:
     truth = np.array([LABELS.index(one.answers.sentiment) for one in messages])
     said = moods.argmax(1)
+    hard = read_hard_cases()
     places: dict[str, list[int]] = {}
     for place, one in enumerate(messages):
+        for kind, ids in hard.items():
+            if one.id in ids:
+                places.setdefault(f"hard: {kind}", []).append(place)
         for name in (f"author {one.author}", f"channel {one.channel}", length_name(one.text)):
             places.setdefault(name, []).append(place)
     return {

@@ -9,7 +9,14 @@ import pytest
 from django.core.management import call_command
 
 from ml.corpus.describing import cohen_kappa
-from ml.corpus.messages import DATA, CorpusError, read_messages, read_moods, read_second_opinions
+from ml.corpus.messages import (
+    DATA,
+    CorpusError,
+    read_hard_cases,
+    read_messages,
+    read_moods,
+    read_second_opinions,
+)
 from ml.corpus.splits import split_by_group
 from ml.sentiment.datasets import LABELS, expand_opinions, read_corpus
 from ml.sentiment.heads import HEADS
@@ -116,6 +123,16 @@ def test_no_near_repetition_crosses_the_split() -> None:
         for run in own:
             places[run].append(place)
     assert not crossing
+
+
+def test_hard_cases_are_held_out() -> None:
+    held_out = {
+        one.id
+        for one in split_by_group(read_messages(), VALIDATION, TEST, key=lambda one: f"corpus/{one.group}")[2]
+    }
+    for kind, ids in read_hard_cases().items():
+        assert len(ids) >= 9, kind
+        assert ids <= held_out, kind
 
 
 def test_rows_carry_the_answers_of_their_message() -> None:
