@@ -1,6 +1,6 @@
 """Training of the adapter: all sources and all answers jointly, length-sorted batches, one thread.
 
-The recipe follows our measurements: rank 16 on all linear layers, AdamW at 7e-4 with warm-up and linear decay, bf16 where
+The recipe follows our measurements: rank 16 on all linear layers, AdamW at 1e-3 with warm-up and linear decay, bf16 where
 the processor has it, plain attention (torch's fused one takes half of a step for its gradients on processors), and the mean
 of the parameters over the last steps.
 """
@@ -32,12 +32,12 @@ class TrainingPlan:
     """Everything that decides the result of a run besides the data."""
 
     epochs: int = 2
-    learning_rate: float = 7e-4
+    learning_rate: float = 1e-3
     warm_up: float = 0.06
     weight_decay: float = 0.01
     dropout: float = 0.1
     label_smoothing: float = 0.05
-    heads_weight: float = 8.0
+    heads_weight: float = 14.0
     averaged: float = 0.2  # the last share of the steps, whose parameters are averaged
     seed: int = 0
 

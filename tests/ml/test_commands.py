@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from ml.corpus.splits import split_by_group
+from ml.sentiment.datasets import read_corpus
+from ml.sentiment.heads import HEADS
+from ml.sentiment.measuring import TEST, VALIDATION
 from tests.ml.fakes import WordEncoder, churn_rows, ticket_texts
 
 TEXT_KEYS = {"accuracy", "macro_f1", "ece", "coverage", "ms_per_text", "train_seconds"}
@@ -192,6 +196,32 @@ def test_many_own_labels_train_the_adapter_further(
     captured = capsys.readouterr()
     assert last_json(captured.out)["accuracy"] == 1.0
     assert "minilm-adapter/" in captured.err
+
+
+def test_without_a_file_our_held_out_messages_are_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "ml.management.commands.evaluate_sentiment"
+    held_out = split_by_group(read_corpus(), VALIDATION, TEST)[2]
+    monkeypatch.setattr(f"{command}.read_corpus", lambda: held_out[::6])
+    monkeypatch.setattr(f"{command}.foreign_figures", lambda _model: {})
+    call_command("evaluate_sentiment", json=True)
+    lines = capsys.readouterr().out
+    figures = last_json(lines)
+    assert figures["all"]["rows"] == len(held_out[::6])
+    low, high = figures["all"]["macro_f1_95"]
+    assert 0 < low <= figures["all"]["macro_f1"] <= high <= 1
+    assert set(figures["heads"]) == set(HEADS)
+    assert set(figures["robustness"]) == {
+        "capitals",
+        "typing errors",
+        "no punctuation",
+        "greeting and closing",
+    }
+    assert figures["robustness"]["capitals"]["same answer"] == 1.0  # the encoder reads no capitals
+    assert "hard: sarcasm" in lines
+    with pytest.raises(CommandError, match="--train needs --test"):
+        call_command("evaluate_sentiment", train=Path("x.csv"))
 
 
 def test_a_word_that_is_no_sentiment_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.corpus.messages import read_hard_cases, read_messages
 from ml.corpus.splits import split_by_group
 from ml.encoders import ModelUnavailable
 from ml.metrics import classification_figures
@@ -13,7 +14,7 @@ from ml.sentiment.calibration import Calibration, best_threshold, fit_platt
 from ml.sentiment.conversation import conversation_score
 from ml.sentiment.datasets import read_corpus, read_goemotions
 from ml.sentiment.heads import HEADS
-from ml.sentiment.measuring import TEST, VALIDATION
+from ml.sentiment.measuring import TEST, VALIDATION, f1
 from ml.sentiment.scorer import AdapterModel, Reading, Sentiment, label_columns, score_messages
 from ml.sentiment.signs import readable, spell_signs
 
@@ -22,7 +23,7 @@ def score_sentiment(texts: list[str]) -> list[Sentiment]:
     return [reading.sentiment for reading in score_messages(texts)]
 
 
-FLOOR = 0.6
+FLOOR = 0.74
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,28 @@ def test_messages_that_it_never_saw() -> None:
         [row.label for row in held_out], [reading.sentiment.label for reading in readings], confidence
     )
     assert figures["macro_f1"] > FLOOR
-    assert figures["ece"] < 0.12
+    assert figures["ece"] < 0.08
+
+
+@pytest.mark.parametrize(
+    ("kind", "floor"), [("sarcasm", 0.45), ("hidden anger", 0.5), ("negation", 0.4), ("turning mood", 0.6)]
+)
+def test_hard_cases_that_it_never_saw(kind: str, floor: float) -> None:
+    """Far above the third that guessing gets; "mixed" is not here: 7 of 18 are right (model card)."""
+    hard = read_hard_cases()[kind]
+    messages = [one for one in read_messages() if one.id in hard]
+    said = [reading.sentiment.label for reading in score_messages([one.text for one in messages])]
+    right = sum(one == message.answers.sentiment for one, message in zip(said, messages, strict=True))
+    assert right / len(messages) > floor
+
+
+@pytest.mark.parametrize(("head", "floor"), [("bug", 0.6), ("gratitude", 0.65), ("pressing", 0.55)])
+def test_answers_about_messages_that_it_never_saw(head: str, floor: float) -> None:
+    held_out = split_by_group(read_corpus(), VALIDATION, TEST)[2]
+    asked = [row for row in held_out if row.answers is not None]
+    said = np.array([head in reading.true for reading in score_messages([row.text for row in asked])])
+    truth = np.array([row.answers is not None and row.answers[HEADS.index(head)] for row in asked])
+    assert f1(truth, said) > floor
 
 
 @pytest.mark.parametrize(
