@@ -68,7 +68,13 @@ class MailLedger(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["inbox", "sha256"], name="one_ledger_row_per_mail")
         ]
-        indexes: ClassVar = [models.Index(fields=["state", "id"], name="ledger_state")]
+        indexes: ClassVar = [
+            models.Index(fields=["state", "id"], name="ledger_state"),
+            # Few rows at any time, looked for by every worker that takes mails.
+            models.Index(
+                fields=["leased_until"], condition=Q(leased_until__isnull=False), name="ledger_leased"
+            ),
+        ]
 
 
 class MessageAlias(models.Model):

@@ -1,11 +1,15 @@
 """Mails that wait together: written together where that is possible, with the fate that each would have had alone."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from core.models import Event, SearchDocument
 from customers.models import Account, Contact
@@ -207,3 +211,59 @@ def test_mails_that_another_worker_has_finished_are_not_opened_again(
     assert seen == [6]
     assert set(MailLedger.objects.values_list("state", flat=True)) == {"ticket"}
     assert Ticket.objects.count() == Message.objects.count() == 6
+
+
+def test_a_second_worker_leaves_the_order_of_an_inbox(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail far behind answers one that another worker has and has not written yet; other inboxes go on meanwhile."""
+    other = Inbox.objects.create(name="Sales", address="sales@desk.example")
+    first = [question(number) for number in range(40)]
+    reply = mail_of("person7@firm.example", "Re: Question 7", In_Reply_To="<7@firm.example>",
+                    Message_ID="<r@firm.example>")  # fmt: skip
+    store([*first, reply], inbox)
+    store([question(number) for number in range(50, 55)], other)
+    done: list[int] = []
+    open_all = opening.open_together
+
+    def meanwhile(mails: Any) -> int:
+        if not done:
+            done.append(0)
+            done[0] = process_waiting_mail()
+        return open_all(mails)
+
+    monkeypatch.setattr(working, "open_together", meanwhile)
+    assert process_waiting_mail() == 41
+    assert done == [5]
+    assert Ticket.objects.count() == 45
+    assert MailLedger.objects.get(header_id="<r@firm.example>").state == State.APPENDED
+
+
+def test_the_mails_of_a_dead_worker_hold_up_their_inbox_for_the_lease_only(inbox: Inbox) -> None:
+    rows = store([question(number) for number in range(4)], inbox)
+    until = timezone.now() + timedelta(seconds=20)
+    MailLedger.objects.filter(pk=rows[1].pk).update(leased_until=until, attempts=1)
+    assert process_waiting_mail() == 1
+    with time_machine.travel(until + timedelta(seconds=1)):
+        assert process_waiting_mail() == 3
+    assert set(MailLedger.objects.values_list("state", flat=True)) == {"ticket"}
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), OSError("disk full"), OperationalError("gone")])
+@pytest.mark.parametrize("where", ["together", "alone"])
+def test_trouble_of_the_machine_is_not_taken_for_one_of_a_mail(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception
+) -> None:
+    rows = store([question(number) for number in range(6 if where == "together" else 1)], inbox)
+    calls: list[int] = []
+
+    def fail(*_words: Any, **_more: Any) -> None:
+        calls.append(1)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(receiving, "index_new_messages", fail)
+        with pytest.raises(type(error)):
+            process_waiting_mail()
+    assert calls == [1]
+    assert set(MailLedger.objects.values_list("state", "attempts", "leased_until")) == {("received", 0, None)}
+    assert process_waiting_mail() == len(rows)
+    assert set(MailLedger.objects.values_list("state", flat=True)) == {"ticket"}

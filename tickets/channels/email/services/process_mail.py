@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q, QuerySet
@@ -135,8 +136,8 @@ def finish(
         return _quarantine(ledger, refusal.code, refusal.detail)
     except FileNotFoundError:
         return _quarantine(ledger, "raw_missing", "the stored mail is not where it was put")
-    except (DatabaseError, OSError):
-        # The machine, not the mail, is in trouble: the attempt does not count.
+    except (DatabaseError, OSError, SoftTimeLimitExceeded):
+        # The machine, not the mail, is in trouble, or the time of the task is over: the attempt does not count.
         give_back([ledger])
         raise
     except Exception as error:  # a mail that nobody foresaw is shown with its raw text, never lost

@@ -1,18 +1,25 @@
 """Bring the mails that wait in the ledger to their final states, in their order, several at a stretch.
 
-Three things go on at once: while mails are written, the parser reads those that follow, of the next stretch too. Mails that each
-open a ticket of their own are written together; should that fail, and for all others, each mail has its own transaction and its
-own fate. Commits do not wait for the disk one by one: should the database server fall over, some of the last mails are
-*received* again, whole, and are processed once more.
+Three things go on at once: while mails are written, the parser reads those that follow, of the next stretch too. Mails that
+each open a ticket of their own are written together; should that fail, and for all others, each mail has its own transaction
+and its own fate. The mails of an inbox are worked in their order, by one worker at a time: a mail may answer one before it.
+Commits do not wait for the disk one by one: should the database server fall over, some of the last mails are *received* again,
+whole, and are processed once more.
 """
 
 import logging
 from collections import deque
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 from itertools import islice
+from operator import or_
 
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError
+from django.db.models import Min, Q
 from django.utils import timezone
 
 from tickets.channels.email.parsing import ParsedMail
@@ -42,6 +49,8 @@ STRETCH_BYTES = 8 * 1024 * 1024
 _LEAST_LEASE = timedelta(seconds=15)
 # For so long the mails that are read wait for those after them, to be written together.
 _PATIENCE_SECONDS = 0.5
+# What PostgreSQL calls a deadlock and a failed serialization.
+_DEADLOCKS = frozenset({"40P01", "40001"})
 
 
 def process_waiting_mail(*, limit: int = 200, until: datetime | None = None) -> int:
@@ -93,11 +102,14 @@ class _Line:
         if len(self.waiting) > STRETCH:
             return None
         # As many as are written next, and as many to read meanwhile.
-        tried, ids = _next_stretch(min(2 * STRETCH, most) - len(self.waiting))
+        ours = {begun.ledger.pk for begun in self.waiting}
+        tried, ids = _next_stretch(min(2 * STRETCH, most) - len(self.waiting), ours)
         if tried:
             return ids[0]
         if ids:
-            self.waiting += [_Begun(ledger, self._ahead.submit(read_mail, ledger)) for ledger in claim(ids)]
+            self.waiting += [
+                _Begun(ledger, self._ahead.submit(read_mail, ledger)) for ledger in _claim_in_order(ids, ours)
+            ]
         return None
 
     def process_next(self) -> int:
@@ -111,7 +123,9 @@ class _Line:
             self._alone = 1
             try:
                 opened = open_together(together) if len(together) > 1 else 0
-            except Exception:  # whatever it is, it shows at the mail that it is about
+            except Exception as error:  # whatever it is, it shows at the mail that it is about
+                if _is_of_machine(error):
+                    raise
                 logger.warning("%d mails are processed one by one", len(together), exc_info=True)
                 opened, self._alone = 0, len(together)
             if opened:
@@ -135,7 +149,9 @@ class _Line:
                 break
             try:
                 mail = opening_mail(begun.ledger, begun.parsed.result())
-            except Exception:  # processed alone, the mail is set aside with what is wrong
+            except Exception as error:  # processed alone, the mail is set aside with what is wrong
+                if _is_of_machine(error):
+                    raise
                 logger.info("mail %s is processed alone", begun.ledger.pk, exc_info=True)
                 break
             if mail is None:
@@ -152,9 +168,41 @@ class _Line:
         self._alone = 0
 
 
-def _next_stretch(most: int) -> tuple[bool, list[int]]:
-    """The ids of the mails to take next; and whether it is one that a worker began before and did not end."""
-    waiting = waiting_mails().order_by("pk").values_list("pk", "attempts", "size")[:most]
+def _is_of_machine(error: Exception) -> bool:
+    """Whether what went wrong is about no mail: the time is over, or the disk or the database is in trouble. Two writers that
+    wait for each other are no trouble: the mails are written one by one."""
+    if isinstance(error, OperationalError):
+        return getattr(error.__cause__, "sqlstate", "") not in _DEADLOCKS
+    return isinstance(error, SoftTimeLimitExceeded | InterfaceError | OSError)
+
+
+def _behind_others(ours: Collection[int]) -> Q | None:
+    """Which mails come after one of the same inbox that another worker has, while its lease lasts; None for none."""
+    theirs = MailLedger.objects.filter(state=MailLedger.State.RECEIVED, leased_until__gte=timezone.now())
+    firsts = theirs.exclude(pk__in=ours).order_by().values_list("inbox").annotate(first=Min("pk"))
+    behind = [Q(inbox=inbox, pk__gt=first) for inbox, first in firsts]
+    return reduce(or_, behind) if behind else None
+
+
+def _claim_in_order(ids: Collection[int], ours: Collection[int]) -> list[MailLedger]:
+    """Claim mails. Another worker may have claimed some before them at the same moment: then they are its turn."""
+    claimed = claim(ids)
+    behind = _behind_others({*ours, *(one.pk for one in claimed)})
+    if behind is None or not claimed:
+        return claimed
+    late = set(MailLedger.objects.filter(behind, pk__in=ids).values_list("pk", flat=True))
+    give_back([one for one in claimed if one.pk in late])
+    return [one for one in claimed if one.pk not in late]
+
+
+def _next_stretch(most: int, ours: Collection[int]) -> tuple[bool, list[int]]:
+    """The ids of the mails to take next; and whether it is one that a worker began before and did not end. ``ours`` are those
+    that this worker has."""
+    found = waiting_mails()
+    behind = _behind_others(ours)
+    if behind is not None:
+        found = found.exclude(behind)
+    waiting = found.order_by("pk").values_list("pk", "attempts", "size")[:most]
     ids: list[int] = []
     total = 0
     for pk, attempts, size in waiting:
