@@ -110,6 +110,27 @@ def test_it_is_handed_over_and_the_visitor_is_told(
     assert bot.get(of(widget)).data["agent"] == agent.pk
 
 
+def test_it_is_handed_over_to_somebody_of_a_private_team(
+    widget: Widget, agent: User, csm: User, login: Callable[[User], Any]
+) -> None:
+    widget.write()
+    hidden, lawyer = Team.objects.create(name="Legal", is_private=True), make_user("agent", "Lena")
+    hidden.memberships.create(user=lawyer)
+    browser = login(agent)
+
+    def hand_over(to: User) -> Any:
+        wanted = {"team": hidden.name, "assignee": to.email}
+        return browser.post(of(widget, "handover/"), wanted, content_type="application/json")
+
+    stranger = hand_over(csm)
+    assert (stranger.status_code, list(stranger.json()["errors"])) == (400, ["assignee"])
+    assert Ticket.objects.get().team != hidden
+    assert hand_over(lawyer).status_code == 200
+    ticket = Ticket.objects.get()
+    assert (ticket.team, ticket.assignee) == (hidden, lawyer)
+    assert browser.get(of(widget)).status_code == 404
+
+
 def test_it_ends_once_and_nothing_follows(bot: APIClient, widget: Widget) -> None:
     widget.write()
     ended = bot.post(of(widget, "end/"))

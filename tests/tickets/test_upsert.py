@@ -136,6 +136,49 @@ def test_what_somebody_may_not_see_is_not_changed(
     assert Ticket.objects.get().priority == "normal"
 
 
+def test_a_row_that_leads_out_of_sight_stops_no_other(login: Callable[[User], Any], agent: User) -> None:
+    """Into a private team of others, by name, by its category or by its inbox; new or known."""
+    hidden = Team.objects.create(name="Legal", is_private=True)
+    contracts = Category.objects.create(name="Contracts", description="", team=hidden)
+    lawyers = Inbox.objects.create(
+        name="Lawyers", channel="email", address="law@x.example", default_team=hidden
+    )
+    browser = login(agent)
+    send: dict[str, Any] = {"content_type": "application/json"}
+    assert statuses(browser.post(UPSERT, {"items": [row(1), row(2), row(3)]}, **send)) == ["created"] * 3
+    rows = [
+        row(1, priority="high"),
+        {"external_id": "t-2", "team": hidden.pk, "priority": "high"},
+        row(6, inbox=lawyers.pk, priority="high"),
+        row(4, inbox=lawyers.pk),
+        {"external_id": "t-3", "category": contracts.pk, "status": "open"},
+        row(5, priority="low"),
+    ]
+    answer = browser.post(UPSERT, {"items": rows}, **send)
+    assert statuses(answer) == ["updated", *["refused"] * 4, "created"]
+    assert [list(one["errors"]) for one in answer.json()["items"] if one["errors"]] == [
+        ["team"], ["inbox"], ["inbox"], ["category"],
+    ]  # fmt: skip
+    priorities = Ticket.objects.order_by("pk").values_list("priority", flat=True)
+    assert (list(priorities), Ticket.objects.filter(team=hidden).exists()) == (
+        ["high", "normal", "normal", "low"], False,
+    )  # fmt: skip
+
+
+def test_a_ticket_that_disappears_meanwhile_stops_no_other(
+    other_desk: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_desk.post(UPSERT, {"items": [row(1)]})
+
+    def gone(**_of: Any) -> None:
+        raise Ticket.DoesNotExist
+
+    monkeypatch.setattr("tickets.services.upsert_tickets.change_ticket", gone)
+    answer = other_desk.post(UPSERT, {"items": [row(1), row(2)]})
+    assert statuses(answer) == ["refused", "created"]
+    assert list(answer.data["items"][0]["errors"]) == ["external_id"]
+
+
 def test_a_batch_that_is_overtaken_finds_the_ticket(
     other_desk: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

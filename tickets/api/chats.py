@@ -217,8 +217,8 @@ class ChatHandover(APIView):
         if not wanted:
             raise ValidationError({"assignee": [_("Say who goes on with it: a team or a colleague.")]})
         viewer = viewer_of(request)
-        change_ticket(ticket=_ticket(_chat(viewer, pk)), wanted=wanted, by=viewer)
         # Whoever gives it to a private team of others does not see it any more.
+        change_ticket(ticket=_ticket(_chat(viewer, pk)), wanted=wanted, by=viewer, may_lose_sight=True)
         return Response(ChatOut(ChatSession.objects.get(pk=pk)).data)
 
 

@@ -8,10 +8,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from people.models import Team, TeamMembership, User
 from people.viewer import Viewer
 from tickets.incoming import IncomingFile
-from tickets.models import Category, Inbox, Ticket
+from tickets.models import Inbox, Ticket
 from tickets.services.assign_ticket import assign_ticket
 from tickets.services.change_priority import change_priority
 from tickets.services.copy_contacts import add_cc
@@ -19,6 +18,7 @@ from tickets.services.correct_routing import correct_routing
 from tickets.services.create_ticket import create_ticket
 from tickets.services.receive_message import Received
 from tickets.services.set_properties import PROPERTIES, set_properties
+from tickets.sight import destination, refuse_out_of_sight, refuse_stranger
 
 # What may be said about a ticket when it is opened, beside its message.
 KNOWN = PROPERTIES | {"priority", "team", "category", "assignee", "cc"}
@@ -57,29 +57,19 @@ def open_ticket(
         files=files,
         by=by,
     )
+    # A private team of the inbox has the ticket from its first moment.
+    if inbox is not None:
+        refuse_out_of_sight("inbox", inbox.default_team, by)
     if not wanted:
         return create()
-    _refuse_where_it_is_out_of_sight(wanted, by)
+    refuse_out_of_sight(*destination(wanted), by)
     with transaction.atomic():
         received = create()
         if received.outcome != "duplicate":
+            # It may have gone there unasked, too: as the follow-up of another, through the inbox of its channel.
+            refuse_out_of_sight("non_field_errors", received.ticket.team, by)
             _tell(received.ticket, wanted, by)
     return received
-
-
-def _refuse_where_it_is_out_of_sight(wanted: Mapping[str, Any], by: Viewer) -> None:
-    """Who opens a ticket in a private team that is not their own could not even see that it worked."""
-    for name, team in (("team", wanted.get("team")), ("category", _team_of(wanted.get("category")))):
-        if team is not None and team.is_private and not _sees(by, team):
-            raise ValidationError({name: _("%s is a private team that you are not in.") % team})
-
-
-def _team_of(category: Category | None) -> Team | None:
-    return None if category is None else category.team
-
-
-def _sees(viewer: Viewer, team: Team) -> bool:
-    return viewer.can("tickets.all_teams") or team.pk in viewer.team_ids
 
 
 def _tell(ticket: Ticket, wanted: Mapping[str, Any], by: Viewer) -> None:
@@ -87,18 +77,12 @@ def _tell(ticket: Ticket, wanted: Mapping[str, Any], by: Viewer) -> None:
     if wanted.get("priority"):
         change_priority(ticket=ticket, priority=wanted["priority"], by=by)
     if wanted.get("assignee") is not None:
-        _refuse_stranger(wanted["assignee"], wanted.get("team") or _team_of(wanted.get("category")))
+        refuse_stranger(wanted["assignee"], destination(wanted)[1])
         assign_ticket(ticket=ticket, assignee=wanted["assignee"], by=by)
     if wanted.get("team") is not None or wanted.get("category") is not None:
         correct_routing(ticket=ticket, team=wanted.get("team"), category=wanted.get("category"), by=by)
     set_properties(ticket=ticket, wanted=wanted, by=by)
     _copy_to(ticket, wanted.get("cc") or (), by)
-
-
-def _refuse_stranger(assignee: User, team: Team | None) -> None:
-    if team is not None and not TeamMembership.objects.filter(team=team, user=assignee).exists():
-        names = {"person": assignee, "team": team}
-        raise ValidationError({"assignee": _("%(person)s is not in the team %(team)s.") % names})
 
 
 def _copy_to(ticket: Ticket, addresses: Sequence[str], by: Viewer) -> None:

@@ -50,6 +50,10 @@ def upsert_tickets(*, rows: Sequence[Mapping[str, Any]], by: Viewer) -> list[Ups
             done.append(Upserted.refusal(index, external_id, _named(error)))
         except PermissionDenied as error:
             done.append(Upserted.refusal(index, external_id, {"non_field_errors": [str(error)]}))
+        except Ticket.DoesNotExist:
+            # Somebody has moved it out of sight, or deleted it, since it was looked up.
+            gone = _("Its ticket is not there any more for you.")
+            done.append(Upserted.refusal(index, external_id, {"external_id": [gone]}))
     return done
 
 
