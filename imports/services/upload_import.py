@@ -1,7 +1,8 @@
 """Take an upload in: it is stored before anything looks into it, and a job reads it."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,32 +65,50 @@ def upload_import(
     if source == "mail" and inbox is None:
         raise ValidationError({"inbox": _("Choose the inbox that the mails belong to.")})
     reference = new_reference()
-    stored = [_store(reference, place, file) for place, file in enumerate(uploads)]
-    stored += [{"name": path.name, "path": str(path.resolve())} for path in paths]
     options = {"table": table, "inbox": inbox.pk if inbox else None, "keep_numbers": keep_numbers}
-    size = sum(one.get("size", 0) for one in stored)
-    with transaction.atomic():
-        run = Import.objects.create(
-            reference=reference,
-            source=source,
-            system=one_line(storable(system), 64).lower() or source,
-            files=stored,
-            options=options,
-            made_by_id=by.user_id,
-        )
-        if in_background:
-            run.job = start_job(
-                kind=READ_KIND, key=reference, by=by, params={"import": run.pk}, requested_by_id=by.user_id
+    with _stored_or_gone(reference, len(uploads)):
+        stored = [_store(reference, place, file) for place, file in enumerate(uploads)]
+        stored += [{"name": path.name, "path": str(path.resolve())} for path in paths]
+        size = sum(one.get("size", 0) for one in stored)
+        with transaction.atomic():
+            run = Import.objects.create(
+                reference=reference,
+                source=source,
+                system=one_line(storable(system), 64).lower() or source,
+                files=stored,
+                options=options,
+                made_by_id=by.user_id,
             )
-            run.save(update_fields=["job"])
-        IMPORT_UPLOADED.record(
-            by=by,
-            subject_id=run.pk,
-            detail={"source": source, "system": run.system, "files": len(stored), "size": size},
-        )
-        if begun is not None:
-            begun(run)
+            if in_background:
+                run.job = start_job(
+                    kind=READ_KIND,
+                    key=reference,
+                    by=by,
+                    params={"import": run.pk},
+                    requested_by_id=by.user_id,
+                )
+                run.save(update_fields=["job"])
+            IMPORT_UPLOADED.record(
+                by=by,
+                subject_id=run.pk,
+                detail={"source": source, "system": run.system, "files": len(stored), "size": size},
+            )
+            if begun is not None:
+                begun(run)
     return run
+
+
+@contextmanager
+def _stored_or_gone(reference: str, count: int) -> Iterator[None]:
+    """Delete the ``count`` files of an import that was not written down: no row names them, so nothing else ever would."""
+    try:
+        yield
+    except BaseException:
+        # What fails once it is written down, telling the workers for example, leaves it its files.
+        if not Import.objects.filter(reference=reference).exists():
+            for place in range(count):
+                default_storage.delete(_key(reference, place))
+        raise
 
 
 def _store(reference: str, place: int, file: "File[bytes]") -> Mapping[str, Any]:
@@ -97,7 +116,11 @@ def _store(reference: str, place: int, file: "File[bytes]") -> Mapping[str, Any]
     for chunk in file.chunks():
         digest.update(chunk)
     file.seek(0)
-    # Nothing of the sender's name is part of the key.
-    key = default_storage.save(f"imports/{reference}/{place}", file)
+    key = default_storage.save(_key(reference, place), file)
     name = one_line(storable(file.name or ""), 200).rpartition("/")[2] or "upload"
     return {"name": name, "key": key, "size": file.size, "sha256": digest.hexdigest()}
+
+
+def _key(reference: str, place: int) -> str:
+    """Nothing of the sender's name is part of it, and no other import has the reference: no storage needs to change it."""
+    return f"imports/{reference}/{place}"

@@ -1,15 +1,21 @@
 """Imports by REST: upload, mapping, dry run, run, errors by row, undo; repeated requests, and who may not."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from rest_framework.test import APIClient
 
+from core.models import IdempotencyRecord
 from customers.models import Account
 from imports.models import Import
+from imports.models.run import new_reference
+from imports.services.upload_import import upload_import
 from people.models import User
 from people.roles import SCOPES
 from tests.conftest import make_user
@@ -98,6 +104,43 @@ def test_an_upload_that_is_repeated_is_one(mover: APIClient, work: Callable[[], 
     other = send(mover, content=b"Id;Company\r\nb1;Other\r\n", headers=key)
     assert other.status_code == 409
     assert Import.objects.count() == 1
+
+
+def stored_files() -> list[Path]:
+    """What the storage holds of imports."""
+    return [one for one in (Path(settings.MEDIA_ROOT) / "imports").rglob("*") if one.is_file()]
+
+
+def test_an_upload_that_is_overtaken_leaves_no_files(
+    mover: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken() -> str:
+        # The other request was here between the claim of this one and its row.
+        IdempotencyRecord.objects.update(body={"import": 1})
+        return new_reference()
+
+    monkeypatch.setattr("imports.services.upload_import.new_reference", overtaken)
+    late = send(mover, headers={"Idempotency-Key": "move-1"})
+    assert (late.status_code, Import.objects.count(), stored_files()) == (409, 0, [])
+    monkeypatch.undo()
+    assert send(mover).status_code == 201
+    assert len(stored_files()) == 1
+
+
+def test_an_upload_that_fails_halfway_leaves_no_files(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FileSystemStorage.save
+
+    def full(storage: FileSystemStorage, name: str, content: Any) -> str:
+        store(storage, name, content)
+        if name.endswith("/1"):
+            raise OSError("no space left")
+        return name
+
+    monkeypatch.setattr(FileSystemStorage, "save", full)
+    two = [SimpleUploadedFile("a.csv", CUSTOMERS), SimpleUploadedFile("b.csv", CUSTOMERS)]
+    with pytest.raises(OSError, match="no space"):
+        upload_import(source="csv", table="account", uploads=two, by=admin.as_viewer())
+    assert (Import.objects.count(), stored_files()) == (0, [])
 
 
 def test_it_is_stopped_and_goes_on(mover: APIClient, work: Callable[[], None]) -> None:
