@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections import deque
 from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError, connection
@@ -55,7 +56,7 @@ class _Gathered:
 
     def __init__(self) -> None:
         self._writing = threading.Lock()
-        self._waiting: list[_Call] = []
+        self._waiting: deque[_Call] = deque()
 
     def keep(self, row: ChannelPayload) -> None:
         """Return when the row is committed; raises what the database says."""
@@ -68,8 +69,11 @@ class _Gathered:
             raise call.error
 
     def _write(self) -> None:
-        calls = self._waiting[:MOST_TOGETHER]
-        del self._waiting[:MOST_TOGETHER]
+        # Others append meanwhile, without the lock: each is taken out by itself, so that none is taken out unseen.
+        calls = [self._waiting.popleft() for _each in range(min(len(self._waiting), MOST_TOGETHER))]
+        if not calls:
+            # Whoever asks is no longer in the line and was not served: an error, where the loop would have no end.
+            raise InterfaceError("stopped before it was stored")
         try:
             _insert([call.row for call in calls])
         except (OperationalError, InterfaceError) as error:
