@@ -26,6 +26,7 @@ _EVERYWHERE = _("Everywhere")
 _LIST = _("In a list")
 _TICKET = _("On a ticket")
 _GOTO = _("Go to")
+_AUDIT = _("In a blind audit")
 
 KEYS: tuple[Key, ...] = (
     Key("/", "search", _("Search"), _EVERYWHERE),
@@ -53,6 +54,7 @@ KEYS: tuple[Key, ...] = (
     Key(".", "more", _("More: follow, merge, link"), _TICKET),
     Key("u", "undo", _("Undo what was just done"), _TICKET),
     Key("Mod+Enter", "send", _("Send"), _TICKET),
+    *(Key(f"{number}", f"choose-{number}", _("Choose an answer"), _AUDIT) for number in range(1, 10)),
 )
 
 

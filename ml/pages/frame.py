@@ -70,6 +70,7 @@ def frame(task: MLTask, tab: str) -> dict[str, Any]:
             ("model-task", _("Compare")),
             ("model-versions", _("Versions")),
             ("model-corrections", _("Corrections")),
+            ("model-watch", _("Watch")),
         )
     ]
     return {"task": task, "tasks": tasks, "tabs": tabs, "live": serving.get(task.key)}

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from ml.pages import acts, compare, corrections, evidence, versions
+from ml.pages import acts, compare, corrections, evidence, versions, watch
 
 urlpatterns: list[URLPattern] = [
     path("models/", compare.models, name="models"),
@@ -12,6 +12,10 @@ urlpatterns: list[URLPattern] = [
     path("models/<slug:task>/roll-back/", acts.go_back, name="model-roll-back"),
     path("models/<slug:task>/end-trial/<slug:name>/", acts.stop_trial, name="model-end-trial"),
     path("models/<slug:task>/corrections/", corrections.corrections, name="model-corrections"),
+    path("models/<slug:task>/watch/", watch.watch, name="model-watch"),
+    path("models/<slug:task>/audit/", watch.audit, name="model-audit"),
+    path("models/<slug:task>/audit/<int:item>/", watch.audit_answer, name="model-audit-answer"),
+    path("models/<slug:task>/stops/<int:stop>/end/", watch.stop_end, name="model-stop-end"),
     path("models/<slug:task>/versions/", versions.versions, name="model-versions"),
     path("models/<slug:task>/versions/<int:number>/", versions.version, name="model-version"),
     path("models/<slug:task>/versions/<int:number>/card.md", versions.card, name="model-card"),

@@ -12,9 +12,21 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from core.models import Approval, Job
-from ml.models import AliasChange, Feedback, GateResult, ModelAlias, ModelVersion, Prediction, TrainingRun
+from ml.models import (
+    AliasChange,
+    AuditItem,
+    DriftWindow,
+    Feedback,
+    GateResult,
+    ModelAlias,
+    ModelVersion,
+    Prediction,
+    RollbackEvent,
+    TrainingRun,
+)
 from ml.registry import Example, ShownSubject, TextTask, ml_tasks
 from ml.services.carry_out_run import carry_out_run
 from ml.services.promote_version import promote_version
@@ -48,6 +60,9 @@ class Topics(TextTask):
             for row in text_examples()
         ]
         return [*text_examples(), *polite]
+
+    def choices(self) -> Sequence[str]:
+        return ("access", "billing", "delivery")
 
     def shown(self, subject_ids: Sequence[int], viewer: Viewer) -> Mapping[int, ShownSubject]:
         may = viewer.can("tickets.view")
@@ -238,7 +253,9 @@ def test_a_training_starts_and_is_watched(admin: User, login: Login) -> None:
     assert f"/models/{Topics.key}/versions/1/" in part
 
 
-@pytest.mark.parametrize("path", ["", "versions/", "versions/1/", "versions/1/answers/", "corrections/"])
+@pytest.mark.parametrize(
+    "path", ["", "versions/", "versions/1/", "versions/1/answers/", "corrections/", "watch/"]
+)
 def test_pages_are_for_who_may_see_models(
     live: ModelVersion, agent: User, analyst: User, login: Login, path: str
 ) -> None:
@@ -306,7 +323,7 @@ def test_unknown_tasks_versions_and_steps_are_not_found(
     assert act(browser, live.number, "explode").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["", "versions/", "corrections/"])
+@pytest.mark.parametrize("path", ["", "versions/", "corrections/", "watch/"])
 def test_a_page_costs_the_same_for_any_number(
     live: ModelVersion, admin: User, login: Login, path: str
 ) -> None:
@@ -344,3 +361,74 @@ def test_a_page_costs_the_same_for_any_number(
         text(browser, path)
     assert len(few) == len(many)
     assert len(many) < 30
+
+
+def drawn(subject: int, version: ModelVersion) -> AuditItem:
+    """An open item of the blind audit."""
+    return AuditItem.objects.create(
+        task=Topics.key,
+        subject_kind="ticket",
+        subject_id=subject,
+        version=version,
+        predicted_label="billing",
+        stratum="sure",
+        inclusion_probability=0.5,
+        day=timezone.localdate(),
+    )
+
+
+def test_an_audit_hides_what_the_model_said_and_counts_the_answer(
+    live: ModelVersion, lead_user: User, login: Login
+) -> None:
+    first, second = drawn(1, live), drawn(2, live)
+    browser = login(lead_user)
+    assert "Label 2 subjects" in text(browser, "watch/")
+    context = browser.get(f"/models/{Topics.key}/audit/").context
+    assert (context["item"], context["left"]) == (first, 2)
+    page = text(browser, "audit/")
+    assert 'data-hotkey="choose-3"' in page
+    told = browser.post(f"/models/{Topics.key}/audit/{first.pk}/", {"label": "access"}, follow=True)
+    assert "access; the model had said billing." in unescape(told.content.decode())
+    assert told.context["item"] == second
+    browser.post(f"/models/{Topics.key}/audit/{second.pk}/", {"skip": "1", "label": ""})
+    assert set(AuditItem.objects.values_list("state", "label")) == {("answered", "access"), ("skipped", "")}
+    assert "Nothing to label" in text(browser, "audit/")
+    weeks = browser.get(f"/models/{Topics.key}/watch/").context["weeks"]
+    assert [(week.estimate.value, week.estimate.rows) for week in weeks] == [(0, 1)]
+
+
+def test_an_unknown_label_changes_nothing(live: ModelVersion, lead_user: User, login: Login) -> None:
+    item = drawn(1, live)
+    told = login(lead_user).post(f"/models/{Topics.key}/audit/{item.pk}/", {"label": "magic"}, follow=True)
+    assert "Choose one of" in unescape(told.content.decode())
+    item.refresh_from_db()
+    assert item.state == AuditItem.State.OPEN
+
+
+def test_only_who_may_audit_answers(live: ModelVersion, analyst: User, login: Login) -> None:
+    item = drawn(1, live)
+    browser = login(analyst)
+    text(browser, "audit/", 403)
+    assert browser.post(f"/models/{Topics.key}/audit/{item.pk}/", {"label": "access"}).status_code == 403
+    assert f"/models/{Topics.key}/audit/" not in text(browser, "watch/")
+
+
+def test_drift_is_shown_by_window_and_a_stop_is_ended(live: ModelVersion, admin: User, login: Login) -> None:
+    now = timezone.now()
+    for number, verdict in ((1, "ok"), (2, "watch"), (3, "alarm")):
+        DriftWindow.objects.create(
+            task=Topics.key, version=live, number=number, item="channel", test="chi2", rows=250, reference_rows=1000,
+            statistic=1, effect=0.2, p_value=0.01, p_adjusted=0.02, psi=0.31, verdict=verdict, first_prediction=1,
+            last_prediction=2, starts_at=now, ends_at=now,
+        )  # fmt: skip
+    stop = RollbackEvent.objects.create(
+        task=Topics.key, trigger="accuracy", outcome="frozen", from_version=live
+    )
+    browser = login(admin)
+    (line,) = browser.get(f"/models/{Topics.key}/watch/").context["drift"]
+    assert [cell["css"] for cell in line["cells"]] == ["", "w", "b"]
+    assert (line["verdict"], line["psi"]) == ("Alarm", "0.31")
+    browser.post(f"/models/{Topics.key}/stops/{stop.pk}/end/")
+    stop.refresh_from_db()
+    assert stop.ended_by == admin
+    assert "ended by" in text(browser, "watch/")
