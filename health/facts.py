@@ -12,16 +12,24 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import Min, Q
+from django.db.models import F, Min, Q
 
 from core.models import Event
 from customers.models import Account, Contact, RevenueMovement, Subscription, UsageDaily, UsageDailyRevision
 from people.roles import Role
 from tickets.events import TICKET_RATED
-from tickets.models import Message, Ticket
+from tickets.models import ConversationSignal, Message, Ticket
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+# What is counted of conversations; talk of leaving and broken promises for 30 days.
+SAID = (
+    ConversationSignal.Kind.CHURN,
+    ConversationSignal.Kind.BUG,
+    ConversationSignal.Kind.PROMISE,
+)
+SAID_DAYS = 30
 
 WEEKS = 27
 DAYS = WEEKS * 7
@@ -91,6 +99,16 @@ class RatingRows:
     survey: Ints
     score: Ints
     contact: Ints
+
+
+@dataclass(frozen=True)
+class SaidRows:
+    """What conversations say as columns: it counts from ``since`` until ``until``, POSIX seconds; ``kind`` as in SAID."""
+
+    row: Ints
+    kind: Ints
+    since: Floats
+    until: Floats
 
 
 @dataclass(frozen=True)
@@ -336,6 +354,48 @@ class Facts:
             columns[:, 0].astype(np.int64), columns[:, 1], columns[:, 2] > 0, columns[:, 3] > 0,
             columns[:, 4].astype(np.int64), columns[:, 5], columns[:, 6],
         )  # fmt: skip
+
+    def said(self, kind: str, as_of: datetime) -> Ints:
+        """Return per account how often conversations said this at a moment: talk of leaving and promises that were not kept
+        within 30 days, reports of bugs on tickets that were not solved; nothing that had been dismissed by then."""
+        rows, now = self._said, as_of.timestamp()
+        chosen = (
+            (rows.kind == SAID.index(ConversationSignal.Kind(kind)))
+            & (rows.since <= now)
+            & (rows.until > now)
+        )
+        return np.bincount(rows.row[chosen], minlength=len(self))
+
+    @cached_property
+    def _said(self) -> SaidRows:
+        states = ConversationSignal.State
+        was_broken = Q(state=states.BROKEN) | Q(state=states.KEPT, decided_at__gt=F("due_at"))
+        rows = (
+            ConversationSignal.objects.filter(
+                ~Q(kind="promise") | was_broken,
+                kind__in=SAID,
+                message__ticket__account_id__in=self.account_ids,
+                said_at__gte=self._since,
+                said_at__lte=self.last,
+            )
+            .order_by("pk")
+            .values_list(
+                "message__ticket__account_id", "kind", "said_at", "recorded_at", "due_at", "state", "decided_at",
+                "message__ticket__resolved_at",
+            )
+        )  # fmt: skip
+        table = []
+        for account_id, kind, said_at, recorded_at, due_at, state, decided_at, resolved_at in rows:
+            since = max(_stamp(due_at or said_at), _stamp(recorded_at))
+            ends = (
+                _stamp(resolved_at) if kind == "bug" else _stamp(due_at or said_at) + SAID_DAYS * DAY_SECONDS
+            )
+            dismissed = _stamp(decided_at) if state == states.DISMISSED else NEVER
+            table.append((self.rows[account_id], SAID.index(kind), since, min(ends, dismissed)))
+        columns = np.array(table, dtype=float).reshape(-1, 4)
+        return SaidRows(
+            columns[:, 0].astype(np.int64), columns[:, 1].astype(np.int64), columns[:, 2], columns[:, 3]
+        )
 
     def ratings(self, as_of: datetime, *, days: int) -> RatingRows:
         """Return the last known answer to each question that was answered in the ``days`` before."""

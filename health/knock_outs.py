@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from health.facts import DAY_SECONDS, Facts
 from health.scorecard import Cap
-from tickets.models import Ticket
+from tickets.models import ConversationSignal, Ticket
 from tickets.satisfaction import LOW
 
 EXECUTIVE_ROLES = ("sponsor", "buyer")
@@ -22,6 +22,7 @@ LABELS: dict[str, str | Promise] = {
     "no_usage": _("No use for 30 days"),
     "urgent_ticket": _("Urgent ticket open for more than a day"),
     "sponsor_gone": _("Key contact gone and not replaced"),
+    "says_leaving": _("Said within 30 days that they leave"),
     "low_rating": _("Bad rating by a sponsor or buyer within two weeks"),
 }
 
@@ -29,7 +30,7 @@ LABELS: dict[str, str | Promise] = {
 def caps_for(facts: Facts, as_of: datetime) -> dict[int, list[Cap]]:
     """Return, per account id, the caps that hold at a moment."""
     found: dict[int, list[Cap]] = {}
-    for rule in (_notice, _no_usage, _urgent_ticket, _sponsor_gone, _low_rating):
+    for rule in (_notice, _no_usage, _urgent_ticket, _sponsor_gone, _low_rating, _says_leaving):
         for account_id, cap in rule(facts, as_of).items():
             found.setdefault(account_id, []).append(cap)
     return found
@@ -81,3 +82,12 @@ def _low_rating(facts: Facts, as_of: datetime) -> Mapping[int, Cap]:
         if score <= LOW and contact in executives:
             lowest[facts.account_ids[row]] = min(score, lowest.get(facts.account_ids[row], score))
     return {pk: Cap("low_rating", 65, {"score": score}) for pk, score in lowest.items()}
+
+
+def _says_leaving(facts: Facts, as_of: datetime) -> Mapping[int, Cap]:
+    """At most 65 for 30 days after a message that says that the customer leaves, unless somebody has dismissed it."""
+    counts = facts.said(ConversationSignal.Kind.CHURN, as_of)
+    return {
+        facts.account_ids[row]: Cap("says_leaving", 65, {"messages": int(counts[row])})
+        for row in np.flatnonzero(counts)
+    }

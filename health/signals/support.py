@@ -13,12 +13,16 @@ from health.facts import DAY_SECONDS, NEVER, Facts
 from health.normalisers import CohortPercentile, Piecewise
 from health.peers import Cohort
 from health.registry import Group, Reading, Signal
+from tickets.models import ConversationSignal
+
+Kind = ConversationSignal.Kind
 
 LOAD_DAYS = 90
 # One ticket in twenty seat-months is what a small account is shrunk to.
 PRIOR_TICKETS, PRIOR_SEAT_MONTHS = 1.0, 20.0
 MOOD = Piecewise(((-1, 0), (-0.3, 35), (0, 60), (0.3, 85), (1, 100)))
 MOOD_HALF_LIFE = 21.0
+BUG_BURDEN = 0.25
 
 
 class TicketLoad(Signal):
@@ -59,7 +63,10 @@ class TicketLoad(Signal):
 
 
 class OpenTrouble(Signal):
-    """Broken promises of the last 28 days plus the age in days (at most 3) of open urgent tickets, high ones half."""
+    """Broken promises of the last 28 days plus the age in days (at most 3) of open urgent tickets, high ones half.
+
+    What we promised in words and did not keep counts as much for 30 days, an open report of a bug a quarter.
+    """
 
     key = "open_trouble"
     label = gettext_lazy("Open trouble")
@@ -77,9 +84,18 @@ class OpenTrouble(Signal):
         breaches = np.bincount(rows.row[breached], minlength=len(facts))
         total = np.bincount(rows.row, weights=breached + burden, minlength=len(facts))
         pressing = np.bincount(rows.row[is_open], minlength=len(facts))
+        worded, bugs = facts.said(Kind.PROMISE, as_of), facts.said(Kind.BUG, as_of)
+        total = total + worded + BUG_BURDEN * bugs
         return {
             pk: Reading(
-                float(total[row]), as_of, 1, {"breaches": int(breaches[row]), "pressing": int(pressing[row])}
+                float(total[row]),
+                as_of,
+                1,
+                {
+                    "breaches": int(breaches[row] + worded[row]),
+                    "pressing": int(pressing[row]),
+                    "bugs": int(bugs[row]),
+                },
             )
             for row, pk in enumerate(facts.account_ids)
         }
@@ -96,6 +112,9 @@ class OpenTrouble(Signal):
             words.append(
                 ngettext("%(n)d broken promise", "%(n)d broken promises", breaches) % {"n": breaches}
             )
+        bugs = int(detail.get("bugs", 0))
+        if bugs:
+            words.append(ngettext("%(n)d open bug", "%(n)d open bugs", bugs) % {"n": bugs})
         return ", ".join(words) or _("nothing pressing, nothing late")
 
 

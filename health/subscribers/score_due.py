@@ -33,6 +33,9 @@ class MarkScoreDue(Subscriber):
             "tickets.sentiment_changed",
             "tickets.first_response_breached",
             "tickets.resolution_breached",
+            "tickets.signal_seen",
+            "tickets.signal_judged",
+            "tickets.promise_broken",
         }
     )
     batch_size = 200

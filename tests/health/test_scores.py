@@ -33,7 +33,7 @@ from people.models import User
 from people.viewer import Viewer, contact_viewer, system_viewer
 from tests.health.world import World, build_world, write_message
 from tickets.events import TICKET_RATED
-from tickets.models import Ticket
+from tickets.models import ConversationSignal, Ticket
 
 BY = system_viewer("task")
 
@@ -241,6 +241,12 @@ def poke_the_future(account: Account, contact: Contact, moment: datetime) -> Non
         by=contact_viewer(contact.pk, "page"), subject_id=1, account_id=account.pk, detail={"survey": 1, "score": 1},
         occurred_at=moment - timedelta(days=1),
     )  # fmt: skip
+    # Said before, read later.
+    for kind, due_at in (("churn", None), ("bug", None), ("promise", moment - timedelta(days=1))):
+        ConversationSignal.objects.create(
+            message=imported, kind=kind, source="person", said_at=moment - timedelta(days=2), due_at=due_at,
+            state="broken" if kind == "promise" else "open", start=0,
+        )  # fmt: skip
     log_touch(account=account, kind="call", text="", by=BY)
     log_touch(account=account, kind="call", text="", by=BY, at=moment - timedelta(days=1))
 

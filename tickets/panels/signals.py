@@ -17,7 +17,7 @@ class SignalsPanel(TicketPanel):
     """Promises and signals, corrected where they stand; one click each."""
 
     key = "signals"
-    label = gettext_lazy("Said")
+    label = gettext_lazy("What was said")
     icon = "message-circle"
     order = 15
     permission = "tickets.view"
