@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from core.events import event_type
-from core.models import Event
+from core.models import Event, Outbound
 from customers.models import Contact, ContactIdentity
 from people.models import ApiKey, Team, User
 from people.viewer import Viewer
@@ -38,6 +38,7 @@ from tickets.status_rows import statuses
 from tickets.structure_words import ICONS as STRUCTURE_ICONS
 from tickets.structure_words import SILENT_IN_TARGET, SILENT_REASONS, words_of
 
+_FAILED = frozenset({Message.Delivery.FAILED, Message.Delivery.UNCERTAIN})
 # Their messages stand in the conversation themselves.
 _MESSAGE_VERBS = frozenset({events.MESSAGE_RECEIVED.verb, events.REPLIED.verb, events.NOTE_ADDED.verb})
 _ICONS = {
@@ -89,6 +90,7 @@ class MessageItem:
     ``html`` is what a colleague has written with its form; ``has_html`` says that a customer's message has some to be shown
     in a frame. Until ``leaves_at`` an answer can be taken back. ``kind`` is inbound, outbound or note.
     ``sender_unverified`` warns that the channel cannot vouch for the sender.
+    ``can_repeat``: a person may have it sent again to those whom it did not reach.
     ``said`` are copies of its signals (``Message.said``). ``ticket_id`` is the ticket it is in and ``merged_number`` that
     one's number when it was merged into the ticket on display, else 0.
     """
@@ -119,6 +121,7 @@ class MessageItem:
     cc: tuple[str, ...]
     attachments: tuple[Attachment, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    can_repeat: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,8 +170,10 @@ def read_conversation(ticket: Ticket, viewer: Viewer) -> tuple[list[Item], list[
     family = family_of(ticket, viewer)
     merged = {pk: number for pk, number in family.items() if pk != ticket.pk}
     found = _messages(ticket, merged)
+    repeatable = _repeatable(found)
     messages: list[Item] = [
-        _message_item(message, viewer, merged.get(message.ticket_id, 0)) for message in found
+        _message_item(message, viewer, merged.get(message.ticket_id, 0), message.pk in repeatable)
+        for message in found
     ]
     lines: list[Item] = [*_event_items(family, merged, _names_of(ticket, found))]
     own = [message for message in found if message.ticket_id == ticket.pk]
@@ -188,7 +193,21 @@ def _messages(ticket: Ticket, merged: Collection[int]) -> list[Message]:
     return found
 
 
-def _message_item(message: Message, viewer: Viewer, merged_number: int = 0) -> MessageItem:
+def _repeatable(messages: Collection[Message]) -> set[int]:
+    """The ids of the answers that have failed; of one that came back from some, its row says whether others are left."""
+    failed = {one.pk for one in messages if one.delivery in _FAILED}
+    bounced = {f"message:{one.pk}": one.pk for one in messages if one.delivery == Message.Delivery.BOUNCED}
+    if bounced:
+        rows = Outbound.objects.filter(
+            idempotency_key__in=bounced, state__in=[Outbound.State.FAILED, Outbound.State.UNCERTAIN]
+        )
+        failed |= {bounced[key] for key in rows.values_list("idempotency_key", flat=True)}
+    return failed
+
+
+def _message_item(
+    message: Message, viewer: Viewer, merged_number: int = 0, can_repeat: bool = False
+) -> MessageItem:
     contact = message.contact
     return MessageItem(
         id=message.pk,
@@ -219,6 +238,7 @@ def _message_item(message: Message, viewer: Viewer, merged_number: int = 0) -> M
         cc=tuple(_addresses(message, "cc")),
         attachments=tuple(message.attachments.all()),
         facts=message.facts,
+        can_repeat=can_repeat,
     )
 
 

@@ -27,7 +27,6 @@ from tickets.status_rows import statuses
 from tickets.ticket_facts import RoutingFacts, routing_of, sla_of
 
 KINDS = {Message.Kind.INBOUND: "in", Message.Kind.OUTBOUND: "out", Message.Kind.NOTE: "note"}
-RETRYABLE = frozenset({Message.Delivery.FAILED, Message.Delivery.UNCERTAIN})
 _TONES = {
     Message.Delivery.FAILED: "bad",
     Message.Delivery.BOUNCED: "bad",
@@ -245,7 +244,7 @@ def message_parts(
         "has_html": item.has_html,
         "form_url": reverse("inbox-message", kwargs=addresses),
         "retry_url": reverse("inbox-retry", kwargs=addresses)
-        if item.delivery in RETRYABLE and viewer.can("tickets.reply")
+        if item.can_repeat and viewer.can("tickets.reply")
         else "",
         "origin": item.merged_number,
         "origin_url": reverse("inbox-ticket", args=[item.ticket_id]) if item.merged_number else "",
@@ -269,7 +268,9 @@ def _state_words(item: MessageItem) -> str:
 def _stamp_of_sending(item: MessageItem) -> str:
     if item.next_try_at is not None:
         return f"delayed{item.next_try_at.timestamp():.0f}"
-    return "" if item.leaves_at is None else "leaving"
+    if item.leaves_at is not None:
+        return "leaving"
+    return "failed" if item.can_repeat else ""
 
 
 def _stamp_of_said(item: MessageItem) -> str:

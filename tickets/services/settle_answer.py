@@ -2,21 +2,31 @@
 
 from django.utils import timezone
 
+from core.events import EventType
 from core.models import Outbound
 from people.viewer import system_viewer
 from tickets.channels.email.events import ANSWER_DELAYED, ANSWER_FAILED, ANSWER_SENT
+from tickets.message_text import one_line
 from tickets.models import AnswerUndo, Message
+
+# As much of a reason is kept where there are two.
+_HALF = 145
 
 
 def settle_answer(outbound: Outbound) -> Message | None:
     """Bring the final state of an outbox row to its message and tell those who look at it; in the caller's transaction.
 
-    Returns the message when it was sent. What was cancelled, or came back meanwhile, stays as it is.
+    Returns the message when it was sent. What was cancelled, or came back meanwhile, stays as it is; that others could not
+    be reached either is told beside what came back.
     """
     message = Message.objects.filter(pk=outbound.payload["message"]).select_related("ticket").first()
-    if message is None or message.delivery == Message.Delivery.BOUNCED:
+    if message is None or outbound.state == Outbound.State.CANCELLED:
         return None
-    if outbound.state == Outbound.State.CANCELLED:
+    if message.delivery == Message.Delivery.BOUNCED:
+        if outbound.state != Outbound.State.SENT:
+            message.delivery_detail = both_reasons(came_back(message.delivery_detail), outbound.last_error)
+            message.save(update_fields=["delivery_detail"])
+            _record(ANSWER_FAILED, message, outbound)
         return None
     AnswerUndo.objects.filter(message=message).delete()
     message.delivery = {
@@ -29,14 +39,28 @@ def settle_answer(outbound: Outbound) -> Message | None:
     message.delivered_at = timezone.now() if sent else None
     message.leaves_at = message.next_try_at = None
     message.save(update_fields=["delivery", "delivery_detail", "delivered_at", "leaves_at", "next_try_at"])
-    (ANSWER_SENT if sent else ANSWER_FAILED).record(
+    _record(ANSWER_SENT if sent else ANSWER_FAILED, message, outbound)
+    return message if sent else None
+
+
+def both_reasons(bounced: str, failed: str) -> str:
+    """Why a mail came back from some, and why others could not be reached, on a line each."""
+    return f"{one_line(bounced, _HALF)}\n{one_line(failed, _HALF)}" if failed else bounced
+
+
+def came_back(reasons: str) -> str:
+    """The first of ``both_reasons``."""
+    return reasons.partition("\n")[0]
+
+
+def _record(event: EventType, message: Message, outbound: Outbound) -> None:
+    event.record(
         by=system_viewer("outbox"),
         subject_id=message.pk,
         ticket_id=message.ticket_id,
         account_id=message.ticket.account_id,
-        detail={"state": outbound.state, "reason": message.delivery_detail},
+        detail={"state": outbound.state, "reason": outbound.last_error[:300]},
     )
-    return message if sent else None
 
 
 def delay_answer(outbound: Outbound) -> None:

@@ -21,3 +21,17 @@ def take(raw: bytes, inbox: Inbox) -> MailLedger:
     """Store and process a mail; returns its ledger row."""
     ledger, _created = store_mail(raw=raw, inbox=inbox, source="test")
     return process_mail(ledger_id=ledger.pk)
+
+
+def bounce_of(message_id: str, action: str = "failed", status: str = "5.1.1") -> bytes:
+    """The report that a mail of ours came back from a recipient."""
+    return mail_of(
+        sender="MAILER-DAEMON@mx.example",
+        subject="Undelivered Mail Returned to Sender",
+        Return_Path="<>",
+        Content_Type='multipart/report; report-type=delivery-status; boundary="b"',
+        body="--b\r\n\r\nSorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n"
+        f"Final-Recipient: rfc822; mette@halden.example\r\nAction: {action}\r\nStatus: {status}\r\n"
+        "Diagnostic-Code: smtp; 550 no such user\r\n"
+        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {message_id}\r\n\r\n--b--",
+    )

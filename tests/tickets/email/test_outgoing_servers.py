@@ -16,7 +16,7 @@ from core.models import Event, Notification, Outbound
 from core.outbox import send_due
 from people.models import User
 from people.viewer import Viewer
-from tests.tickets.email.mails import mail_of, take
+from tests.tickets.email.mails import bounce_of, mail_of, take
 from tests.tickets.email.smtp_server import ScriptedServer, smtp_server
 from tickets.channels.email.services.save_outgoing import remove_outgoing, save_outgoing, try_outgoing
 from tickets.channels.email.smtp_session import pool
@@ -330,6 +330,101 @@ def test_who_is_at_a_domain_that_takes_mail_gets_it_while_another_is_left_alone(
         one.rcpt_tos for one in server.taken if {"ole@partner.example", "kari@slow.example"} & {*one.rcpt_tos}
     ]
     assert theirs == [["ole@partner.example"], ["kari@slow.example"]]
+
+
+def hold(server: ScriptedServer, answer: Answer) -> None:
+    """Let a domain be left alone for a while: slow.example."""
+    server.rcpt_of = {f"p{number}@slow.example": "451 later" for number in range(3)}
+    for number in range(3):
+        answer(f"p{number}@slow.example")
+    send_due()
+    assert SendingPause.objects.get(domain="slow.example").failures == 3
+    server.rcpt_of = {}
+
+
+def test_who_was_refused_for_good_is_not_asked_again_while_a_domain_is_held(
+    server: ScriptedServer, save: Save, answer: Answer, viewer: Viewer
+) -> None:
+    save()
+    hold(server, answer)
+    message = answer("gone@partner.example", Cc="kari@slow.example, ole@partner.example")
+    server.rcpt_of = {"gone@partner.example": "550 no such user"}
+    send_due()
+    assert states(message) == ("pending", "queued")
+    attempts = outbound_of(message).attempts
+    server.rcpt_of = {}  # whom it would take now
+    SendingPause.objects.update(until=timezone.now() + timedelta(hours=2))
+    for minutes in (10, 30, 60):
+        send_at(timezone.now() + timedelta(minutes=minutes))
+    assert outbound_of(message).attempts == attempts
+    send_at(timezone.now() + timedelta(hours=3))
+    assert states(message) == ("failed", "failed")
+    assert message.delivery_detail == "gone@partner.example: 550 no such user (the others have got it)"
+    assert "partner.example" not in str(outbound_of(message).payload)
+    theirs = [one.rcpt_tos for one in server.taken if not one.rcpt_tos[0].startswith("p")]
+    assert theirs == [["ole@partner.example"], ["kari@slow.example"]]
+    retry_delivery(message=message, by=viewer)
+    send_at(timezone.now() + timedelta(hours=3))
+    assert states(message) == ("sent", "sent")
+    assert server.taken[-1].rcpt_tos == ["gone@partner.example"]
+
+
+def test_a_bounce_does_not_hide_that_a_held_domain_refuses(
+    server: ScriptedServer, save: Save, answer: Answer, viewer: Viewer, inbox: Inbox, login: Any, agent: User
+) -> None:
+    save()
+    hold(server, answer)
+    message = answer("ole@partner.example", Cc="kari@slow.example")
+    send_due()
+    [sent] = [one for one in server.taken if one.rcpt_tos == ["ole@partner.example"]]
+    message_id = sent.content.split(b"Message-ID: ")[1].split(b"\r\n")[0].decode()
+    take(bounce_of(message_id), inbox)
+    assert states(message) == ("pending", "bounced")
+    page = reverse("inbox-ticket", args=[message.ticket_id])
+    again = reverse("inbox-retry", args=[message.ticket_id, message.pk])
+    assert again not in login(agent).get(page).content.decode()
+    server.rcpt_of = {"kari@slow.example": "550 no such mailbox"}
+    send_at(SendingPause.objects.get().until + timedelta(seconds=1))
+    assert states(message) == ("failed", "bounced")
+    assert "550 no such user" in message.delivery_detail
+    assert "kari@slow.example: 550 no such mailbox" in message.delivery_detail
+    assert Event.objects.filter(verb="tickets.answer_failed", subject_id=message.pk).count() == 1
+    browser = login(agent)
+    assert again in browser.get(page).content.decode()
+    server.rcpt_of = {}
+    assert browser.post(again, headers={"HX-Request": "true"}).status_code == 200
+    send_at(timezone.now() + timedelta(hours=3))
+    # That it came back from the other one stays told.
+    assert states(message) == ("sent", "bounced")
+    assert "550 no such user" in message.delivery_detail
+    assert "kari" not in message.delivery_detail
+    assert server.taken[-1].rcpt_tos == ["kari@slow.example"]
+
+
+def test_a_bounce_does_not_hide_who_was_refused_before(
+    server: ScriptedServer, save: Save, answer: Answer, viewer: Viewer, inbox: Inbox
+) -> None:
+    save()
+    message = answer("ole@partner.example", Cc="kari@slow.example")
+    server.rcpt_of = {"kari@slow.example": "550 no such mailbox"}
+    send_due()
+    message_id = server.taken[0].content.split(b"Message-ID: ")[1].split(b"\r\n")[0].decode()
+    take(bounce_of(message_id), inbox)
+    assert states(message) == ("failed", "bounced")
+    assert "550 no such user" in message.delivery_detail
+    assert "kari@slow.example: 550 no such mailbox" in message.delivery_detail
+
+
+def test_whoever_was_left_out_of_a_mail_of_unknown_fate_is_named(
+    server: ScriptedServer, save: Save, answer: Answer
+) -> None:
+    save()
+    hold(server, answer)
+    message = answer("ole@partner.example", Cc="kari@slow.example")
+    server.dies = "accepted"
+    send_due()
+    assert states(message) == ("uncertain", "uncertain")
+    assert message.delivery_detail.endswith("not tried yet: slow.example")
 
 
 def test_after_three_days_it_is_given_up_and_a_person_may_try_again(

@@ -14,7 +14,7 @@ from customers.models import Contact
 from customers.services.merge_contacts import merge_contacts
 from people.models import User
 from people.viewer import Viewer
-from tests.tickets.email.mails import mail_of, take
+from tests.tickets.email.mails import bounce_of, mail_of, take
 from tickets.channels.email.thread_tokens import make_message_id, reply_address
 from tickets.models import Inbox, MailLedger, Message, Ticket
 from tickets.recipients import recipients_of_answer
@@ -179,19 +179,6 @@ def test_our_own_mail_that_comes_back_is_no_message(opened: Ticket, answered: An
     row = take(answered.as_bytes(), inbox)
     assert (row.state, row.ticket) == (State.DUPLICATE, opened)
     assert opened.messages.count() == 2
-
-
-def bounce_of(message_id: str, action: str = "failed", status: str = "5.1.1") -> bytes:
-    return mail_of(
-        sender="MAILER-DAEMON@mx.example",
-        subject="Undelivered Mail Returned to Sender",
-        Return_Path="<>",
-        Content_Type='multipart/report; report-type=delivery-status; boundary="b"',
-        body="--b\r\n\r\nSorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n"
-        f"Final-Recipient: rfc822; mette@halden.example\r\nAction: {action}\r\nStatus: {status}\r\n"
-        "Diagnostic-Code: smtp; 550 no such user\r\n"
-        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {message_id}\r\n\r\n--b--",
-    )
 
 
 def test_a_bounce_marks_the_answer_as_failed(opened: Ticket, answered: Any, inbox: Inbox) -> None:

@@ -45,6 +45,7 @@ from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.message_text import one_line
 from tickets.models import Inbox, MailLedger, Message
 from tickets.services.receive_message import known_message, receive_message
+from tickets.services.settle_answer import both_reasons
 from tickets.stored_files import read_file, store_file
 
 logger = logging.getLogger(__name__)
@@ -227,9 +228,12 @@ def _record_bounce(row: MailLedger, mail: ParsedMail) -> None:
         return
     row.message, row.ticket = message, message.ticket
     if report.permanent:
-        reason = row.error or mail.subject
+        reason = one_line(row.error or mail.subject, 300)
+        # Whoever could not be reached at all stays told.
+        failed = message.delivery in (Message.Delivery.FAILED, Message.Delivery.UNCERTAIN)
         Message.objects.filter(pk=message.pk).update(
-            delivery=Message.Delivery.BOUNCED, delivery_detail=reason[:300]
+            delivery=Message.Delivery.BOUNCED,
+            delivery_detail=both_reasons(reason, message.delivery_detail if failed else ""),
         )
         MESSAGE_BOUNCED.record(
             by=system_viewer("mail"),

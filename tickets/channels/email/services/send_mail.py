@@ -5,7 +5,7 @@ to it. Both raise what the outbox understands. What happened is told in the clas
 
 - the server is away, or refuses our login: the mail waits, up to ``GIVE_UP_AFTER``, and so do all others for that server;
 - "not now" (4xx) about a recipient: tried again with growing pauses; what others have got they do not get twice;
-- "no" (5xx): final;
+- "no" (5xx): final, told when all others have had their turn;
 - the connection broke between the end of the mail and the answer: nobody knows, a person decides.
 """
 
@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.models import Outbound
-from core.outbox import PermanentFailure, Postponed, TemporaryFailure
+from core.outbox import FateUnknown, PermanentFailure, Postponed, TemporaryFailure
 from core.secret_box import CannotOpen, unseal
 from tickets.channel import Connection
 from tickets.channels.email.backends import FileOutboxBackend
@@ -47,7 +47,7 @@ from tickets.channels.email.services.pause_sending import (
     pauses_of,
 )
 from tickets.channels.email.services.renew_sign_in import access_token, note_token_refused
-from tickets.channels.email.smtp_session import HAND_OVER_SECONDS, Receipt, Refusal, pool
+from tickets.channels.email.smtp_session import HAND_OVER_SECONDS, Receipt, pool
 from tickets.connections import connection_of
 from tickets.models import ChannelHealth, Inbox, OutgoingServer
 from tickets.services.note_channel import note_channel
@@ -90,6 +90,9 @@ def make_ready(outbound: Outbound, message: EmailMessage, *, inbox: Inbox | None
     outgoing = None if inbox is None else OutgoingServer.objects.filter(inbox=inbox).first()
     if outgoing is None and settings.EMAIL_BACKEND != _DJANGO_SMTP:
         return ReadyMail(message)
+    if outbound.attempts == 0 and outbound.payload.get("refused"):
+        # A person has it sent again: everybody is asked anew.
+        outbound.payload = {**outbound.payload, "refused": {}}
     key = server_key(outgoing)
     domains = _domains(_missing(outbound, message))
     pauses = pauses_of(key, domains)
@@ -115,6 +118,8 @@ def hand_over(outbound: Outbound, ready: ReadyMail) -> str:
         return str(message.extra_headers["Message-ID"])
     recipients = [one for one in _missing(outbound, message) if _domain(one) not in ready.held]
     if not recipients:
+        if _refused(outbound):
+            raise PermanentFailure(_told(outbound, [_words_of_refused(outbound, message)]))
         return str(message.extra_headers["Message-ID"])
     deadline = time.monotonic() + HAND_OVER_SECONDS
     try:
@@ -129,7 +134,9 @@ def hand_over(outbound: Outbound, ready: ReadyMail) -> str:
         if error.code == Code.SIGN_IN_REFUSED and route.outgoing is not None and route.outgoing.account_id:
             trouble = note_token_refused(account_id=route.outgoing.account_id, trouble=error)
         raise _server_failed(outbound, route.key, route.outgoing, trouble) from error
-    _note_receipt(outbound, route, receipt, ready.held)
+    except FateUnknown as error:
+        raise FateUnknown(_with_untried(str(error), ready.held)) from error
+    _note_receipt(outbound, ready, route, receipt)
     return str(message.extra_headers["Message-ID"])
 
 
@@ -244,9 +251,36 @@ def _address(mailbox: str) -> str:
 
 
 def _missing(outbound: Outbound, message: EmailMessage) -> list[str]:
-    """The addresses of those who have not got the mail yet."""
-    had = set(outbound.payload.get("delivered", ()))
-    return [one for one in addresses_of(message) if mark_of(one) not in had]
+    """The addresses of those who have not got the mail yet, without those who were refused for good."""
+    done = {*outbound.payload.get("delivered", ()), *_refused(outbound)}
+    return [one for one in addresses_of(message) if mark_of(one) not in done]
+
+
+def _refused(outbound: Outbound) -> dict[str, str]:
+    """What the server said of those whom it refused for good, by ``mark_of``."""
+    return dict(outbound.payload.get("refused") or {})
+
+
+def _words_of_refused(outbound: Outbound, message: EmailMessage) -> str:
+    known = _refused(outbound)
+    found = [(one, known[mark_of(one)]) for one in addresses_of(message) if mark_of(one) in known]
+    return "; ".join(f"{address}: {words}" for address, words in found)
+
+
+def _told(outbound: Outbound, words: Sequence[str]) -> str:
+    """The words for the person who wrote the mail."""
+    said = "; ".join(filter(None, words))
+    if outbound.payload.get("delivered"):
+        return _("%(refusals)s (the others have got it)") % {"refusals": said}
+    return said
+
+
+def _with_untried(words: str, held: Mapping[str, Pause]) -> str:
+    """Name those too who were left out, so that nobody takes them for reached."""
+    if not held:
+        return words
+    domains = ", ".join(sorted(held))
+    return _("%(words)s; not tried yet: %(domains)s") % {"words": words, "domains": domains}
 
 
 def _domain(address: str) -> str:
@@ -277,28 +311,45 @@ def _server_failed(
     return TemporaryFailure(words, retry_at=pause.until)
 
 
-def _note_receipt(outbound: Outbound, route: Route, receipt: Receipt, held: Mapping[str, Pause]) -> None:
+def _note_receipt(outbound: Outbound, ready: ReadyMail, route: Route, receipt: Receipt) -> None:
     """Write down who got the mail. Raises TemporaryFailure or PermanentFailure when not everybody did."""
     # The server answers, whatever it says.
     note_success(route.key, _domains(receipt.accepted))
     if route.outgoing is not None:
         note_outgoing_success(outgoing=route.outgoing, has_sent=bool(receipt.accepted))
-    if receipt.accepted and (receipt.refused or held):
-        had = {*outbound.payload.get("delivered", ()), *map(mark_of, receipt.accepted)}
-        outbound.payload = {**outbound.payload, "delivered": sorted(had)}
-        outbound.save(update_fields=["payload"])
-    for domain in _domains([one for one, refusal in receipt.refused.items() if not refusal.is_final]):
+    _keep(outbound, ready, receipt)
+    not_now = {one: refusal for one, refusal in receipt.refused.items() if not refusal.is_final}
+    for domain in _domains([*not_now]):
         note_trouble(route.key, domain, _("the domain takes no mail now"), pauses=DOMAIN_PAUSES)
-    refusals: list[Refusal] = [*receipt.refused.values(), *([receipt.mail] if receipt.mail else [])]
-    if not refusals and not held:
+    for_good = _words_of_refused(outbound, ready.message)
+    if not (not_now or for_good or receipt.mail or ready.held):
         return
-    said = [f"{address}: {refusal}" for address, refusal in receipt.refused.items()]
-    said += [str(receipt.mail)] if receipt.mail else []
-    words = "; ".join([*said, *(_words(one, route.key) for one in held.values())])
-    if receipt.accepted:
-        words = _("%(refusals)s (the others have got it)") % {"refusals": words}
-    is_final = all(one.is_final for one in refusals)
-    if held and is_final and receipt.mail is None:
+    words = _told(
+        outbound,
+        [
+            for_good,
+            *(f"{address}: {refusal}" for address, refusal in not_now.items()),
+            str(receipt.mail or ""),
+            *(_words(one, route.key) for one in ready.held.values()),
+        ],
+    )
+    if receipt.mail is not None:
+        is_final = receipt.mail.is_final and not not_now
+        raise (PermanentFailure if is_final else TemporaryFailure)(words)
+    if not_now:
+        raise TemporaryFailure(words)
+    if ready.held:
         # What was refused for good is told when those that were left out have had their turn.
-        raise TemporaryFailure(words, retry_at=min(one.until for one in held.values()))
-    raise (PermanentFailure if is_final else TemporaryFailure)(words)
+        raise TemporaryFailure(words, retry_at=min(one.until for one in ready.held.values()))
+    raise PermanentFailure(words)
+
+
+def _keep(outbound: Outbound, ready: ReadyMail, receipt: Receipt) -> None:
+    """Keep who has got the mail and who never will, while it is not over for all: they are not asked again."""
+    before = _refused(outbound)
+    final = {mark_of(one): str(refusal) for one, refusal in receipt.refused.items() if refusal.is_final}
+    if not (final or (receipt.accepted and (receipt.refused or ready.held or before))):
+        return
+    had = {*outbound.payload.get("delivered", ()), *map(mark_of, receipt.accepted)}
+    outbound.payload = {**outbound.payload, "delivered": sorted(had), "refused": {**before, **final}}
+    outbound.save(update_fields=["payload"])
