@@ -111,6 +111,10 @@ class Composer {
       target.value = ""; // the form itself sends no file
     }
     if (target.matches("[data-via], [data-template]")) this.route();
+    if (target instanceof HTMLSelectElement && target.matches("[data-via]")) {
+      target.dataset.chosen = "";
+      this.drafts.touch();
+    }
     if (target instanceof HTMLInputElement && target.matches("[data-hold]")) {
       const hold = first<HTMLInputElement>("input[name=hold]", this.form);
       if (hold) hold.value = target.checked ? "1" : "0";

@@ -137,6 +137,8 @@ export class Drafts {
     const data = new FormData();
     for (const name of ["csrfmiddlewaretoken", "token", "cc_edited"]) data.set(name, first<HTMLInputElement>(`[name=${name}]`, this.form)?.value ?? "");
     for (const one of all<HTMLInputElement>("[name=cc]", this.form)) if (one.value) data.append("cc", one.value);
+    const via = first<HTMLSelectElement>("[data-via][data-chosen]", this.form);
+    if (via && kind === "reply") data.set("via", via.value); // only what somebody chose; else the obvious way holds
     data.set("kind", kind);
     data.set("body", words);
     data.set("version", String(this.versions[kind] ?? 0));

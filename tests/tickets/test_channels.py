@@ -54,6 +54,7 @@ from tickets.services.retry_delivery import retry_delivery
 from tickets.services.save_inbox import save_inbox
 from tickets.services.schedule_answer import edit_scheduled, schedule_answer, send_scheduled_now
 from tickets.services.take_payload import take_payloads
+from tickets.services.undo_answer import undo_answer
 from tickets.services.watch_channels import watch_channels
 
 pytestmark = pytest.mark.django_db
@@ -558,6 +559,34 @@ def test_an_agent_chooses_the_way_of_an_answer(
     refused = browser.post(f"/inbox/{ticket.pk}/messages/", posted | {"body": "Or so?", "via": "424242"})
     assert "cannot be answered through this inbox" in refused.content.decode()
     assert Message.objects.filter(kind="outbound").count() == 2
+
+
+def test_mail_without_an_inbox_is_still_chosen_for_what_comes_back(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, login: Callable[[User], Client]
+) -> None:
+    call(loft, message())
+    take_payloads()
+    ticket = Ticket.objects.get()
+    ContactIdentity.objects.create(contact=ticket.contact, kind="email", value="rosa@halden.example")
+    viewer, browser = agent.as_viewer(), login(agent)
+
+    def chosen() -> list[str]:
+        page = browser.get(f"/inbox/{ticket.pk}/").content.decode()
+        return re.findall(r'<option value="(\d+)"[^>]*\sselected>', page)
+
+    assert chosen() == [str(loft.pk)]
+    taken_back = reply_to_ticket(ticket=ticket, body="By mail", by=viewer, via=0, undo_seconds=60)
+    undo_answer(message=taken_back, by=viewer)
+    assert chosen() == ["0"]
+    # What is chosen while one writes holds, too, and what was not chosen changes nothing.
+    for via, now in ((str(loft.pk), str(loft.pk)), ("", str(loft.pk)), ("424242", str(loft.pk)), ("0", "0")):
+        saved = {"kind": "reply", "body": f"Or so {via}", "via": via}
+        assert browser.post(f"/inbox/{ticket.pk}/draft/", saved).status_code in (200, 409)
+        assert chosen() == [now]
+    browser.post(f"/inbox/{ticket.pk}/draft/", {"kind": "reply", "discard": "1"})
+    waiting = schedule_answer(ticket=ticket, body="Later", send_at=moment(60), by=viewer, via=0)
+    edit_scheduled(answer=waiting, by=viewer)
+    assert chosen() == ["0"]
 
 
 def test_an_answer_that_leaves_later_keeps_its_way(

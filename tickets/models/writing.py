@@ -55,6 +55,8 @@ class Draft(models.Model):
     cc = models.JSONField(null=True)
     # Through which inbox the answer leaves; None: where the customer wrote last.
     inbox = models.ForeignKey(Inbox, models.SET_NULL, null=True, related_name="+", db_index=False)
+    # Without an inbox: by mail from the installation's own address, wherever the customer wrote last.
+    by_mail = models.BooleanField(default=False)
     files = models.JSONField(default=list)
     version = models.PositiveIntegerField(default=1)
     overtaken = models.TextField(blank=True)
@@ -83,6 +85,16 @@ class Draft(models.Model):
             models.Index(fields=["user", "ticket"], name="draft_user"),
             models.Index(fields=["send_at"], condition=~Q(state="draft"), name="draft_leaving"),
         ]
+
+    @property
+    def via(self) -> int | None:
+        """The way that it leaves by, as ``tickets.reply_routes`` names it: an inbox, 0 for mail without one, None for the obvious
+        one."""
+        return 0 if self.inbox_id is None and self.by_mail else self.inbox_id
+
+    @via.setter
+    def via(self, name: int | None) -> None:
+        self.inbox_id, self.by_mail = name or None, name == 0
 
 
 class AnswerUndo(models.Model):

@@ -351,7 +351,7 @@ def _route_parts(
     """
     if all(one.by_mail for one in routes):
         return {"routes": [], "via": "", "by_mail": True}
-    wanted = attempt.via if attempt is not None else draft.inbox_id if draft is not None else None
+    wanted = attempt.via if attempt is not None else draft.via if draft is not None else None
     chosen = next((one for one in routes if wanted is not None and one.name == wanted), routes[0])
     kept = template_parts(attempt.template, attempt.template_values) if attempt and attempt.template else None
     offered: dict[int, list[ChannelTemplate]] = {}

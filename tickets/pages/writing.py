@@ -82,7 +82,7 @@ def _save(request: StaffRequest, ticket: Ticket, kind: str) -> HttpResponse:
     if token and _was_sent(ticket, token):
         # A save that was on its way while its form was sent.
         return JsonResponse({"version": 0, "sent": True})
-    version, number = post.get("version", ""), post.get("number", "")
+    version, number, via = post.get("version", ""), post.get("number", ""), post.get("via", "")
     saved = save_draft(
         ticket=ticket,
         kind=kind,
@@ -91,6 +91,7 @@ def _save(request: StaffRequest, ticket: Ticket, kind: str) -> HttpResponse:
         cc=split_addresses(post.getlist("cc")) if post.get("cc_edited") == "1" else None,
         token=token,
         number=int(number) if number.isascii() and number.isdigit() and len(number) < 18 else 0,
+        via=int(via) if via.isascii() and via.isdigit() and len(via) < 18 else None,
         by=request.viewer,
     )
     parts = {"version": saved.draft.version, "overtaken": saved.draft.overtaken}

@@ -18,7 +18,7 @@ from people.viewer import Viewer
 from tickets.answer_cc import MOST_CC
 from tickets.attachment_policy import attachment_policy
 from tickets.message_text import one_line, storable
-from tickets.models import Draft, Ticket
+from tickets.models import Draft, Inbox, Ticket
 from tickets.stored_files import store_file
 
 MOST_CHARACTERS = 200_000
@@ -43,8 +43,9 @@ def save_draft(
     cc: Sequence[str] | None = None,
     token: str = "",
     number: int = 0,
+    via: int | None = None,
 ) -> SavedDraft:
-    """Save the text (and Cc) of the viewer's draft of this kind.
+    """Save the text (and Cc) of the viewer's draft of this kind; ``via`` is the way that was chosen for it, None where none was.
 
     ``version`` is the version that the writer began from (0: none), None to save whatever was there. A save from another
     version wins, because it is newer, and what it replaces is kept aside, unless the same form has written it: ``token``
@@ -63,6 +64,8 @@ def save_draft(
                 overtaken = False if is_own else _keep_aside(draft, text)
                 draft.body, draft.token, draft.save_number = text, token[:64], number
                 draft.cc = None if cc is None else [one[:254] for one in cc][: MOST_CC + 1]
+                if via is not None and (not via or Inbox.objects.filter(pk=via).exists()):
+                    draft.via = via
                 write_draft(draft)
                 return SavedDraft(draft, overtaken)
         except IntegrityError as error:
@@ -153,17 +156,17 @@ def put_back(
     body: str,
     files: list[dict[str, Any]],
     cc: list[str] | None,
-    inbox_id: int | None,
+    via: int | None,
 ) -> None:
     """Give a locked draft the words and files of an answer that did not leave, above what it has already; its copies and the
-    inbox that it was to leave by only where the draft has none."""
+    way that it was to leave by only where the draft has none."""
     draft.body = f"{body}\n\n{draft.body}".rstrip() if draft.body.strip() else body
     draft.token = ""
     draft.files = [*files, *draft.files]
     if draft.cc is None:
         draft.cc = cc
-    if draft.inbox_id is None:
-        draft.inbox_id = inbox_id
+    if draft.via is None:
+        draft.via = via
     write_draft(draft)
 
 

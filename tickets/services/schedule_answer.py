@@ -24,6 +24,7 @@ from tickets.mentions import people_who_see
 from tickets.message_text import storable
 from tickets.models import Draft, Message, Status, Ticket
 from tickets.recipients import recipients_of_answer
+from tickets.reply_routes import NO_INBOX
 from tickets.responsible import assignee_or_team, leads
 from tickets.services.reply_to_ticket import STATUSES_AFTER, check_route, newest_message, reply_to_ticket
 from tickets.services.save_draft import locked_draft, put_back
@@ -66,8 +67,6 @@ def schedule_answer(
     now = timezone.now()
     _check(locked, text, send_at, status, now)
     route = check_route(locked, via)
-    if route is not None and not route.name and route != check_route(locked, None):
-        raise ValidationError({"via": _("A mail that leaves later needs an e-mail inbox.")})
     if (route is None or route.by_mail) and not with_cc(recipients_of_answer(locked), cc).to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
     newest = newest_message(locked)
@@ -80,6 +79,7 @@ def schedule_answer(
         body=text,
         cc=None if cc is None else list(cc),
         inbox_id=via or None,
+        by_mail=via == NO_INBOX,
         files=files_taken(draft, text),
         token=token,
         status_after=status,
@@ -115,7 +115,7 @@ def send_scheduled_now(*, answer: Draft, by: Viewer, undo_seconds: int = 0) -> M
         cc=waiting.cc,
         undo_seconds=undo_seconds,
         draft=waiting,
-        via=waiting.inbox_id,
+        via=waiting.via,
     )
 
 
@@ -127,7 +127,7 @@ def edit_scheduled(*, answer: Draft, by: Viewer) -> Draft:
     ticket, end = _lock_with_end(answer, by)
     waiting = _take_out(answer)
     draft = locked_draft(end, Draft.Kind.REPLY, by)
-    put_back(draft, body=waiting.body, files=waiting.files, cc=waiting.cc, inbox_id=waiting.inbox_id)
+    put_back(draft, body=waiting.body, files=waiting.files, cc=waiting.cc, via=waiting.via)
     waiting.delete()
     _record_cancelled(ticket, waiting, by, "edited")
     return draft
@@ -168,7 +168,7 @@ def release_scheduled(*, draft_id: int, version: int) -> Message | None:
                 token=token_of(waiting),
                 cc=waiting.cc,
                 draft=waiting,
-                via=waiting.inbox_id,
+                via=waiting.via,
             )
     except ValidationError as error:
         detail = " ".join(error.messages)

@@ -27,6 +27,7 @@ from tickets.custom_fields import values_of
 from tickets.events import REPLIED, REPLY_UNDONE, ROUTING_CORRECTED, SNOOZED
 from tickets.models import AnswerUndo, Draft, Message, Status, Ticket, TicketTag, TicketType
 from tickets.recipients import mailboxes
+from tickets.reply_routes import NO_INBOX
 from tickets.search_index import MESSAGE
 from tickets.services.apply_sla import set_deadlines
 from tickets.services.assign_ticket import give_to
@@ -105,7 +106,7 @@ def undo_answer(*, message: Message, by: Viewer) -> Ticket:
             body=answer.body_text,
             files=entries_of(answer),
             cc=computed_cc or None,
-            inbox_id=answer.inbox_id,
+            via=NO_INBOX if answer.inbox_id is None and answer.channel == "email" else answer.inbox_id,
         )
     forget(MESSAGE, [answer.pk])
     answer.delete()
