@@ -372,6 +372,8 @@ SPECTACULAR_SETTINGS = {
         "ConsentStatusEnum": "customers.models.ConsentEvent.Status",
         "ContactRoleEnum": ["sponsor", "buyer", "champion", "admin", "user"],
         "StaffRoleEnum": "people.roles.Role",
+        "ModelAliasEnum": "ml.models.ModelAlias.Name",
+        "ModelTrialEnum": ["canary", "shadow"],
     },
 }
 
