@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from core.job_runner import run_jobs
-from core.models import Event, Notification
+from core.models import Event, Notification, SubscriberPosition
 from customers.models import Contact
 from customers.services.erase_contact import erase_contact
 from ml.models import Feedback
@@ -193,6 +194,50 @@ def test_putting_off_does_not_keep_a_promise(ticket: Ticket, agent: User, pump: 
     answer(ticket, "It takes longer, I will send the report within five days, promised.", agent, pump)
     states = ConversationSignal.objects.filter(kind="promise").values_list("state", flat=True)
     assert list(states) == ["open", "open"]
+
+
+def test_a_repetition_does_not_take_a_put_off_promise_for_kept(
+    ticket: Ticket, agent: User, pump: Pump
+) -> None:
+    answer(ticket, "We will send the report within 48 hours.", agent, pump)
+    answer(ticket, "It takes longer, I will send the report within five days, promised.", agent, pump)
+    SubscriberPosition.objects.filter(subscriber="tickets.promises").update(seq=0)
+    pump()
+    states = ConversationSignal.objects.filter(kind="promise").values_list("state", flat=True)
+    assert list(states) == ["open", "open"]
+
+
+def test_old_answers_that_nobody_has_read_promise_nothing(ticket: Ticket, agent: User, pump: Pump) -> None:
+    with time_machine.travel(timezone.now() - timedelta(days=4)):
+        reply_to_ticket(ticket=ticket, body="We will send the report within 48 hours.", by=agent.as_viewer())
+    pump()
+    assert watch_promises() == 0
+    pump()
+    assert (kinds(ticket), told("promise_broken")) == ([], set())
+
+
+def test_an_answer_after_a_merge_keeps_what_the_merged_ticket_promised(
+    ticket: Ticket, agent: User, write: Write, pump: Pump
+) -> None:
+    answer(ticket, "We will send the report within 48 hours.", agent, pump)
+    target = write("Where is the report?").ticket
+    merge_tickets(ticket=ticket, into=target, by=agent.as_viewer())
+    kept = answer(target, LONG, agent, pump)
+    row = promise_of(ticket)
+    assert (row.state, row.kept_by) == ("kept", kept)
+    target.refresh_from_db()
+    assert target.promise_due_at is None
+
+
+def test_an_answer_in_time_that_is_read_late_keeps_the_promise(
+    ticket: Ticket, agent: User, pump: Pump
+) -> None:
+    answer(ticket, "We will send the report within 48 hours.", agent, pump)
+    kept = reply_to_ticket(ticket=ticket, body=LONG, by=agent.as_viewer())
+    watch_promises(now=timezone.now() + timedelta(days=3))
+    assert promise_of(ticket).state == "broken"
+    pump()
+    assert (promise_of(ticket).state, promise_of(ticket).kept_by) == ("kept", kept)
 
 
 def test_an_answer_that_was_taken_back_kept_nothing(ticket: Ticket, agent: User, pump: Pump) -> None:

@@ -7,6 +7,7 @@ from core.events import EventType
 from core.models import Event
 from people.viewer import Viewer
 from tickets.events import PROMISE_KEPT, PROMISE_MADE
+from tickets.families import family_ids, merge_target
 from tickets.message_text import new_text
 from tickets.models import ConversationSignal, Message, Ticket
 from tickets.promises.deadlines import due_moment, place_of, remind_moment
@@ -25,8 +26,8 @@ LEAST_CONTENT = 40
 def note_promises(*, message_id: int, by: Viewer, cause: Event | None = None) -> int:
     """Store the promises of an answer, once; returns how many were new. An answer that is gone promises nothing.
 
-    Open promises of the ticket's earlier answers that are not overdue are kept by an answer with content: a file, or words that
-    are no new promise.
+    Promises of earlier answers in the conversation, merged tickets included, whose time had not passed when it was written are
+    kept by an answer with content: a file, or words that are no new promise.
     """
     by.require("tickets.edit")
     found = (
@@ -36,9 +37,11 @@ def note_promises(*, message_id: int, by: Viewer, cause: Event | None = None) ->
     )
     if found is None:
         return 0
+    if found.signals.filter(kind=ConversationSignal.Kind.PROMISE).exists():
+        return 0  # read before
     ticket = lock_ticket(found.ticket_id)
     fresh = _store(found)
-    kept = _keep(found, is_promise=bool(fresh))
+    kept = _keep(found, ticket, is_promise=bool(fresh))
     if fresh or kept:
         copy_signals(ticket=ticket, message_ids={found.pk, *(row.message_id for row in kept)})
     record_promises(PROMISE_MADE, fresh, ticket, by=by, cause=cause)
@@ -47,8 +50,6 @@ def note_promises(*, message_id: int, by: Viewer, cause: Event | None = None) ->
 
 
 def _store(message: Message) -> list[ConversationSignal]:
-    if message.signals.filter(kind=ConversationSignal.Kind.PROMISE).exists():
-        return []
     zone, hours = place_of(message)
     sent = message.created_at.astimezone(zone)
     text = without_marks(new_text(message.body_text, message.quote_offsets))
@@ -75,18 +76,20 @@ def _store(message: Message) -> list[ConversationSignal]:
     return ConversationSignal.objects.bulk_create(by_place.values())
 
 
-def _keep(message: Message, *, is_promise: bool) -> list[ConversationSignal]:
+def _keep(message: Message, ticket: Ticket, *, is_promise: bool) -> list[ConversationSignal]:
     """The promises that this answer keeps, stored as kept."""
     has_words = len(new_text(message.body_text, message.quote_offsets).strip()) >= LEAST_CONTENT
     if not message.attachments.exists() and (is_promise or not has_words):
         return []
     earlier = ConversationSignal.objects.promises().filter(
-        Q(due_at=None) | Q(due_at__gte=message.created_at),
-        message__ticket=message.ticket_id,
+        # The day may have passed before the answer of that day was read.
+        Q(state=State.OPEN, due_at=None)
+        | Q(state=State.OPEN, due_at__gte=message.created_at)
+        | Q(state=State.BROKEN, decided_at=None, due_at__gte=message.created_at),
+        message__ticket__in=family_ids(merge_target(ticket)),
         said_at__lt=message.created_at,
-        state=State.OPEN,
     )
-    kept = list(earlier)
+    kept = list(earlier.select_for_update(of=("self",)))
     for row in kept:
         row.state, row.kept_by, row.remind_at = State.KEPT, message, None
     ConversationSignal.objects.bulk_update(kept, ["state", "kept_by", "remind_at"])
@@ -124,7 +127,10 @@ def recount_promises(*, ticket_id: int) -> None:
     """Copy the signals of a ticket anew after its messages changed; what an answer kept that was taken back is open again."""
     ticket = lock_ticket(ticket_id)
     orphaned = ConversationSignal.objects.filter(
-        message__ticket=ticket_id, state=State.KEPT, kept_by=None, decided_at=None
+        message__ticket__in=family_ids(merge_target(ticket)),
+        state=State.KEPT,
+        kept_by=None,
+        decided_at=None,
     )
     reopened = list(orphaned)
     for row in reopened:

@@ -34,7 +34,8 @@ def _take(signal_id: int, moment: datetime, by: Viewer) -> int:
         return 0
     ticket = lock_ticket(found.message.ticket_id)
     # Read again: somebody may have answered or judged until the lock was held.
-    row = ConversationSignal.objects.select_related("message").filter(pk=signal_id).first()
+    again = ConversationSignal.objects.select_related("message").select_for_update(of=("self",))
+    row = again.filter(pk=signal_id).first()
     if row is None or row.state != ConversationSignal.State.OPEN or row.due_at is None:
         return 0
     responsible = row.message.author_id or ticket.assignee_id

@@ -1,7 +1,9 @@
 """Reads our answers for promises, and copies signals anew where messages have come or gone."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Event
@@ -33,6 +35,9 @@ _MOVED = frozenset(
     )
 )
 
+# Answers of an installation from before promises were read, and what a long outage left: nobody is told of their days now.
+OLDEST = timedelta(days=3)
+
 
 class Promises(Subscriber):
     """Rules, no model: cheap enough for the queue of events."""
@@ -42,10 +47,10 @@ class Promises(Subscriber):
     verbs = frozenset({REPLIED.verb, *_MOVED})
 
     def apply(self, events: Sequence[Event], prepared: None) -> None:
-        """Handle each event in its order; a repetition finds the promises."""
-        by = system_viewer("subscriber")
+        """Handle each event in its order; a repetition finds the promises, and old answers are not read."""
+        by, oldest = system_viewer("subscriber"), timezone.now() - OLDEST
         for event in events:
-            if event.verb == REPLIED.verb:
+            if event.verb == REPLIED.verb and event.occurred_at >= oldest:
                 note_promises(message_id=event.subject_id, by=by, cause=event)
         moved = {event.ticket_id for event in events if event.verb in _MOVED and event.ticket_id is not None}
         for ticket_id in sorted(Ticket.objects.filter(pk__in=moved).values_list("pk", flat=True)):
