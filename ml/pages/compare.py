@@ -434,7 +434,7 @@ def _approval_box(
         and bool(verdicts)
         and not failed
         and viewer.user_id is not None,
-        "may_decide": viewer.can("ml.approve") and pending and not own,
+        "may_decide": viewer.can("ml.approve") and pending and candidate and not own,
         "waits_for_others": pending and own,
         "may_promote": manage and not serves and (version.stage == Stage.APPROVED or may_be_first(version)),
         "may_shadow": manage

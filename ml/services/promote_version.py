@@ -10,7 +10,7 @@ from core.models import Approval
 from ml.events import VERSION_PROMOTED
 from ml.models import AliasChange, ModelAlias, ModelVersion
 from ml.services.move_alias import move_alias
-from ml.services.propose_version import APPROVAL_KIND, SUBJECT_KIND, passed_gates
+from ml.services.propose_version import APPROVAL_KIND, SUBJECT_KIND, passed_gates, withdraw_proposals
 from people.viewer import Viewer
 
 CHAMPION = ModelAlias.Name.CHAMPION
@@ -40,6 +40,7 @@ def promote_version(*, version: ModelVersion, by: Viewer, reason: str = "") -> M
             reason=reason,
             by=by,
         )
+        withdraw_proposals(version=version, by=by)
         VERSION_PROMOTED.record(
             by=by,
             subject_id=version.pk,

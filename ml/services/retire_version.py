@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from ml.events import VERSION_RETIRED
 from ml.models import ModelAlias, ModelVersion
+from ml.services.propose_version import withdraw_proposals
 from people.viewer import Viewer
 
 
@@ -25,6 +26,7 @@ def retire_version(*, version: ModelVersion, by: Viewer, reason: str) -> ModelVe
             raise ValidationError(_("This version is in use; put another one in its place first."))
         version.stage, version.stage_reason = ModelVersion.Stage.RETIRED, reason.strip()
         version.save(update_fields=["stage", "stage_reason"])
+        withdraw_proposals(version=version, by=by)
         VERSION_RETIRED.record(
             by=by, subject_id=version.pk, detail={"task": version.task, "reason": version.stage_reason}
         )

@@ -149,6 +149,25 @@ def test_nobody_approves_what_is_their_own(admin: User, lead_user: User, boss: U
         decide_version(version=version, approve=False, by=lead_user.as_viewer())
 
 
+@pytest.mark.parametrize("end", ["retired", "first"])
+def test_what_serves_or_is_retired_is_not_decided_any_more(admin: User, lead_user: User, end: str) -> None:
+    version = stored(1)
+    approval = propose_version(version=version, by=admin.as_viewer(), reason="better")
+    if end == "retired":
+        retire_version(version=version, by=admin.as_viewer(), reason="learned from spam")
+    else:
+        promote_version(version=version, by=BY)
+    approval.refresh_from_db()
+    assert approval.state == Approval.State.WITHDRAWN
+    # Also what was asked before such requests were withdrawn.
+    Approval.objects.filter(pk=approval.pk).update(state=Approval.State.PENDING, decided_at=None)
+    for yes in (True, False):
+        with pytest.raises(ValidationError, match="candidate"):
+            decide_version(version=version, approve=yes, by=lead_user.as_viewer())
+    version.refresh_from_db()
+    assert version.stage == (Stage.RETIRED if end == "retired" else Stage.LIVE)
+
+
 def test_requests_need_a_reason_rights_and_a_candidate(admin: User, lead_user: User, agent: User) -> None:
     version = stored(1)
     with pytest.raises(ValidationError, match="why"):
