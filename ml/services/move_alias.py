@@ -23,7 +23,10 @@ def move_alias(
     share: int = 100,
     approval: Approval | None = None,
 ) -> ModelAlias | None:
-    """Point an alias to a version (None: to the task's own rules) and keep the stages of both in step."""
+    """Point an alias to a version (None: to the task's own rules) and keep the stages of both in step.
+
+    A move of the champion ends the trials of both: what serves needs none, and what was taken out of service answers nothing.
+    """
     alias = ModelAlias.objects.select_for_update().filter(task=task, name=name).first()
     former = alias.version if alias else None
     if version is None:
@@ -40,6 +43,10 @@ def move_alias(
         if version is not None:
             ModelVersion.objects.filter(pk=version.pk).update(stage=Stage.LIVE)
             version.stage = Stage.LIVE
+        moved = [one.pk for one in (former, version) if one is not None]
+        trials = ModelAlias.objects.filter(task=task, version__in=moved).exclude(name=name)
+        for trial in trials.values_list("name", flat=True):
+            move_alias(task=task, name=trial, version=None, kind=AliasChange.Kind.END, reason=reason, by=by)
     AliasChange.objects.create(
         task=task,
         name=name,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from core.models import Event
 from core.services.notify_user import Notice, notify_people
 from ml.events import TASK_STOPPED, TRIAL_STOPPED, VERSION_ROLLED_BACK
-from ml.models import ModelAlias, ModelVersion, RollbackEvent
+from ml.models import AliasChange, ModelAlias, ModelVersion, RollbackEvent
 from ml.services.roll_back import roll_back
 from ml.services.set_trial import end_trial
 from people.selectors import people_who_may
@@ -39,8 +39,7 @@ def roll_back_automatically(
     stops = RollbackEvent.objects.filter(task=alias.task)
     if stops.filter(ended_at=None, outcome=Outcome.FROZEN).exists():
         return None
-    recent = stops.filter(outcome=Outcome.ROLLED_BACK, at__gt=timezone.now() - PAUSE_BETWEEN)
-    if recent.exists():
+    if _moved_lately(locked):
         return _stop(locked.version, trigger, Outcome.FROZEN, evidence, by)
     bad = locked.version
     reason = str(RollbackEvent.Trigger(trigger).label)
@@ -61,6 +60,16 @@ def roll_back_automatically(
     )
     _tell(row, event, by)
     return row
+
+
+def _moved_lately(alias: ModelAlias) -> bool:
+    """Whether a version was stopped within a day. A stopped canary moved nothing for the champion, which may still go."""
+    since = timezone.now() - PAUSE_BETWEEN
+    if alias.name == ModelAlias.Name.CHAMPION:
+        automatic = AliasChange.objects.filter(kind=AliasChange.Kind.AUTOMATIC_ROLLBACK, name=alias.name)
+        return automatic.filter(task=alias.task, at__gt=since).exists()
+    stops = RollbackEvent.objects.filter(task=alias.task, outcome=Outcome.ROLLED_BACK)
+    return stops.filter(at__gt=since).exists()
 
 
 @transaction.atomic

@@ -227,6 +227,24 @@ def test_rolling_back_goes_one_promotion_back_each_time(admin: User, lead_user: 
     assert serving() == 3
 
 
+def test_a_move_of_the_champion_ends_the_trials_of_both_versions(admin: User, lead_user: User) -> None:
+    first, second, third = (stored(number) for number in (1, 2, 3))
+    promote_version(version=first, by=BY)
+    for version in (second, third):
+        approve(version, admin, lead_user)
+    set_trial(version=second, name="canary", by=BY, share=50)
+    set_trial(version=third, name="shadow", by=BY)
+    promote_version(version=second, by=BY)
+    assert not ModelAlias.objects.filter(task=Topics.key, name="canary").exists()
+    assert ModelAlias.objects.get(task=Topics.key, name="shadow").version == third
+    # What an older installation has left.
+    ModelAlias.objects.create(task=Topics.key, name="canary", version=second, share=50)
+    change = roll_back(task=Topics.key, by=BY, reason="wrong teams")
+    assert (change.kind, serving()) == ("rollback", 1)
+    assert not ModelAlias.objects.filter(task=Topics.key, version=second).exists()
+    assert AliasChange.objects.filter(task=Topics.key, name="canary", kind="end").count() == 2
+
+
 def test_a_rollback_passes_over_what_may_not_serve(admin: User, lead_user: User) -> None:
     versions = [stored(number) for number in (1, 2, 3)]
     promote_version(version=versions[0], by=BY)

@@ -249,6 +249,10 @@ def test_a_failing_canary_goes_and_the_champion_stays(version: ModelVersion) -> 
     [row] = watch_service(by=BY)
     assert (row.from_version, row.to_version) == (canary, None)
     assert ModelAlias.objects.get(task=TASK).version == version
+    # A stopped canary does not keep a champion in service that fails on the same day.
+    store(version, range(30, 50), served=failed(version, "error"))
+    [row] = watch_service(by=BY)
+    assert (row.outcome, row.from_version) == ("rolled_back", version)
 
 
 def test_drift_needs_two_windows_and_is_told_once(version: ModelVersion, admin: User) -> None:
