@@ -21,6 +21,7 @@ from ml.datasets.rows import Example, canonical, parse, row_digest
 from ml.datasets.splitting import split_forward
 from ml.models import DataCheck, DatasetSnapshot
 from ml.registry import TextTask, ml_tasks
+from ml.services import erase_subjects as erasing
 from ml.services.erase_subjects import erase_subjects
 from ml.services.freeze_snapshot import freeze_snapshot
 from people.models import User
@@ -206,6 +207,40 @@ def test_an_erased_person_leaves_no_row_and_the_fingerprint_still_holds(
     run_jobs("batch")
     first.refresh_from_db()
     assert first.erased_rows == 1
+
+
+@pytest.mark.django_db
+def test_an_erasure_that_another_one_overtakes_begins_again(
+    task: Given, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    damaged, snapshot = freeze(task), freeze(task, text_examples()[:100])
+    file_of(damaged).write_bytes(b"cut off")
+    mine, theirs = text_examples()[:2]
+    written = erasing.write_lines
+
+    def overtaken(path: Path, lines: Iterable[str]) -> str:
+        monkeypatch.setattr(erasing, "write_lines", written)
+        sha256 = written(path, lines)
+        erasing.erase_from_snapshot(snapshot_id=snapshot.pk, ids=[theirs.subject_id], by=BY)
+        return sha256
+
+    monkeypatch.setattr(erasing, "write_lines", overtaken)
+    erase_subjects(subjects={"ticket": [mine.subject_id]}, by=BY)
+    with django_capture_on_commit_callbacks(execute=True):
+        for _attempt in range(3):
+            Job.objects.update(not_before=None)
+            run_jobs("batch")
+    snapshot.refresh_from_db()
+    left = read_examples(file_of(snapshot), snapshot.file_sha256)
+    assert snapshot.erased_rows == 2
+    assert not {row.subject_id for row in left} & {mine.subject_id, theirs.subject_id}
+    assert read_fingerprint(file_of(snapshot), snapshot.file_sha256) == snapshot.digest
+    stem = file_of(snapshot).name.partition(".")[0]
+    assert [path.name for path in file_of(snapshot).parent.glob(f"{stem}*")] == [file_of(snapshot).name]
+    # The damaged snapshot held up nobody, but is told.
+    job = Job.objects.get(kind="ml.erase_subjects")
+    assert job.state == "failed"
+    assert "missing or was changed" in job.error
 
 
 def test_the_newest_rows_measure_and_share_no_conversation() -> None:
