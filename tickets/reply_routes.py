@@ -17,6 +17,8 @@ from tickets.registry import channels
 
 # Names the mail that leaves from the installation's own address.
 NO_INBOX = 0
+# In the place of a conversation: by mail, which is in none.
+NO_THREAD = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class ReplyRoute:
         """What names the route in forms: the id of its inbox, NO_INBOX without one."""
         return NO_INBOX if self.inbox is None else self.inbox.pk
 
+    @property
+    def into(self) -> int:
+        """What names the conversation: the id of its thread, NO_THREAD for mail."""
+        return NO_THREAD if self.thread is None else self.thread.pk
+
 
 def reply_routes(ticket: Ticket, messages: Sequence[Message] | None = None) -> list[ReplyRoute]:
     """Return the ways in which the requester of a ticket can be answered, the obvious one first.
@@ -67,17 +74,25 @@ def reply_routes(ticket: Ticket, messages: Sequence[Message] | None = None) -> l
     return sorted(found, key=lambda one: (one.name != obvious, not one.by_mail))
 
 
-def reply_route(ticket: Ticket, via: int | None = None, thread_key: str = "") -> ReplyRoute | None:
+def reply_route(
+    ticket: Ticket, via: int | None = None, thread_key: str = "", into: int | None = None
+) -> ReplyRoute | None:
     """Return the way that ``via`` names (None: the obvious one); None when there is none.
 
-    ``thread_key`` asks for one of several conversations that the ticket has in that inbox, else it is the latest.
+    ``thread_key`` asks for one of several conversations that the ticket has in that inbox, else it is the latest; ``into`` for
+    the one that a ``ReplyRoute.into`` named before, and for no other.
     """
+    if into:
+        inboxes = _answering.get()
+        found = _threads(ticket, [one for one in inboxes if via in (None, one)])
+        known = next((one for one in found if one.pk == into), None)
+        return None if known is None else _into(known, inboxes[known.inbox_id], ticket, timezone.now())
     if thread_key:
         inbox = _answering.get().get(via or 0)
-        found = () if inbox is None else _threads(ticket, [inbox.pk])
+        found = [] if inbox is None else _threads(ticket, [inbox.pk])
         thread = next((one for one in found if one.key == thread_key), None)
         return None if inbox is None or thread is None else _into(thread, inbox, ticket, timezone.now())
-    routes = reply_routes(ticket)
+    routes = _mail_route(ticket) if into == NO_THREAD else reply_routes(ticket)
     if via is None:
         return routes[0] if routes else None
     return next((one for one in routes if one.name == via), None)

@@ -380,6 +380,52 @@ def test_an_answer_goes_to_whom_the_composer_names(
     assert (written.delivery, [one.thread_key for one in pigeon.sent]) == ("sent", ["p2"])
 
 
+def test_an_answer_to_one_person_never_goes_to_another_who_was_merged_in(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, login: Callable[[User], Client]
+) -> None:
+    viewer, browser = agent.as_viewer(), login(agent)
+    call(loft, message("p1", name="Rosa"), message("p2", name="Mette", at=1))
+    take_payloads()
+    first, second = Ticket.objects.order_by("pk")
+    later = {"send_at": moment(60), "by": viewer, "hold_if_customer_writes": False}
+    waiting = schedule_answer(ticket=first, body="Later for Rosa", **later)
+    edited = schedule_answer(ticket=first, body="Rosa, after all", **later)
+    page = browser.get(f"/inbox/{first.pk}/").content.decode()
+    form = {"kind": "reply", "body": "Now for Rosa", "via": loft.pk}
+    form["into"] = re.findall(r'name="into" value="([^"]+)"', page)[0]
+    merge_tickets(ticket=second, into=first, by=viewer, confirm_different_requesters=True)
+
+    assert browser.post(f"/inbox/{first.pk}/messages/", form).status_code == 302
+    send_scheduled_now(answer=waiting, by=viewer)
+    edit_scheduled(answer=edited, by=viewer)
+    page = browser.get(f"/inbox/{first.pk}/").content.decode()
+    assert re.findall(rf'data-route="({loft.pk})"[^>]*>\s*([^<·]+?)\s*[<·]', page)[0][1] == "Rosa"
+    with time_machine.travel(moment(55), tick=True):
+        send_due()
+    sent = {(one.thread_key, one.text) for one in pigeon.sent}
+    assert sent == {("p1", "Now for Rosa"), ("p1", "Later for Rosa")}
+
+
+def test_an_answer_whose_conversation_is_gone_is_held_and_goes_nowhere_else(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None
+) -> None:
+    viewer = agent.as_viewer()
+    call(loft, message("p1", name="Rosa"), message("p2", name="Mette", at=1))
+    take_payloads()
+    first, second = Ticket.objects.order_by("pk")
+    waiting = schedule_answer(
+        ticket=first, body="For Rosa", send_at=moment(60), by=viewer, hold_if_customer_writes=False
+    )
+    merge_tickets(ticket=second, into=first, by=viewer, confirm_different_requesters=True)
+    ChannelThread.objects.get(key="p1").delete()
+    with time_machine.travel(moment(61), tick=True):
+        send_due()
+        send_due()
+    waiting.refresh_from_db()
+    assert (waiting.state, pigeon.sent) == ("held", [])
+    assert "conversation" in waiting.held_detail
+
+
 @pytest.mark.parametrize(
     ("body", "files", "words"), [("x" * 201, (), "Too long"), ("ok", (b"y" * 1001,), "too large")]
 )

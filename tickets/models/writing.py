@@ -57,6 +57,8 @@ class Draft(models.Model):
     inbox = models.ForeignKey(Inbox, models.SET_NULL, null=True, related_name="+", db_index=False)
     # Without an inbox: by mail from the installation's own address, wherever the customer wrote last.
     by_mail = models.BooleanField(default=False)
+    # The conversation that it goes into and no other, as ``tickets.reply_routes`` names it; None: whichever is obvious then.
+    into = models.BigIntegerField(null=True)
     files = models.JSONField(default=list)
     version = models.PositiveIntegerField(default=1)
     overtaken = models.TextField(blank=True)

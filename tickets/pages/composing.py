@@ -28,7 +28,7 @@ from tickets.outbound.email_answer import signature_of
 from tickets.pages.lists import ListState
 from tickets.presence import PresentPerson, others_replying
 from tickets.recipients import Recipient, Recipients, recipients_of_answer
-from tickets.reply_routes import ReplyRoute, reply_routes
+from tickets.reply_routes import ReplyRoute, reply_route, reply_routes
 from tickets.rich_text import as_html
 from tickets.send_later import send_times
 from tickets.services.add_note import add_note
@@ -68,6 +68,7 @@ class Posted:
     version: int | None = None
     file_ids: frozenset[str] | None = None
     via: int | None = None
+    into: int | None = None
     template: int | None = None
     template_values: tuple[str, ...] = ()
 
@@ -83,6 +84,7 @@ class Attempt:
     cc: tuple[str, ...] | None = None
     anyway: tuple[int, ...] = ()
     via: int | None = None
+    into: int | None = None
     template: int | None = None
     template_values: tuple[str, ...] = ()
 
@@ -118,13 +120,14 @@ def read_post(request: StaffRequest) -> Posted:
         version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
         file_ids=None if files is None else frozenset(filter(None, files.split(","))),
         via=int(via) if via.isascii() and via.isdigit() and len(via) < 18 else None,
-        template=_template_of(post.getlist("template"), via),
+        into=_number_of(post.getlist("into"), via),
+        template=_number_of(post.getlist("template"), via),
         template_values=tuple(post.getlist("template_value")),
     )
 
 
-def _template_of(chosen: Sequence[str], via: str) -> int | None:
-    """The template chosen for the inbox ``via``: every way has a choice of its own, "inbox:template"."""
+def _number_of(chosen: Sequence[str], via: str) -> int | None:
+    """The template or conversation for the inbox ``via``: every way has its own, "inbox:number"."""
     for one in chosen:
         inbox, _colon, number = one.partition(":")
         if inbox == via and number.isascii() and number.isdigit() and len(number) < 18:
@@ -171,6 +174,7 @@ def _answer(
         "undo_seconds": seconds,
         "draft": draft,
         "via": posted.via,
+        "into": posted.into,
         "template": _template(posted),
     }
     if posted.after == "snooze":
@@ -225,6 +229,7 @@ def _schedule(
         token=posted.token,
         draft=draft,
         via=posted.via,
+        into=posted.into,
     )
     return Written(_("Leaves %s") % moment_words(at))
 
@@ -352,6 +357,12 @@ def _route_parts(
     if all(one.by_mail for one in routes):
         return {"routes": [], "via": "", "by_mail": True}
     wanted = attempt.via if attempt is not None else draft.via if draft is not None else None
+    into = attempt.into if attempt is not None else draft.into if draft is not None else None
+    seen = reply_route(ticket, wanted, into=into) if into else None
+    if seen is not None:
+        # What was seen before stays, also where somebody else has written since.
+        routes = [seen if one.name == seen.name else one for one in routes]
+        wanted = seen.name
     chosen = next((one for one in routes if wanted is not None and one.name == wanted), routes[0])
     kept = template_parts(attempt.template, attempt.template_values) if attempt and attempt.template else None
     offered: dict[int, list[ChannelTemplate]] = {}
@@ -367,6 +378,7 @@ def _route_parts(
         "routes": [
             {
                 "value": one.name,
+                "into": one.into,
                 "label": str(one.channel.label) if one.by_mail else f"{one.channel.label} · {one.inbox}",
                 "by_mail": one.by_mail,
                 "address": one.address,

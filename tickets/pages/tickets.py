@@ -228,6 +228,7 @@ def _attempt(posted: Posted, **why: Any) -> Attempt:
         posted.kind,
         cc=posted.cc,
         via=posted.via,
+        into=posted.into,
         template=posted.template,
         template_values=posted.template_values,
         **why,

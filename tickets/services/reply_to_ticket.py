@@ -57,6 +57,7 @@ def reply_to_ticket(
     draft: Draft | WrittenIn | None = None,
     via: int | None = None,
     thread_key: str = "",
+    into: int | None = None,
     template: Mapping[str, Any] | None = None,
 ) -> Message:
     """Write an answer and hand it to the outbox, once.
@@ -68,7 +69,8 @@ def reply_to_ticket(
     form). ``cc`` replaces the computed Cc. For ``undo_seconds`` the answer stays in the outbox, so that
     ``undo_answer`` can take it back. ``draft`` is what the answer was written in: its files go along, and it is gone
     afterwards. ``via`` is the inbox through which it leaves (None: where the customer wrote last, if answers leave there,
-    else by e-mail), ``thread_key`` the conversation there, where the ticket has several (empty: the latest); ``template``
+    else by e-mail), ``thread_key`` the conversation there, where the ticket has several (empty: the latest), ``into`` the one
+    that the writer saw as ``ReplyRoute.into``, where another one may be the latest by now; ``template``
     ({"name", "language", "values"}) are words that a provider has approved for the time when one may not answer freely.
     Raises ValidationError naming the field.
     """
@@ -84,7 +86,7 @@ def reply_to_ticket(
         raise ValidationError({"body": _("Write something.")})
     after = _status_after(locked, status)
     _refuse_when_overtaken(locked, seen_message_id, by)
-    route = check_route(locked, via, thread_key)
+    route = check_route(locked, via, thread_key, into)
     if template is not None:
         text = words_of_template(route, template, has_files=bool(files))
     by_mail = route is None or route.by_mail
@@ -150,10 +152,20 @@ def reply_to_ticket(
     return message
 
 
-def check_route(ticket: Ticket, via: int | None, thread_key: str = "") -> ReplyRoute | None:
+def check_route(
+    ticket: Ticket, via: int | None, thread_key: str = "", into: int | None = None
+) -> ReplyRoute | None:
     """Return the way in which an answer would leave, None for e-mail to whoever wrote; raises ValidationError for one that
     does not lead to the customer."""
-    route = reply_route(ticket, via, thread_key)
+    route = reply_route(ticket, via, thread_key, into)
+    if route is None and into:
+        raise ValidationError(
+            {
+                "via": _(
+                    "The conversation that this was written for cannot be answered any more: look who gets it."
+                )
+            }
+        )
     if route is None and via is not None:
         raise ValidationError({"via": _("The customer cannot be answered through this inbox.")})
     return route

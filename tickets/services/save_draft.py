@@ -65,6 +65,8 @@ def save_draft(
                 draft.body, draft.token, draft.save_number = text, token[:64], number
                 draft.cc = None if cc is None else [one[:254] for one in cc][: MOST_CC + 1]
                 if via is not None and (not via or Inbox.objects.filter(pk=via).exists()):
+                    if draft.via != via:
+                        draft.into = None
                     draft.via = via
                 write_draft(draft)
                 return SavedDraft(draft, overtaken)
@@ -157,6 +159,7 @@ def put_back(
     files: list[dict[str, Any]],
     cc: list[str] | None,
     via: int | None,
+    into: int | None = None,
 ) -> None:
     """Give a locked draft the words and files of an answer that did not leave, above what it has already; its copies and the
     way that it was to leave by only where the draft has none."""
@@ -167,6 +170,8 @@ def put_back(
         draft.cc = cc
     if draft.via is None:
         draft.via = via
+        # That it was to be a mail is said by the way.
+        draft.into = into or None
     write_draft(draft)
 
 

@@ -50,12 +50,14 @@ def schedule_answer(
     token: str = "",
     draft: Draft | WrittenIn | None = None,
     via: int | None = None,
+    into: int | None = None,
 ) -> Draft:
     """Let an answer leave at ``send_at``; ``status`` is the ticket's status afterwards, as for ``reply_to_ticket``.
 
     ``seen_message_id`` is the newest message that the writer has seen (None: the newest there is): what the customer wrote
     after it holds the answer.
-    ``draft`` and ``via`` are as for ``reply_to_ticket``. ``token`` names the form: sent twice it is scheduled once.
+    The conversation is settled now: whoever else writes until then does not get the answer.
+    ``draft``, ``via`` and ``into`` are as for ``reply_to_ticket``. ``token`` names the form: sent twice it is scheduled once.
     Raises ValidationError naming the field.
     """
     by.require("tickets.reply")
@@ -66,7 +68,7 @@ def schedule_answer(
     text = storable(body).strip()
     now = timezone.now()
     _check(locked, text, send_at, status, now)
-    route = check_route(locked, via)
+    route = check_route(locked, via, into=into)
     if (route is None or route.by_mail) and not with_cc(recipients_of_answer(locked), cc).to:
         raise ValidationError({"body": _("The contact has no e-mail address to answer to.")})
     newest = newest_message(locked)
@@ -80,6 +82,7 @@ def schedule_answer(
         cc=None if cc is None else list(cc),
         inbox_id=via or None,
         by_mail=via == NO_INBOX,
+        into=None if route is None else route.into,
         files=files_taken(draft, text),
         token=token,
         status_after=status,
@@ -116,6 +119,7 @@ def send_scheduled_now(*, answer: Draft, by: Viewer, undo_seconds: int = 0) -> M
         undo_seconds=undo_seconds,
         draft=waiting,
         via=waiting.via,
+        into=waiting.into,
     )
 
 
@@ -127,7 +131,7 @@ def edit_scheduled(*, answer: Draft, by: Viewer) -> Draft:
     ticket, end = _lock_with_end(answer, by)
     waiting = _take_out(answer)
     draft = locked_draft(end, Draft.Kind.REPLY, by)
-    put_back(draft, body=waiting.body, files=waiting.files, cc=waiting.cc, via=waiting.via)
+    put_back(draft, body=waiting.body, files=waiting.files, cc=waiting.cc, via=waiting.via, into=waiting.into)
     waiting.delete()
     _record_cancelled(ticket, waiting, by, "edited")
     return draft
@@ -169,6 +173,7 @@ def release_scheduled(*, draft_id: int, version: int) -> Message | None:
                 cc=waiting.cc,
                 draft=waiting,
                 via=waiting.via,
+                into=waiting.into,
             )
     except ValidationError as error:
         detail = " ".join(error.messages)

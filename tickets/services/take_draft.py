@@ -56,7 +56,7 @@ def files_taken(draft: Draft | WrittenIn | None, text: str) -> list[dict[str, An
     now.overtaken = ""
     now.files = left
     if is_own:
-        now.cc, now.token, now.via = None, "", None
+        now.cc, now.token, now.via, now.into = None, "", None, None
     now.version += 1
     now.updated_at = timezone.now()
     now.save()
