@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from ml.models import AuditItem, Feedback, ModelAlias, ModelVersion, Prediction, RollbackEvent
 from ml.monitoring.estimates import audited_accuracy
@@ -47,15 +48,16 @@ def watch_service(*, by: Viewer, task: str = "") -> list[RollbackEvent]:
 def read_guard(alias: ModelAlias) -> GuardReading | None:
     """Where the guard of a version stands since it began to serve; None for versions without a measured accuracy.
 
-    Labels count in the order in which they were given: audits by the weight of their stratum within their day, and what
-    quality assurance confirmed with weight one.
+    It begins again when a person ends a stop. Labels count in the order in which they were given: audits by the weight of
+    their stratum within their day, and what quality assurance confirmed with weight one.
     """
     expected = expected_accuracy(alias)
     if expected is None:
         return None
+    since = _counted_from(alias)
     audits = list(
         AuditItem.objects.filter(
-            version=alias.version, state=AuditItem.State.ANSWERED, answered_at__gte=alias.changed_at
+            version=alias.version, state=AuditItem.State.ANSWERED, answered_at__gte=since
         )
         .order_by("-answered_at", "-pk")
         .values_list("answered_at", "pk", "label", "predicted_label", "inclusion_probability", "day")[
@@ -70,13 +72,20 @@ def read_guard(alias: ModelAlias) -> GuardReading | None:
         for at, pk, label, said, chance, day in audits
     ]
     confirmed = Feedback.objects.filter(
-        version=alias.version, source=Feedback.Source.QA, created_at__gte=alias.changed_at
+        version=alias.version, source=Feedback.Source.QA, created_at__gte=since
     )
     labels += [
         (at, pk, label == said, 1.0)
         for at, pk, label, said in confirmed.values_list("created_at", "pk", "label", "predicted_label")
     ]
     return watch_accuracy([(hit, weight) for _at, _pk, hit, weight in sorted(labels)], expected)
+
+
+def _counted_from(alias: ModelAlias) -> datetime:
+    """What came before does not count: a person who ended a stop of the version knew it."""
+    ended = RollbackEvent.objects.filter(task=alias.task, from_version=alias.version, ended_at__isnull=False)
+    last = ended.aggregate(last=Max("ended_at"))["last"]
+    return max(alias.changed_at, last) if last else alias.changed_at
 
 
 def expected_accuracy(alias: ModelAlias) -> float | None:
@@ -109,11 +118,9 @@ def _forerunner(alias: ModelAlias) -> ModelVersion | None:
 
 def _operational(alias: ModelAlias) -> tuple[RollbackEvent.Trigger, dict[str, Any]] | None:
     """What goes wrong without any label: answers that did not come, or came late."""
-    version = alias.version
+    version, since = alias.version, _counted_from(alias)
     rows = list(
-        Prediction.objects.filter(
-            Q(version=version) | Q(failed_version=version), created_at__gte=alias.changed_at
-        )
+        Prediction.objects.filter(Q(version=version) | Q(failed_version=version), created_at__gte=since)
         .order_by("-pk")
         .values_list("failed_version_id", "failure", "latency_ms")[:RECENT]
     )

@@ -193,6 +193,10 @@ def test_bad_audits_bring_the_former_champion_back_once_a_day(version: ModelVers
     end_stop(stop=row, by=admin.as_viewer())
     with pytest.raises(ValidationError):
         end_stop(stop=row, by=admin.as_viewer())
+    # What the person knew does not stop it again, what comes after does.
+    assert watch_service(by=BY) == []
+    audited(version, right=0, wrong=40, first=900)
+    assert [row.outcome for row in watch_service(by=BY)] == ["frozen"]
 
 
 def test_without_a_former_champion_rules_take_over(version: ModelVersion) -> None:
