@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from core.job_runner import start_job
+from core.models import Job
 from ml.artefacts import ArtefactRefused
 from ml.datasets.files import is_tombstone, read_lines, tombstone, write_lines
 from ml.datasets.rows import parse
@@ -40,6 +42,12 @@ def erase_subjects(*, subjects: Mapping[str, Collection[int]], by: Viewer) -> No
         GoldenCase.objects.filter(subject_kind=kind, subject_id__in=ids).delete()
     key = hashlib.sha256(repr(wanted).encode()).hexdigest()[:32]
     start_job(kind=JOB_KIND, key=key, by=by, params={"subjects": wanted})
+
+
+def erased_since(since: datetime) -> list[dict[str, list[int]]]:
+    """The subjects of every erasure that began since then, ids by kind."""
+    jobs = Job.objects.filter(kind=JOB_KIND, created_at__gte=since).order_by("pk")
+    return [params["subjects"] for params in jobs.values_list("params", flat=True)]
 
 
 def erase_from_snapshot(*, snapshot_id: int, ids: Collection[int], by: Viewer) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,22 @@ from ml.datasets.rows import Example, canonical, digest_of_line, fingerprint
 from ml.events import SNAPSHOT_FROZEN
 from ml.models import DataCheck, DatasetSnapshot
 from ml.registry import MLTask
+from ml.services.erase_subjects import erase_from_snapshot, erased_since
 from people.viewer import Viewer
+
+# Processes on several machines do not agree about the second, and an erasure's job is older than its commit.
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 def freeze_snapshot(*, task: MLTask, by: Viewer) -> DatasetSnapshot:
     """Store the rows as they are now; the same rows as an untouched snapshot's give that snapshot again.
 
-    Raises PermissionDenied without ``ml.manage`` and ``TypeError`` for a value that cannot be frozen.
+    Whoever is erased while the rows are read is erased from the snapshot, too: the job of that erasure may have looked at all
+    snapshots before this one was there. Raises PermissionDenied without ``ml.manage`` and ``TypeError`` for a value that
+    cannot be frozen.
     """
     by.require("ml.manage")
+    since = timezone.now() - CLOCKS_DIFFER
     found = [(example.at, canonical(example), example) for example in task.rows()]
     found.sort(key=lambda row: row[:2])
     examples = [example for _at, _line, example in found]
@@ -34,7 +42,7 @@ def freeze_snapshot(*, task: MLTask, by: Viewer) -> DatasetSnapshot:
     former = DatasetSnapshot.objects.filter(task=task.key).first()
     known = DatasetSnapshot.objects.filter(task=task.key, digest=digest, erased_rows=0).first()
     if known is not None and (Path(settings.MODEL_DIR) / known.path).is_file():
-        return known
+        return known  # it was there before, for every erasure to find
     path = f"snapshots/{task.key}-{secrets.token_hex(8)}.jsonl.gz"
     target = Path(settings.MODEL_DIR) / path
     file_sha256 = write_lines(target, (line for _at, line, _example in found))
@@ -79,6 +87,9 @@ def freeze_snapshot(*, task: MLTask, by: Viewer) -> DatasetSnapshot:
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+    for subjects in erased_since(since):
+        erase_from_snapshot(snapshot_id=snapshot.pk, ids=subjects.get(snapshot.subject_kind, ()), by=by)
+    snapshot.refresh_from_db()
     return snapshot
 
 

@@ -243,6 +243,27 @@ def test_an_erasure_that_another_one_overtakes_begins_again(
     assert "missing or was changed" in job.error
 
 
+@pytest.mark.django_db
+def test_who_is_erased_while_the_rows_are_read_is_not_in_the_snapshot(
+    task: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = text_examples()[0]
+
+    def rows() -> list[Example]:
+        # The erasure and its job are done before the snapshot is there.
+        erase_subjects(subjects={"ticket": [gone.subject_id]}, by=BY)
+        run_jobs("batch")
+        return text_examples()
+
+    monkeypatch.setattr(task, "rows", rows)
+    snapshot = freeze(task)
+    assert Job.objects.get(kind="ml.erase_subjects").state == "done"
+    assert snapshot.erased_rows == 1
+    left = read_examples(file_of(snapshot), snapshot.file_sha256)
+    assert len(left) == snapshot.rows - 1
+    assert gone.subject_id not in {row.subject_id for row in left}
+
+
 def test_the_newest_rows_measure_and_share_no_conversation() -> None:
     rows: list[Any] = [
         replace(row, group=f"contact:{number % 30}") for number, row in enumerate(text_examples())
