@@ -26,7 +26,7 @@ from ml.provenance import code_digest, environment, environment_digest
 from ml.registry import MLTask, TrainedModel, ml_tasks
 from ml.services.freeze_snapshot import freeze_snapshot
 from ml.services.judge_version import judge_version
-from ml.services.register_version import discard_folder, register_version
+from ml.services.register_version import discard_folder, discard_unfinished, register_version
 from ml.services.start_training import this_process
 from ml.tabular import NotEnoughData
 from people.viewer import Viewer
@@ -80,6 +80,10 @@ def carry_out_run(*, run_id: int, by: Viewer, report: Report = lambda _line: Non
 
 
 def _train(run: TrainingRun, task: MLTask, log: Report, by: Viewer) -> None:
+    kept = discard_unfinished(run)
+    if kept is not None:
+        log(f"{task.key}: {kept.label} was stored before its process was killed")
+        return
     run.code_digest = code_digest(task)
     run.environment = environment()
     run.environment_digest = environment_digest(run.environment)

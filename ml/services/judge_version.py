@@ -61,6 +61,8 @@ def _contender(version: ModelVersion, run: TrainingRun, trained: TrainedModel) -
     task, folder = ml_tasks.get(version.task), Path(settings.MODEL_DIR) / version.path
     model = task.load(read_artefact(folder, version.files))
     snapshot = run.snapshot
+    if snapshot is not None:
+        snapshot.refresh_from_db()  # an erasure during the training has put another file in its place
     rows = {} if snapshot is None else _rows(Path(settings.MODEL_DIR) / snapshot.path, snapshot.file_sha256)
     held = [rows[row.row] for row in trained.held_out if row.row in rows]
     champion, pairs = _against_champion(task, trained.held_out, rows)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
+from core.models import Approval
 from ml.artefacts import write_artefact
 from ml.events import VERSION_REGISTERED
-from ml.models import ModelVersion, TrainingRun
+from ml.models import AliasChange, ModelVersion, TrainingRun
 from ml.registry import TrainedModel
 from people.viewer import Viewer
 
@@ -64,6 +65,22 @@ def register_version(
         discard_folder(folder)
         raise
     return version
+
+
+def discard_unfinished(run: TrainingRun) -> ModelVersion | None:
+    """Delete what a killed start of the run has stored; the version is returned and kept when people have acted on it."""
+    with transaction.atomic():
+        version = ModelVersion.objects.select_for_update().filter(run=run).first()
+        if version is None:
+            return None
+        moved = AliasChange.objects.filter(Q(from_version=version) | Q(to_version=version))
+        asked = Approval.objects.filter(subject_kind="model_version", subject_id=version.pk)
+        if moved.exists() or asked.exists():
+            return version
+        version.delete()
+    if version.path:
+        discard_folder(Path(settings.MODEL_DIR) / version.path)
+    return None
 
 
 def discard_folder(folder: Path) -> None:

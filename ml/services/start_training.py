@@ -22,6 +22,8 @@ from people.viewer import Viewer
 JOB_KIND = "ml.train"
 # A run on another machine that has said nothing for so long is over.
 SILENCE = timedelta(hours=1)
+# The process that a job started here says every few seconds that it lives.
+SILENCE_HERE = timedelta(minutes=10)
 
 
 def start_training(*, task: str, trigger: TrainingRun.Trigger, by: Viewer) -> TrainingRun:
@@ -106,10 +108,17 @@ def this_process() -> str:
 
 
 def is_alive(run: TrainingRun) -> bool:
-    """Whether the process of a running run is there: by its number on this machine, by its last sign of life elsewhere."""
+    """Whether the process of a running run is there: by its last sign of life, and on this machine by its number, too.
+
+    The number alone says little: after a restart of the machine it may be another process's.
+    """
     host, _colon, number = run.process.rpartition(":")
-    if host != platform.node():
-        return run.beat_at is not None and run.beat_at > timezone.now() - SILENCE
+    here = host == platform.node()
+    beats = here and Job.objects.filter(kind=JOB_KIND, key=str(run.pk)).exists()
+    if run.beat_at is None or run.beat_at < timezone.now() - (SILENCE_HERE if beats else SILENCE):
+        return False
+    if not here:
+        return True
     try:
         os.kill(int(number), 0)
     except (ProcessLookupError, ValueError):

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.test import TransactionTestCase
+from django.utils import timezone
 
 from core.job_runner import cancel_job, run_jobs
 from core.models import Job
 from ml.datasets.files import read_lines
 from ml.jobs import train as train_job
-from ml.models import ModelVersion, TrainingRun
+from ml.models import DatasetSnapshot, ModelVersion, TrainingRun
 from ml.registry import Example, TextTask, ml_tasks
 from ml.services.carry_out_run import carry_out_run
+from ml.services.erase_subjects import erase_from_snapshot
 from ml.services.start_training import close_abandoned_runs, repeat_training, start_training
 from people.models import User
 from people.viewer import system_viewer
@@ -117,6 +120,36 @@ def test_an_error_is_kept_and_the_task_is_free_again(task: Topics, monkeypatch: 
 
 
 @pytest.mark.django_db
+def test_a_run_that_was_killed_after_storing_its_version_stores_it_anew(task: Topics) -> None:
+    run = train(task)
+    killed = ModelVersion.objects.get(run=run)
+    TrainingRun.objects.update(state=State.QUEUED, process="", finished_at=None)
+    run = carry_out_run(run_id=run.pk, by=BY)
+    assert (run.state, run.error) == (State.DONE, "")
+    version = ModelVersion.objects.get(run=run)
+    assert version.digest == killed.digest
+    assert (Path(settings.MODEL_DIR) / version.path).is_dir()
+    assert not (Path(settings.MODEL_DIR) / killed.path).exists()
+
+
+@pytest.mark.django_db
+def test_an_erasure_during_a_training_does_not_stop_it(
+    task: Topics, django_capture_on_commit_callbacks: Any
+) -> None:
+    run = start_training(task=task.key, trigger=MANUAL, by=BY)
+
+    def erase(line: str) -> None:
+        if "stored as" in line:
+            with django_capture_on_commit_callbacks(execute=True):
+                snapshot = DatasetSnapshot.objects.get()
+                erase_from_snapshot(snapshot_id=snapshot.pk, ids=[task.given[0].subject_id], by=BY)
+
+    run = carry_out_run(run_id=run.pk, by=BY, report=erase)
+    assert (run.state, run.error) == (State.DONE, "")
+    assert DatasetSnapshot.objects.get().erased_rows == 1
+
+
+@pytest.mark.django_db
 def test_one_run_is_open_at_a_time(task: Topics, lead_user: User) -> None:
     first = start_training(task=task.key, trigger=MANUAL, by=BY)
     assert start_training(task=task.key, trigger=MANUAL, by=BY) == first
@@ -160,6 +193,22 @@ def test_the_job_starts_a_process_and_waits_without_holding_the_worker(
     job.refresh_from_db()
     assert (job.state, job.error) == ("failed", "its process was killed")
     assert close_abandoned_runs() == 0
+
+
+@pytest.mark.django_db
+def test_a_number_that_another_process_has_by_now_is_no_sign_of_life(task: Topics) -> None:
+    run = start_training(task=task.key, trigger=MANUAL, by=BY)
+    beat = timezone.now()
+    TrainingRun.objects.update(
+        state=State.RUNNING, process=f"{os.uname().nodename}:{os.getpid()}", beat_at=beat
+    )
+    Job.objects.update(cursor={"starts": 1})
+    for minutes, expected in ((1, State.RUNNING), (11, State.QUEUED)):
+        TrainingRun.objects.update(beat_at=beat - timedelta(minutes=minutes))
+        Job.objects.update(not_before=None)
+        run_jobs("train")
+        run.refresh_from_db()
+        assert run.state == expected
 
 
 class OwnProcess(TransactionTestCase):

@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
 from core.job_runner import OPEN
@@ -44,9 +44,14 @@ def _beat(run_id: int) -> None:
     while True:
         time.sleep(BEAT_SECONDS)
         close_old_connections()
-        TrainingRun.objects.filter(pk=run_id, state=TrainingRun.State.RUNNING).update(beat_at=timezone.now())
-        jobs = Job.objects.filter(kind=JOB_KIND, key=str(run_id))
-        if jobs.exists() and not jobs.filter(state__in=OPEN).exists():
+        try:
+            running = TrainingRun.objects.filter(pk=run_id, state=TrainingRun.State.RUNNING)
+            running.update(beat_at=timezone.now())
+            jobs = Job.objects.filter(kind=JOB_KIND, key=str(run_id))
+            waited_for = not jobs.exists() or jobs.filter(state__in=OPEN).exists()
+        except DatabaseError:
+            continue  # a locked or restarting database: the next beat tells
+        if not waited_for:
             connection.close()
             _thread.interrupt_main()
             return
