@@ -1,11 +1,13 @@
 """From raw mail to exactly one final state, whatever happens in between."""
 
+import errno
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import OperationalError, connection
+from django.db import DataError, OperationalError, connection
 from django.utils import timezone
 
 from core.models import Event
@@ -183,6 +185,63 @@ def test_a_mail_whose_worker_dies_is_tried_again_and_then_set_aside(inbox: Inbox
     poison, _created = store_mail(raw=mail_of(subject="poison"), inbox=inbox)
     MailLedger.objects.filter(pk=poison.pk).update(attempts=3)
     assert process_mail(ledger_id=poison.pk).error.startswith("gave_up")
+
+
+class TooMuch(Exception):
+    """As the driver tells of a limit of PostgreSQL."""
+
+    sqlstate = "54000"
+
+
+def _too_much() -> Exception:
+    error = OperationalError("string is too long for tsvector")
+    error.__cause__ = TooMuch()
+    return error
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [DataError("out of range"), _too_much(), OSError("no such device"), SoftTimeLimitExceeded("too long")],
+    ids=["data", "limit", "file", "time"],
+)
+def test_a_mail_that_fails_each_time_is_set_aside_and_the_others_go_on(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    rows = [
+        store_mail(raw=mail_of(subject=subject, Message_ID=f"<{subject}@x.example>"), inbox=inbox)[0]
+        for subject in ("poison", "plain")
+    ]
+    index = receiving.index_new_messages
+
+    def fail(messages: Any, **kind: Any) -> None:
+        index(messages, **kind)
+        if any(message.subject == "poison" for message, _files in messages):
+            raise trouble
+
+    monkeypatch.setattr(receiving, "index_new_messages", fail)
+    for _run in range(2):
+        with pytest.raises(type(trouble)):
+            process_waiting_mail()
+    process_waiting_mail()
+    for row in rows:
+        row.refresh_from_db()
+    assert [row.state for row in rows] == [State.QUARANTINED, State.TICKET]
+    assert str(trouble) in rows[0].error
+
+
+def test_a_full_disk_is_no_fault_of_a_mail(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    row, _created = store_mail(raw=mail_of(), inbox=inbox)
+
+    def full(*_all: Any, **_fields: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(receiving, "index_new_messages", full)
+        for _run in range(5):
+            with pytest.raises(OSError, match="No space"):
+                process_waiting_mail()
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == (State.RECEIVED, 0)
 
 
 def test_a_stretch_of_mails_gives_each_its_own_fate(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ Parsing happens outside any transaction, in a child process. What follows - tick
 events and the ledger's state - is one transaction, so a kill at any point leaves a mail that is simply tried again.
 """
 
+import errno
 import logging
 from collections.abc import Callable, Collection
 from copy import copy
@@ -13,7 +14,7 @@ from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -53,6 +54,12 @@ logger = logging.getLogger(__name__)
 # Parsing takes ten seconds at most; a lease that runs out early costs double work, never a double ticket.
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
+# What PostgreSQL calls a limit that one mail has gone over (54...), and a statement that ran too long.
+_LIMITS = ("54", "57014")
+# The disk is full or read-only, or there are too many open files or processes.
+_EXHAUSTED = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM}
+)
 State = MailLedger.State
 # What processing writes to a row.
 WRITTEN = (
@@ -76,8 +83,8 @@ def process_mail(*, ledger_id: int, accept: bool = False, keep_date: bool = Fals
     ``accept`` takes a mail for a person's whatever the classification says (a person looked at it). ``keep_date``
     dates the message by its Date header, if that is not in the future, instead of its arrival.
 
-    Raises DatabaseError or OSError when the machine is in trouble (database, disk, processes): the mail then stays
-    *received*. Nothing in a mail makes it raise.
+    Raises DatabaseError, OSError or SoftTimeLimitExceeded when it fails by what may be no fault of the mail: it then stays
+    *received*. Unless the machine is surely in trouble it does so MAX_ATTEMPTS times at most.
     """
     claimed = claim([ledger_id])
     if not claimed:
@@ -99,6 +106,22 @@ def claim(ledger_ids: Collection[int]) -> list[MailLedger]:
         return []
     claimed = MailLedger.objects.filter(pk__in=ledger_ids, state=State.RECEIVED, leased_until=until)
     return list(claimed.select_related("inbox__default_team").order_by("pk"))
+
+
+def is_of_machine(error: BaseException) -> bool:
+    """Whether what went wrong is surely about no mail: the database cannot be reached, or the disk or the processes are
+    exhausted."""
+    if isinstance(error, OperationalError):
+        return not str(getattr(error.__cause__, "sqlstate", None) or "").startswith(_LIMITS)
+    return isinstance(error, InterfaceError) or (isinstance(error, OSError) and error.errno in _EXHAUSTED)
+
+
+def let_go(ledgers: Collection[MailLedger]) -> None:
+    """Let mails that were begun be tried again: the attempt counts."""
+    for ledger in ledgers:
+        MailLedger.objects.filter(
+            pk=ledger.pk, state=State.RECEIVED, leased_until=ledger.leased_until
+        ).update(leased_until=None)
 
 
 def give_back(ledgers: Collection[MailLedger]) -> None:
@@ -137,9 +160,15 @@ def finish(
         return _quarantine(ledger, refusal.code, refusal.detail)
     except FileNotFoundError:
         return _quarantine(ledger, "raw_missing", "the stored mail is not where it was put")
-    except (DatabaseError, OSError, SoftTimeLimitExceeded):
-        # The machine, not the mail, is in trouble, or the time of the task is over: the attempt does not count.
-        give_back([ledger])
+    except (DatabaseError, InterfaceError, OSError, SoftTimeLimitExceeded) as error:
+        if is_of_machine(error):
+            give_back([ledger])
+            raise
+        # The machine or the mail: what fails again and again is the mail, and must not keep the others waiting.
+        if ledger.attempts >= MAX_ATTEMPTS:
+            logger.exception("mail %s could not be processed", ledger.pk)
+            return _quarantine(ledger, "gave_up", f"{type(error).__name__}: {error}")
+        let_go([ledger])
         raise
     except Exception as error:  # a mail that nobody foresaw is shown with its raw text, never lost
         logger.exception("mail %s could not be processed", ledger.pk)

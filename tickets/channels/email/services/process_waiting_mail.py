@@ -18,7 +18,7 @@ from itertools import islice
 from operator import or_
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError
+from django.db import OperationalError
 from django.db.models import Min, Q
 from django.utils import timezone
 
@@ -33,6 +33,8 @@ from tickets.channels.email.services.process_mail import (
     claim,
     finish,
     give_back,
+    is_of_machine,
+    let_go,
     process_mail,
     read_mail,
     waiting_mails,
@@ -124,7 +126,10 @@ class _Line:
             try:
                 opened = open_together(together) if len(together) > 1 else 0
             except Exception as error:  # whatever it is, it shows at the mail that it is about
-                if _is_of_machine(error):
+                if isinstance(error, SoftTimeLimitExceeded):
+                    # One of them may have taken all the time: the next run takes each alone.
+                    let_go([self.waiting.popleft().ledger for _mail in together])
+                if _must_stop(error):
                     raise
                 logger.warning("%d mails are processed one by one", len(together), exc_info=True)
                 opened, self._alone = 0, len(together)
@@ -150,7 +155,7 @@ class _Line:
             try:
                 mail = opening_mail(begun.ledger, begun.parsed.result())
             except Exception as error:  # processed alone, the mail is set aside with what is wrong
-                if _is_of_machine(error):
+                if _must_stop(error):
                     raise
                 logger.info("mail %s is processed alone", begun.ledger.pk, exc_info=True)
                 break
@@ -168,12 +173,12 @@ class _Line:
         self._alone = 0
 
 
-def _is_of_machine(error: Exception) -> bool:
-    """Whether what went wrong is about no mail: the time is over, or the disk or the database is in trouble. Two writers that
-    wait for each other are no trouble: the mails are written one by one."""
-    if isinstance(error, OperationalError):
-        return getattr(error.__cause__, "sqlstate", "") not in _DEADLOCKS
-    return isinstance(error, SoftTimeLimitExceeded | InterfaceError | OSError)
+def _must_stop(error: Exception) -> bool:
+    """Whether to try the mails one by one is of no use: the time is over, or the machine is in trouble. Two writers that wait
+    for each other are no trouble."""
+    if isinstance(error, OperationalError) and getattr(error.__cause__, "sqlstate", "") in _DEADLOCKS:
+        return False
+    return isinstance(error, SoftTimeLimitExceeded) or is_of_machine(error)
 
 
 def _behind_others(ours: Collection[int]) -> Q | None:
