@@ -274,6 +274,23 @@ def test_a_ticket_with_a_parent_keeps_it_and_hidden_tickets_are_not_linked(
     }
 
 
+def test_an_incident_under_a_hidden_ticket_is_neither_split_nor_its_number_told(
+    write: Write, agent: User, private_team: Team, login: Login, pump: Pump
+) -> None:
+    first, second, third = storm(write, pump, ["ann", "bob", "cleo"])
+    client = login(agent)
+    client.post(f"/inbox/{first.pk}/incident/")
+    Ticket.objects.filter(pk=first.pk).update(team=private_team, assignee=None)
+    storm(write, pump, ["dan"])
+    shown = panel(client, second)
+    assert "Part of an incident" in shown
+    assert f"/inbox/{first.pk}/" not in shown
+    before = set(TicketLink.objects.values_list("from_ticket", "to_ticket"))
+    client.post(f"/inbox/{third.pk}/incident/")
+    assert set(TicketLink.objects.values_list("from_ticket", "to_ticket")) == before
+    assert Incident.objects.get().ticket == first
+
+
 def test_who_may_only_look_decides_nothing(write: Write, analyst: User, login: Login, pump: Pump) -> None:
     first, *_others = storm(write, pump, ["ann", "bob", "cleo"])
     client = login(analyst)

@@ -49,6 +49,8 @@ def _incident_parts(viewer: Viewer, ticket: Ticket, shown: IncidentShown | None)
         "incident": shown,
         "is_confirmed": shown.incident.state == Incident.State.CONFIRMED,
         "is_top": is_top,
+        # Not told to who does not see it.
+        "top": next((one for one in shown.tickets if one.pk == shown.incident.ticket_id), None),
         "waiting": [one for one in linked if is_top and one.status_category in Status.ACTIVE],
         "may_decide": viewer.can("tickets.edit"),
     }

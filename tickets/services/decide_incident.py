@@ -19,7 +19,8 @@ def confirm_incident(*, incident: Incident, by: Viewer) -> int:
     """Link the incident's tickets that the viewer sees as children of the oldest of them; returns how many were linked.
 
     Repeated, it links what has come since. A ticket that has a parent already, or was merged, is left as it is. Raises
-    ValidationError when fewer than two can be linked, PermissionDenied.
+    ValidationError when fewer than two can be linked or the viewer does not see the ticket that they are linked to,
+    PermissionDenied.
     """
     by.require("tickets.edit")
     row = Incident.objects.select_for_update().get(pk=incident.pk)
@@ -28,6 +29,15 @@ def confirm_incident(*, incident: Incident, by: Viewer) -> int:
         .filter(incident_member__incident=row, merged_into=None)
         .order_by("created_at", "pk")
     )
+    if (
+        row.state == Incident.State.CONFIRMED
+        and row.ticket_id not in {one.pk for one in tickets}
+        and Ticket.objects.filter(
+            pk=row.ticket_id or 0, merged_into=None, incident_member__incident=row
+        ).exists()
+    ):
+        # Another head beside it would split the incident.
+        raise ValidationError(_("It is one incident already, under a ticket that you do not see."))
     links = TicketLink.objects.filter(kind=TicketLink.Kind.PARENT, to_ticket__in=tickets)
     parents = dict(links.values_list("to_ticket", "from_ticket"))
     top = next((one for one in tickets if one.pk == row.ticket_id), None) or next(
