@@ -200,6 +200,21 @@ def test_who_proposed_cannot_decide_by_the_address_either(
     assert Approval.objects.get().state == Approval.State.PENDING
 
 
+def test_a_request_about_a_retired_version_offers_no_decision(
+    live: ModelVersion, admin: User, boss: User, login: Login
+) -> None:
+    """Left by a version that was retired before requests were withdrawn with it."""
+    challenger = candidate(live.number + 1)
+    act(login(admin), challenger.number, "propose", reason="newer")
+    decider, query = login(boss), f"?with={challenger.number}"
+    assert 'data-open-dialog="approve"' in text(decider, query)
+    ModelVersion.objects.filter(pk=challenger.pk).update(stage=Stage.RETIRED)
+    assert 'data-open-dialog="approve"' not in text(decider, query)
+    act(decider, challenger.number, "approve", comment="fine")
+    challenger.refresh_from_db()
+    assert challenger.stage == Stage.RETIRED
+
+
 def test_changes_are_asked_for_with_a_sentence(
     live: ModelVersion, admin: User, boss: User, login: Login
 ) -> None:
