@@ -101,7 +101,7 @@ def _against_champion(
 
     The champion has seen the rows of its snapshot, except those its own trial was measured on: of these the trial's answer
     counts. Rows that are new since then are answered by the champion itself. A row is known by its subject and moment, since
-    a corrected label makes another digest of it.
+    a corrected label makes another digest of it; both answers are held against the label as it is now.
     """
     alias = (
         ModelAlias.objects.select_related("version__run__snapshot")
@@ -121,7 +121,11 @@ def _against_champion(
         return version.label, []
     seen = {_moment(example) for example in theirs_rows.values()}
     known = [(row, rows[row.row]) for row in held_out if row.row in rows]
-    pairs = [(row, trial[_moment(example)]) for row, example in known if _moment(example) in trial]
+    pairs = [
+        (row, _answered(task, example, Answer(said.answer, said.probability, said.abstained)))
+        for row, example in known
+        if (said := trial.get(_moment(example))) is not None
+    ]
     fresh = [(row, example) for row, example in known if _moment(example) not in seen]
     answers = task.answer(model, [example for _row, example in fresh])
     for (row, example), answer in zip(fresh, answers, strict=True):
@@ -137,6 +141,9 @@ def _answered(task: MLTask, example: Example, answer: Answer) -> HeldOut:
         probability=answer.probability,
         loss=task.loss(example, answer),
         baseline_loss=0.0,
+        abstained=answer.abstained,
+        group=example.group,
+        slices=example.slices,
     )
 
 
