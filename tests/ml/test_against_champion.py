@@ -70,7 +70,9 @@ def task() -> Iterator[Usually]:
 
 
 def train(task: Usually) -> ModelVersion:
-    run = carry_out_run(run_id=start_training(task=task.key, trigger=TrainingRun.Trigger.MANUAL, by=BY).pk, by=BY)
+    run = carry_out_run(
+        run_id=start_training(task=task.key, trigger=TrainingRun.Trigger.MANUAL, by=BY).pk, by=BY
+    )
     assert run.error == ""
     return ModelVersion.objects.get(run=run)
 

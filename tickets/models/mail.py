@@ -57,6 +57,9 @@ class MailLedger(models.Model):
     header_id = models.CharField(max_length=255, blank=True)
     error = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # Failures of the database while the mail was processed, which may be an outage, and when the last one was counted.
+    database_failures = models.PositiveSmallIntegerField(default=0)
+    database_failed_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, related_name="+")
     message = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="+")

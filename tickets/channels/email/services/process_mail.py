@@ -4,7 +4,6 @@ Parsing happens outside any transaction, in a child process. What follows - tick
 events and the ledger's state - is one transaction, so a kill at any point leaves a mail that is simply tried again.
 """
 
-import errno
 import logging
 from collections.abc import Callable, Collection
 from copy import copy
@@ -14,7 +13,7 @@ from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -35,6 +34,15 @@ from tickets.channels.email.limits import MailRefused
 from tickets.channels.email.mail_facts import facts_of, is_proven
 from tickets.channels.email.parser_process import parse_in_child
 from tickets.channels.email.parsing import ParsedMail
+from tickets.channels.email.services.mail_trouble import (
+    MAX_ATTEMPTS,
+    give_back,
+    is_of_machine,
+    let_go,
+    may_be_outage,
+    note_database_failure,
+    others_went_through,
+)
 from tickets.channels.email.thread_evidence import (
     ThreadMatch,
     contacts_with,
@@ -53,13 +61,6 @@ logger = logging.getLogger(__name__)
 
 # Parsing takes ten seconds at most; a lease that runs out early costs double work, never a double ticket.
 LEASE = timedelta(seconds=30)
-MAX_ATTEMPTS = 3
-# What PostgreSQL calls a limit that one mail has gone over (54...), and a statement that ran too long.
-_LIMITS = ("54", "57014")
-# The disk is full or read-only, or there are too many open files or processes.
-_EXHAUSTED = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM}
-)
 State = MailLedger.State
 # What processing writes to a row.
 WRITTEN = (
@@ -84,7 +85,7 @@ def process_mail(*, ledger_id: int, accept: bool = False, keep_date: bool = Fals
     dates the message by its Date header, if that is not in the future, instead of its arrival.
 
     Raises DatabaseError, OSError or SoftTimeLimitExceeded when it fails by what may be no fault of the mail: it then stays
-    *received*. Unless the machine is surely in trouble it does so MAX_ATTEMPTS times at most.
+    *received*. Unless the machine or the database is in trouble it does so MAX_ATTEMPTS times at most.
     """
     claimed = claim([ledger_id])
     if not claimed:
@@ -106,30 +107,6 @@ def claim(ledger_ids: Collection[int]) -> list[MailLedger]:
         return []
     claimed = MailLedger.objects.filter(pk__in=ledger_ids, state=State.RECEIVED, leased_until=until)
     return list(claimed.select_related("inbox__default_team").order_by("pk"))
-
-
-def is_of_machine(error: BaseException) -> bool:
-    """Whether what went wrong is surely about no mail: the database cannot be reached, or the disk or the processes are
-    exhausted."""
-    if isinstance(error, OperationalError):
-        return not str(getattr(error.__cause__, "sqlstate", None) or "").startswith(_LIMITS)
-    return isinstance(error, InterfaceError) or (isinstance(error, OSError) and error.errno in _EXHAUSTED)
-
-
-def let_go(ledgers: Collection[MailLedger]) -> None:
-    """Let mails that were begun be tried again: the attempt counts."""
-    for ledger in ledgers:
-        MailLedger.objects.filter(
-            pk=ledger.pk, state=State.RECEIVED, leased_until=ledger.leased_until
-        ).update(leased_until=None)
-
-
-def give_back(ledgers: Collection[MailLedger]) -> None:
-    """Let others have mails that were claimed and not begun: the attempt does not count."""
-    for ledger in ledgers:
-        MailLedger.objects.filter(
-            pk=ledger.pk, state=State.RECEIVED, leased_until=ledger.leased_until
-        ).update(leased_until=None, attempts=F("attempts") - 1)
 
 
 def read_mail(ledger: MailLedger) -> ParsedMail:
@@ -165,10 +142,11 @@ def finish(
             give_back([ledger])
             raise
         # The machine or the mail: what fails again and again is the mail, and must not keep the others waiting.
-        if ledger.attempts >= MAX_ATTEMPTS:
+        outage = may_be_outage(error)
+        if others_went_through(ledger) if outage else ledger.attempts >= MAX_ATTEMPTS:
             logger.exception("mail %s could not be processed", ledger.pk)
             return _quarantine(ledger, "gave_up", f"{type(error).__name__}: {error}")
-        let_go([ledger])
+        (note_database_failure if outage else let_go)([ledger])
         raise
     except Exception as error:  # a mail that nobody foresaw is shown with its raw text, never lost
         logger.exception("mail %s could not be processed", ledger.pk)

@@ -23,6 +23,14 @@ from django.db.models import Min, Q
 from django.utils import timezone
 
 from tickets.channels.email.parsing import ParsedMail
+from tickets.channels.email.services.mail_trouble import (
+    MOST_DATABASE_FAILURES,
+    give_back,
+    is_of_machine,
+    let_go,
+    may_be_outage,
+    note_database_failure,
+)
 from tickets.channels.email.services.open_together import (
     OpeningMail,
     first_alone,
@@ -32,9 +40,6 @@ from tickets.channels.email.services.open_together import (
 from tickets.channels.email.services.process_mail import (
     claim,
     finish,
-    give_back,
-    is_of_machine,
-    let_go,
     process_mail,
     read_mail,
     waiting_mails,
@@ -130,6 +135,9 @@ class _Line:
                     # One of them may have taken all the time: the next run takes each alone.
                     let_go([self.waiting.popleft().ledger for _mail in together])
                 if _must_stop(error):
+                    if may_be_outage(error):
+                        # By one of them, or by none: the next run takes each alone.
+                        note_database_failure([self.waiting.popleft().ledger for _mail in together])
                     raise
                 logger.warning("%d mails are processed one by one", len(together), exc_info=True)
                 opened, self._alone = 0, len(together)
@@ -156,6 +164,8 @@ class _Line:
                 mail = opening_mail(begun.ledger, begun.parsed.result())
             except Exception as error:  # processed alone, the mail is set aside with what is wrong
                 if _must_stop(error):
+                    if may_be_outage(error):
+                        note_database_failure([begun.ledger])
                     raise
                 logger.info("mail %s is processed alone", begun.ledger.pk, exc_info=True)
                 break
@@ -178,12 +188,19 @@ def _must_stop(error: Exception) -> bool:
     for each other are no trouble."""
     if isinstance(error, OperationalError) and getattr(error.__cause__, "sqlstate", "") in _DEADLOCKS:
         return False
-    return isinstance(error, SoftTimeLimitExceeded) or is_of_machine(error)
+    return isinstance(error, SoftTimeLimitExceeded) or is_of_machine(error) or may_be_outage(error)
 
 
 def _behind_others(ours: Collection[int]) -> Q | None:
-    """Which mails come after one of the same inbox that another worker has, while its lease lasts; None for none."""
-    theirs = MailLedger.objects.filter(state=MailLedger.State.RECEIVED, leased_until__gte=timezone.now())
+    """Which mails come after one of the same inbox that another worker has, while its lease lasts; None for none.
+
+    A mail that the database failed at too often lets others pass.
+    """
+    theirs = MailLedger.objects.filter(
+        state=MailLedger.State.RECEIVED,
+        leased_until__gte=timezone.now(),
+        database_failures__lt=MOST_DATABASE_FAILURES,
+    )
     firsts = theirs.exclude(pk__in=ours).order_by().values_list("inbox").annotate(first=Min("pk"))
     behind = [Q(inbox=inbox, pk__gt=first) for inbox, first in firsts]
     return reduce(or_, behind) if behind else None
@@ -207,14 +224,15 @@ def _next_stretch(most: int, ours: Collection[int]) -> tuple[bool, list[int]]:
     behind = _behind_others(ours)
     if behind is not None:
         found = found.exclude(behind)
-    waiting = found.order_by("pk").values_list("pk", "attempts", "size")[:most]
+    waiting = found.order_by("pk").values_list("pk", "attempts", "database_failures", "size")[:most]
     ids: list[int] = []
     total = 0
-    for pk, attempts, size in waiting:
-        if attempts and not ids:
+    for pk, attempts, failures, size in waiting:
+        begun = attempts or failures
+        if begun and not ids:
             return True, [pk]
         total += size
-        if attempts or (ids and total > STRETCH_BYTES):
+        if begun or (ids and total > STRETCH_BYTES):
             break
         ids.append(pk)
     return False, ids

@@ -29,7 +29,12 @@ def retry_mail(*, ledger: MailLedger, by: Viewer) -> MailLedger:
             return row
         accept = row.state != MailLedger.State.QUARANTINED
         MailLedger.objects.filter(pk=row.pk).update(
-            state=MailLedger.State.RECEIVED, attempts=0, leased_until=None, processed_at=None
+            state=MailLedger.State.RECEIVED,
+            attempts=0,
+            database_failures=0,
+            database_failed_at=None,
+            leased_until=None,
+            processed_at=None,
         )
         MAIL_RETRIED.record(by=by, subject_id=row.pk, detail={"from_state": row.state, "error": row.error})
     return process_mail(ledger_id=row.pk, accept=accept)
