@@ -41,6 +41,7 @@ app.conf.beat_schedule = {
     "start-due-trainings": _every("ml.start_due_trainings", 3600, queue="batch"),
     "verify-artefacts": _every("ml.verify_artefacts", 86_400, queue="batch"),
     "answer-in-shadow": _every("ml.answer_in_shadow", 30, queue="ml"),
+    "answer-questions": _every("ml.answer_requests", 5, queue="ml"),
     "watch-models": _every("ml.watch_service", 30, queue="batch"),
     "watch-drift": _every("ml.watch_drift", 300, queue="batch"),
     "draw-audit-samples": _every("ml.draw_audit_samples", 3600, queue="batch"),

@@ -119,6 +119,8 @@ class MLTask(Part):
     retrain_labels: ClassVar[int] = 500
     # A yes/no task: labels are 1 and 0, ``Answer.probability`` is of 1, and the loss is its squared error.
     yes_no: ClassVar[bool] = False
+    # Whether the model reads a plain text, so that anybody may ask it about one.
+    reads_text: ClassVar[bool] = False
     # How many subjects a week people label blindly; 140 give an interval of five points to either side at 90 %.
     audits_per_week: ClassVar[int] = 0
 
@@ -237,6 +239,7 @@ class TextTask(LearnedTask):
     """Classes of texts (``Example.text``), learned by ``TextClassifier``."""
 
     kind = TEXT_KIND
+    reads_text = True
     # Whether the labels say in words what the classes are about, as the names of categories do.
     labels_are_words: ClassVar[bool] = False
 

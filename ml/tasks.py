@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from celery import shared_task
 
 from ml.registry import ml_tasks
+from ml.services import ask_model as questions
 from ml.services import start_due_trainings as trainings
 from ml.services import verify_artefacts as artefacts
 from ml.services.answer_in_shadow import answer_in_shadow as ask_shadows
@@ -60,7 +61,14 @@ def answer_in_shadow() -> None:
     ask_shadows()
 
 
+@shared_task(name="ml.answer_requests")
+def answer_requests() -> None:
+    """Queue ml, every 5 s and when somebody asks: answer open questions."""
+    questions.answer_requests()
+
+
 @shared_task(name="ml.forget_old_predictions")
 def forget_old_predictions() -> None:
-    """Queue batch, every hour: what is half a year old keeps its answer only."""
+    """Queue batch, every hour: what is half a year old keeps its answer only; questions go after a day."""
     forget()
+    questions.forget_requests()

@@ -23,6 +23,7 @@ from ml.quality import confusions, label_queue, weekly_accuracy
 from ml.registry import ml_tasks
 from ml.services.answer_audit import answer_audit, skip_audit
 from ml.services.end_stop import end_stop
+from ml.services.give_label import give_label
 from people.api.permissions import viewer_of
 
 NOT_FOUND = OpenApiResponse(description="There is none with this id, or none that this key may see.")
@@ -115,7 +116,7 @@ class DriftWindows(APIView):
 class FeedbackList(APIView):
     """Labels that people gave."""
 
-    required_permissions: ClassVar = _READ
+    required_permissions: ClassVar = {**_READ, "POST": "ml.audit"}
     pagination_class = KeysetPagination
     listing = Listing(
         shapes.FeedbackOut,
@@ -132,6 +133,22 @@ class FeedbackList(APIView):
     def get(self, request: Request) -> Response:
         """List labels, newest first."""
         return self.listing.answer(request, self, Feedback.objects.visible_to(viewer_of(request)))
+
+    @extend_schema(
+        operation_id="ml_feedback_create",
+        request=shapes.FeedbackIn,
+        responses={200: shapes.FeedbackOut, 201: shapes.FeedbackOut},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Say what is true of a subject; the same word again gives the stored label. ``qa`` counts for the guard."""
+        said = _read(shapes.FeedbackIn, request)
+        if said["task"] not in ml_tasks:
+            raise ValidationError(
+                {"task": [_("Choose one of: %s.") % ", ".join(one.key for one in ml_tasks)]}
+            )
+        label, new = give_label(by=viewer_of(request), **said)
+        return Response(shapes.FeedbackOut(label).data, status=201 if new else 200)
 
 
 class Rollbacks(APIView):

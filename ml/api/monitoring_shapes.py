@@ -54,6 +54,15 @@ class DriftWindowOut(serializers.ModelSerializer[DriftWindow]):
         ]  # fmt: skip
 
 
+class FeedbackIn(serializers.Serializer[dict[str, Any]]):
+    """A true label of a subject, and where it comes from."""
+
+    task = serializers.CharField(max_length=64)
+    subject_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    label = serializers.CharField(max_length=120)  # type: ignore[assignment]
+    source = serializers.ChoiceField(choices=["correction", "final_state", "qa"])  # type: ignore[assignment]
+
+
 class FeedbackOut(serializers.ModelSerializer[Feedback]):
     """A label that a person gave."""
 

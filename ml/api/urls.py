@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from ml.api import life_cycle, monitoring
+from ml.api import asking, life_cycle, monitoring
 
 urlpatterns: list[URLPattern] = [
     path("ml/tasks/", life_cycle.Tasks.as_view(), name="api-ml-tasks"),
@@ -23,6 +23,12 @@ urlpatterns: list[URLPattern] = [
     path("ml/versions/<int:pk>/trial/", life_cycle.VersionTrial.as_view(), name="api-ml-try"),
     path("ml/versions/<int:pk>/retire/", life_cycle.VersionRetire.as_view(), name="api-ml-retire"),
     path("ml/lineage/predictions/<int:pk>/", life_cycle.PredictionLineage.as_view(), name="api-ml-lineage"),
+    path("ml/predict/<str:key>/", asking.Predict.as_view(), name="api-ml-predict"),
+    path(
+        "ml/prediction-requests/<int:pk>/",
+        asking.PredictionRequestDetail.as_view(),
+        name="api-ml-prediction-request",
+    ),
     path("ml/tasks/<str:key>/quality/", monitoring.TaskQuality.as_view(), name="api-ml-quality"),
     path("ml/audit-items/", monitoring.AuditItems.as_view(), name="api-ml-audit-items"),
     path("ml/audit-items/<int:pk>/", monitoring.AuditItemDetail.as_view(), name="api-ml-audit-item"),

@@ -6,6 +6,7 @@ from ml.models.drift import DriftWindow
 from ml.models.feedback import Feedback
 from ml.models.gate import GateResult, GoldenCase
 from ml.models.prediction import Prediction, ShadowPrediction
+from ml.models.request import PredictionRequest
 from ml.models.rollback import RollbackEvent
 from ml.models.run import TrainingRun
 from ml.models.vector import SubjectVector
@@ -23,6 +24,7 @@ __all__ = [
     "ModelAlias",
     "ModelVersion",
     "Prediction",
+    "PredictionRequest",
     "RollbackEvent",
     "ShadowPrediction",
     "SubjectVector",

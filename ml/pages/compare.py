@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import F, OuterRef, Q, Subquery
 from django.http import Http404, HttpResponse
@@ -393,7 +394,7 @@ def _confusions(found: Comparison, url: str) -> Iterable[dict[str, Any]]:
             "bar": f"{100 * count / most:.0f}",
             "share": percent(count / found.rows, 1),
             "change": None if other is None else count - other,
-            "query": {"truth": truth, "answer": answer},
+            "url": f"{url}?{urlencode({'truth': truth, 'answer': answer})}",
         }
         for truth, answer, count, other in found.confusions[:CONFUSIONS]
     ]
@@ -425,6 +426,7 @@ def _approval_box(
         "passed": passed,
         "skipped": skipped,
         "failed": failed,
+        "judged": bool(verdicts),
         "total": len(verdicts) - len(skipped),
         "approval": approval,
         "pending": pending,

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("models/<slug:task>/roll-back/", acts.go_back, name="model-roll-back"),
     path("models/<slug:task>/end-trial/<slug:name>/", acts.stop_trial, name="model-end-trial"),
     path("models/<slug:task>/corrections/", corrections.corrections, name="model-corrections"),
+    path("models/<slug:task>/corrections/<int:label>/confirm/", corrections.confirm, name="model-confirm"),
     path("models/<slug:task>/watch/", watch.watch, name="model-watch"),
     path("models/<slug:task>/audit/", watch.audit, name="model-audit"),
     path("models/<slug:task>/audit/<int:item>/", watch.audit_answer, name="model-audit-answer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -60,25 +61,36 @@ def read_guard(alias: ModelAlias) -> GuardReading | None:
             version=alias.version, state=AuditItem.State.ANSWERED, answered_at__gte=since
         )
         .order_by("-answered_at", "-pk")
-        .values_list("answered_at", "pk", "label", "predicted_label", "inclusion_probability", "day")[
-            :MOST_LABELS
-        ]
+        .values_list(
+            "answered_at", "pk", "label", "predicted_label", "inclusion_probability", "day", "subject_id"
+        )[:MOST_LABELS]
     )
     days: dict[Any, list[float]] = defaultdict(list)
-    for *_rest, chance, day in audits:
+    for *_rest, chance, day, _subject in audits:
         days[day].append(1 / chance)
     labels = [
         (at, pk, label == said, 1 / chance / (sum(days[day]) / len(days[day])))
-        for at, pk, label, said, chance, day in audits
+        for at, pk, label, said, chance, day, _subject in audits
     ]
-    confirmed = Feedback.objects.filter(
-        version=alias.version, source=Feedback.Source.QA, created_at__gte=since
-    )
-    labels += [
-        (at, pk, label == said, 1.0)
-        for at, pk, label, said in confirmed.values_list("created_at", "pk", "label", "predicted_label")
-    ]
+    labels += _confirmed(alias, since, {subject for *_rest, subject in audits})
     return watch_accuracy([(hit, weight) for _at, _pk, hit, weight in sorted(labels)], expected)
+
+
+def _confirmed(
+    alias: ModelAlias, since: datetime, audited: Collection[int]
+) -> list[tuple[datetime, int, bool, float]]:
+    """What quality assurance confirmed, the last word about each subject; one that was audited counts by its audit."""
+    rows = (
+        Feedback.objects.filter(version=alias.version, source=Feedback.Source.QA, created_at__gte=since)
+        .exclude(predicted_label="")
+        .order_by("-pk")
+        .values_list("subject_id", "created_at", "pk", "label", "predicted_label")[:MOST_LABELS]
+    )
+    last: dict[int, tuple[datetime, int, bool, float]] = {}
+    for subject, at, pk, label, said in rows:
+        if subject not in audited:
+            last.setdefault(subject, (at, pk, label == said, 1.0))
+    return list(last.values())
 
 
 def _counted_from(alias: ModelAlias) -> datetime:

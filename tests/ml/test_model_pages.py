@@ -319,13 +319,37 @@ def test_corrections_are_counted_by_pair(live: ModelVersion, analyst: User, logi
         )
     browser = login(analyst)
     context = browser.get(f"/models/{Topics.key}/corrections/").context
-    assert [(pair["was"], pair["label"], pair["count"]) for pair in context["pairs"]] == [
-        ("billing", "access", 3),
-        ("access", "delivery", 1),
+    assert [(pair["truth"], pair["answer"], pair["count"]) for pair in context["confusions"]] == [
+        ("access", "billing", 3),
+        ("delivery", "access", 1),
     ]
     narrowed = browser.get(f"/models/{Topics.key}/corrections/", {"was": "access", "label": "delivery"})
-    assert [row.subject_id for row, _subject in narrowed.context["rows"]] == [3]
+    assert [row.subject_id for row, *_rest in narrowed.context["rows"]] == [3]
     assert "Ticket 3" in narrowed.content.decode()
+
+
+def test_a_correction_is_confirmed_by_who_audits(
+    live: ModelVersion, lead_user: User, analyst: User, login: Login
+) -> None:
+    said = Feedback.objects.create(
+        task=Topics.key, subject_kind="ticket", subject_id=3, predicted_label="billing", label="access",
+        source=Feedback.Source.CORRECTION,
+    )  # fmt: skip
+    address = f"/models/{Topics.key}/corrections/{said.pk}/confirm/"
+    assert login(analyst).post(address).status_code == 403
+    browser = login(lead_user)
+    assert address in text(browser, "corrections/")
+    browser.post(address)
+    assert Feedback.objects.filter(source="qa", label="access", subject_id=3, user=lead_user.pk).count() == 1
+    assert address not in text(browser, "corrections/")
+
+
+def test_a_version_that_no_gate_has_seen_is_not_judged(
+    live: ModelVersion, analyst: User, login: Login
+) -> None:
+    ModelVersion.objects.create(task=Topics.key, number=2, kind="k", digest="d2")
+    page = text(login(analyst))
+    assert ("Not judged" in page, "of 0 gates" in page) == (True, False)
 
 
 def test_unknown_tasks_versions_and_steps_are_not_found(

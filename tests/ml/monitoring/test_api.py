@@ -122,3 +122,30 @@ def test_labels_are_listed_newest_first(api: Api) -> None:
         )  # type: ignore[arg-type]
     rows = api("ml:read").get("/api/v1/ml/feedback/", {"task": TASK}).json()["results"]
     assert [row["subject_id"] for row in rows] == [2, 1]
+
+
+def test_a_label_from_outside_is_stored_once(api: Api, version: ModelVersion) -> None:
+    store(version, [1])
+    client, body = api("ml:write"), {"task": TASK, "subject_id": 1, "label": "blue", "source": "qa"}
+    first, again = (client.post("/api/v1/ml/feedback/", body) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["id"] == again.json()["id"]
+    assert (first.json()["predicted_label"], first.json()["version"]) == ("red", version.pk)
+    changed = client.post("/api/v1/ml/feedback/", body | {"label": "red"})
+    assert changed.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"label": "green"}, 400),
+        ({"source": "blind_audit"}, 400),
+        ({"task": "absent"}, 400),
+        ({"user": 3}, 400),
+        ({"subject_id": HIDDEN}, 403),
+    ],
+)
+def test_labels_that_are_refused(api: Api, changed: dict[str, object], status: int) -> None:
+    body = {"task": TASK, "subject_id": 1, "label": "blue", "source": "correction"} | changed
+    assert api("ml:write").post("/api/v1/ml/feedback/", body).status_code == status
+    assert api("ml:read").post("/api/v1/ml/feedback/", body).status_code == 403

@@ -28,9 +28,10 @@ from ml.services.answer_in_shadow import answer_in_shadow
 from ml.services.draw_audit_sample import draw_audit_sample
 from ml.services.end_stop import end_stop
 from ml.services.forget_predictions import forget_old_predictions, forget_subjects
+from ml.services.give_label import give_label
 from ml.services.record_predictions import SubjectPrediction, record_predictions
 from ml.services.watch_drift import watch_drift
-from ml.services.watch_service import expected_accuracy, watch_service
+from ml.services.watch_service import expected_accuracy, read_guard, watch_service
 from ml.serving import circuit, loading
 from ml.serving.answers import Item, Served
 from ml.serving.door import predict
@@ -197,6 +198,26 @@ def test_bad_audits_bring_the_former_champion_back_once_a_day(version: ModelVers
     assert watch_service(by=BY) == []
     audited(version, right=0, wrong=40, first=900)
     assert [row.outcome for row in watch_service(by=BY)] == ["frozen"]
+
+
+def test_what_quality_assurance_confirmed_counts_for_the_guard_once_a_subject(
+    version: ModelVersion, lead_user: User
+) -> None:
+    store(version, range(1, 31))
+    for _ in range(2):
+        for pk in range(1, 31):
+            give_label(task=TASK, subject_id=pk, label="blue", source=Feedback.Source.QA, by=BY)
+    reading = read_guard(ModelAlias.objects.get(task=TASK))
+    assert reading is not None
+    assert reading.labels == 30
+    # A second opinion replaces the first, and an audit outweighs both.
+    give_label(task=TASK, subject_id=1, label="red", source=Feedback.Source.QA, by=lead_user.as_viewer())
+    audited(version, right=1, wrong=0, first=2)
+    reading = read_guard(ModelAlias.objects.get(task=TASK))
+    assert reading is not None
+    assert reading.labels == 30
+    [row] = watch_service(by=BY)
+    assert (row.trigger, row.evidence["labels"]) == ("accuracy", 30)
 
 
 def test_without_a_former_champion_rules_take_over(version: ModelVersion) -> None:
