@@ -138,6 +138,9 @@ class TicketData(PersonalData):
         own = list(Ticket.objects.filter(contact__in=contact_ids).values_list("pk", flat=True))
         messages = list(_said(contact_ids).values_list("pk", "ticket_id"))
         message_ids = [pk for pk, _ticket in messages]
+        # Whoever stores a vector of one of them has read its words before, and holds this lock while it does.
+        touched = sorted({*own, *(ticket_id for _pk, ticket_id in messages)})
+        list(Ticket.objects.select_for_update().filter(pk__in=touched).order_by("pk").values_list("pk"))
         counts = {"tickets": len(own), "messages": len(message_ids)}
         keys = _mail_keys(message_ids, addresses) | _file_keys(message_ids)
         keys |= keys_of_drafts(Draft.objects.filter(ticket__in=own))
@@ -152,7 +155,8 @@ class TicketData(PersonalData):
         SatisfactionSurvey.objects.filter(contact__in=contact_ids).update(comment="")
         forget_subjects(subjects={"ticket": own, "message": message_ids})
         erase_subjects(subjects={"ticket": own, "message": message_ids}, by=system_viewer("task"))
-        forget_vectors(TICKET_VECTORS, own)
+        # Those of others' tickets come again, from what is left of their words.
+        forget_vectors(TICKET_VECTORS, touched)
         SimilarTickets.objects.filter(ticket__in=own).delete()
         IncidentTicket.objects.filter(ticket__in=own).delete()
         told = Event.objects.filter(ticket_id__in=own)
@@ -160,7 +164,7 @@ class TicketData(PersonalData):
         counts["event_details"] = erase_details(events=told.filter(verb__in=_QUOTING))
         forget(MESSAGE, message_ids)
         forget(TICKET, own)
-        index_many(sorted({*own, *(ticket_id for _pk, ticket_id in messages)}))
+        index_many(touched)
         if keys:
             start_job(
                 kind=FILES_JOB,

@@ -16,6 +16,7 @@ from core.search.documents import forget
 from customers.models import Account, Contact
 from imports.events import IMPORT_UNDO_STARTED, IMPORT_UNDONE
 from imports.models import ExternalRef, Import, ImportRow
+from ml.services.forget_vectors import forget_vectors
 from people.models import User
 from people.viewer import Viewer, system_viewer
 from tickets.models import MailLedger, Message, Ticket
@@ -24,6 +25,7 @@ from tickets.services.build_episodes import build_episodes
 from tickets.services.count_open_tickets import count_open_tickets
 from tickets.services.count_views import count_tickets, settle_counts
 from tickets.services.recount_messages import recount_messages
+from tickets.similar import TICKET_VECTORS
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 UNDO_KIND = "imports.undo"
@@ -114,6 +116,8 @@ def _delete_tickets(tickets: Sequence[Ticket]) -> None:
     forget(TICKET, ids)
     MailLedger.objects.filter(message_id__in=messages).delete()
     Ticket.objects.filter(pk__in=ids).delete()
+    # After the rows: whoever stores a vector holds their locks.
+    forget_vectors(TICKET_VECTORS, ids)
     ExternalRef.objects.filter(kind="message", object_id__in=messages).delete()
     ImportRow.objects.filter(kind__in=["message", "mail"], object_id__in=messages, outcome="created").update(
         outcome=ImportRow.Outcome.UNDONE

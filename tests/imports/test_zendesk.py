@@ -12,6 +12,7 @@ from core.models import Event, Notification, Outbound, SearchDocument
 from customers.models import Account, Contact
 from imports.models import ExternalRef, Import, ImportRow
 from imports.services.undo_import import undo_import
+from ml.models import SubjectVector
 from people.models import User
 from tests.imports.conftest import DUMPS, zipped
 from tickets.models import (
@@ -194,10 +195,13 @@ def test_undo_removes_what_nobody_has_touched_and_tells_what_stays(
     run = finish(upload("zendesk", dump))
     worked = Ticket.objects.get(number=35437)
     add_note(ticket=worked, body="mine", by=agent.as_viewer())
+    for pk in Ticket.objects.values_list("pk", flat=True):
+        SubjectVector.objects.create(subject_kind="ticket", subject_id=pk, encoder="e", vector=b"")
     undo_import(run=run, by=admin.as_viewer())
     work()
     run.refresh_from_db()
     assert run.state == "undone"
+    assert list(SubjectVector.objects.values_list("subject_id", flat=True)) == [worked.pk]
     assert list(Ticket.objects.values_list("number", flat=True)) == [35437]
     assert {"kind": "ticket", "id": worked.pk, "why": "somebody has worked on it"} in run.left
     assert not Account.objects.filter(name="Northwind Traders").exists()

@@ -406,6 +406,26 @@ def test_an_answer_to_one_person_never_goes_to_another_who_was_merged_in(
     assert sent == {("p1", "Now for Rosa"), ("p1", "Later for Rosa")}
 
 
+def test_rest_names_the_conversation_that_an_answer_is_for(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, api: Any
+) -> None:
+    call(loft, message("p1", name="Rosa"), message("p2", name="Mette", at=1))
+    take_payloads()
+    first, second = Ticket.objects.order_by("pk")
+    client = api("tickets:read", "tickets:write")
+    route = client.get(f"/api/v1/tickets/{first.pk}/reply-routes/").data[0]
+    assert (route["via"], route["channel"], route["address"]) == (loft.pk, loft.channel, "Rosa")
+    merge_tickets(ticket=second, into=first, by=agent.as_viewer(), confirm_different_requesters=True)
+    assert client.get(f"/api/v1/tickets/{first.pk}/reply-routes/").data[0]["address"] == "Mette"
+    body = {"body": "For Rosa", "via": route["via"], "into": route["into"]}
+    assert client.post(f"/api/v1/tickets/{first.pk}/answers/", body, format="json").status_code == 201
+    send_due()
+    assert [one.thread_key for one in pigeon.sent] == ["p1"]
+    ChannelThread.objects.get(key="p1").delete()
+    refused = client.post(f"/api/v1/tickets/{first.pk}/answers/", body, format="json")
+    assert refused.status_code == 400
+
+
 def test_an_answer_whose_conversation_is_gone_is_held_and_goes_nowhere_else(
     loft: Inbox, pigeon: Pigeon, agent: User, noon: None
 ) -> None:

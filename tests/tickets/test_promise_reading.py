@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickets.promises.dates import due_in
+from tickets.promises.deadlines import due_moment, remind_moment
 from tickets.promises.phrases import promises_in
 
 # A Tuesday.
@@ -83,6 +85,8 @@ def test_days_are_counted_from_the_moment_of_sending(words: str, wanted: date, c
         "as soon as possible",
         "in early February",
         "shortly",
+        "in a moment",
+        "in einem Moment",
         "since Monday",
         "last Friday",
         "on 31 February",
@@ -145,6 +149,40 @@ def test_a_promise_comes_with_its_words_and_its_day(text: str, promise: str, wan
 )
 def test_what_others_do_or_nobody_promises_is_none(text: str) -> None:
     assert promises_in(text, SENT) == []
+
+
+def test_business_days_pass_over_holidays() -> None:
+    easter = {day(3, 4), day(6, 4)}
+    for words, wanted in (("within two business days", day(8, 4)), ("in drei Werktagen", day(9, 4))):
+        due = due_in(
+            f"I send it {words}",
+            datetime(2026, 4, 2, 9, tzinfo=UTC),
+            lambda one: one.weekday() < 5 and one not in easter,
+        )
+        assert due is not None
+        assert due.day == wanted
+    assert due_in("within two business days", SENT, lambda _day: False) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "words", "wanted"),
+    [
+        # The night in which summer begins has 23 hours, the one in which it ends 25.
+        (datetime(2026, 3, 28, 18), "within 24 hours", datetime(2026, 3, 29, 17, tzinfo=UTC)),
+        (datetime(2026, 10, 24, 18), "within 24 hours", datetime(2026, 10, 25, 16, tzinfo=UTC)),
+        # 02:45 in summer, half an hour before 02:15 in winter.
+        (datetime(2026, 10, 25, 2, 45), "in half an hour", datetime(2026, 10, 25, 1, 15, tzinfo=UTC)),
+        # A day is a day of the calendar, whatever its length.
+        (datetime(2026, 3, 28, 18), "tomorrow at ten", datetime(2026, 3, 29, 8, tzinfo=UTC)),
+    ],
+)
+def test_hours_pass_though_clocks_change(sent: datetime, words: str, wanted: datetime) -> None:
+    oslo = ZoneInfo("Europe/Oslo")
+    due = due_in(f"I send it {words}", sent.replace(tzinfo=oslo))
+    assert due is not None
+    moment = due_moment(due, sent.replace(tzinfo=oslo), oslo, None)
+    assert moment == wanted
+    assert sent.replace(tzinfo=oslo) < remind_moment(moment, sent.replace(tzinfo=oslo)) < moment
 
 
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(lambda one: one.replace(tzinfo=UTC))

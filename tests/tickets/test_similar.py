@@ -16,6 +16,7 @@ from ml.models import SubjectVector
 from people.models import Team, User
 from tests.tickets.conftest import FakeMinds
 from tickets.models import Incident, IncidentTicket, Macro, SimilarTickets, Ticket, TicketLink
+from tickets.services import find_similar
 from tickets.services.change_status import change_status
 from tickets.services.find_similar import catch_up
 from tickets.services.receive_message import Received
@@ -165,6 +166,29 @@ def test_erasing_a_person_takes_vectors_and_findings_along(
     assert similar_to(agent.as_viewer(), ticket).tickets == ()
     catch_up()
     assert not SubjectVector.objects.filter(subject_kind="ticket", subject_id=solved.pk).exists()
+
+
+def test_a_vector_that_was_being_made_while_its_text_went_is_not_kept(
+    write: Write, solved: Ticket, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Erased, deleted or said otherwise while the encoder was at it."""
+    deleted, changed = (write(STUCK + one, sender=f"{one}@{one}.example").ticket for one in ("gone", "other"))
+    encode = find_similar.encode_texts
+
+    def meanwhile(texts: dict[int, str]) -> Any:
+        encoded = encode(texts)
+        erase_contact(
+            contact=solved.contact, confirmation=solved.contact.name, by=admin.as_viewer(), reason="asked"
+        )
+        run_jobs("batch")
+        Ticket.objects.filter(pk=deleted.pk).delete()
+        Ticket.objects.filter(pk=changed.pk).update(subject="Nothing is stuck")
+        return encoded
+
+    SubjectVector.objects.all().delete()
+    monkeypatch.setattr(find_similar, "encode_texts", meanwhile)
+    find_similar.learn_tickets([solved.pk, deleted.pk, changed.pk])
+    assert not SubjectVector.objects.filter(subject_kind="ticket").exists()
 
 
 def test_switched_off_nothing_is_stored_and_the_panel_is_gone(

@@ -121,6 +121,7 @@ _TICKET: list[tuple[str, type[APIView], str]] = [
     ("checklist/<int:step_pk>/", properties.TicketStep, "step"),
     ("time/", properties.TicketTime, "time"),
     ("time/<int:entry_pk>/", properties.TicketTimeEntry, "time-entry"),
+    ("reply-routes/", writing.TicketReplyRoutes, "reply-routes"),
     ("answers/", writing.TicketAnswers, "answers"),
     ("answers/<int:draft_pk>/", writing.TicketWaitingAnswer, "answer"),
     ("drafts/<slug:kind>/", writing.TicketDraft, "draft"),

@@ -19,6 +19,7 @@ from tickets.api.views import NOT_FOUND
 from tickets.drafts import own_draft, writing_on
 from tickets.models import Draft, Message, Presence
 from tickets.presence import people_on
+from tickets.reply_routes import ReplyRoute, reply_routes
 from tickets.selectors import messages_of, ticket_of
 from tickets.services.note_presence import note_presence
 from tickets.services.reply_to_ticket import MOST_UNDO_SECONDS, STATUSES_AFTER, NewerMessage, reply_to_ticket
@@ -81,7 +82,34 @@ class TicketAnswerIn(serializers.Serializer[dict[str, Any]]):
             "The inbox through which it leaves; without it, where the customer wrote last. 0: e-mail without an inbox."
         ),
     )
+    into = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        help_text=_(
+            "The conversation that it was written for, as the ways to answer name it: refused when that one cannot be answered "
+            "any more. Without it, the latest."
+        ),
+    )
     template = TicketTemplateIn(required=False, allow_null=True, default=None)
+
+
+class TicketReplyRouteOut(serializers.Serializer[ReplyRoute]):
+    """A way in which the customer can be answered; ``via`` and ``into`` name it to who answers."""
+
+    via = serializers.IntegerField(source="name", help_text=_("The inbox. 0: e-mail without one."))
+    into = serializers.SerializerMethodField(
+        help_text=_("The conversation at the provider; null where there is none.")
+    )
+    channel = serializers.CharField(source="channel.key")
+    address = serializers.CharField(help_text=_("Whom it reaches."))
+    is_closed = serializers.BooleanField(help_text=_("Only a template may be sent there now."))
+    closes_at = serializers.DateTimeField(allow_null=True)
+
+    def get_into(self, route: ReplyRoute) -> int | None:
+        """The thread."""
+        return route.into or None
 
 
 class TicketDraftIn(serializers.Serializer[dict[str, Any]]):
@@ -152,6 +180,21 @@ class TicketPresenceOut(serializers.Serializer[Any]):
     seen_at = serializers.DateTimeField()
 
 
+class TicketReplyRoutes(APIView):
+    """The ways in which the customer can be answered."""
+
+    required_permissions: ClassVar = {"GET": "tickets.view"}
+
+    @extend_schema(
+        operation_id="ticket_reply_routes_list",
+        responses={200: TicketReplyRouteOut(many=True), 404: NOT_FOUND},
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """List them, the one first that an answer takes by itself."""
+        routes = reply_routes(ticket_of(viewer_of(request), pk))
+        return Response([TicketReplyRouteOut(one).data for one in routes])
+
+
 class TicketAnswers(APIView):
     """Answers of a ticket that have not left yet; and writing one."""
 
@@ -195,6 +238,7 @@ class TicketAnswers(APIView):
                 hold_if_customer_writes=wanted["hold_if_customer_writes"],
                 seen_message_id=wanted["seen_message_id"],
                 via=wanted["via"],
+                into=wanted["into"],
                 by=viewer,
             )
             return Response(TicketDraftOut(waiting).data, status=status.HTTP_202_ACCEPTED)
@@ -207,6 +251,7 @@ class TicketAnswers(APIView):
                 cc=wanted["cc"],
                 undo_seconds=wanted["undo_seconds"],
                 via=wanted["via"],
+                into=wanted["into"],
                 template=wanted["template"],
                 by=viewer,
             )

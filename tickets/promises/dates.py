@@ -1,6 +1,8 @@
 """Reading by when: "by Friday", "tomorrow at ten", "within 48 hours", "bis Ende des Monats", counted from the moment of sending.
 
-A day without a time means the end of that day's work. What is vague ("early February", "as soon as possible") has no day.
+A day without a time means the end of that day's work. Minutes and hours are real ones: "within 24 hours" over the night in which
+clocks change ends an hour earlier or later by the clock. What is vague ("early February", "as soon as possible", "shortly", "in a
+moment") has no day: a deadline that nobody has named cannot be broken.
 """
 
 from __future__ import annotations
@@ -8,60 +10,24 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+
+from tickets.promises.words import CLOCK_WORDS, DAYS, MONTHS, NUMBERS
 
 LONGEST = 2_000
 FARTHEST = timedelta(days=800)
 
 _FRIDAY, _SUNDAY = 4, 6
-_DAYS = {
-    name: place
-    for place, names in enumerate(
-        (
-            "monday mon montag", "tuesday tue tues dienstag", "wednesday wed mittwoch", "thursday thu thurs donnerstag",
-            "friday fri freitag", "saturday sat samstag sonnabend", "sunday sun sonntag",
-        )
-    )
-    for name in names.split()
-}  # fmt: skip
-_MONTHS = {
-    name: place
-    for place, names in enumerate(
-        (
-            "january jan januar jänner", "february feb februar", "march mar märz", "april apr", "may mai", "june jun juni",
-            "july jul juli", "august aug", "september sep sept", "october oct oktober okt", "november nov",
-            "december dec dezember dez",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_NUMBERS = {
-    name: value
-    for value, names in {
-        0.5: "half halben halbe", 1: "a an one the eine einer einem ein", 2: "two zwei couple", 3: "three drei few",
-        4: "four vier", 5: "five fünf", 6: "six sechs", 7: "seven sieben", 8: "eight acht", 9: "nine neun", 10: "ten zehn",
-        11: "eleven elf", 12: "twelve zwölf", 15: "fifteen fünfzehn", 20: "twenty zwanzig", 30: "thirty dreißig",
-        45: "fortyfive",
-    }.items()
-    for name in names.split()
-}  # fmt: skip
-_CLOCK_WORDS = {
-    "noon": time(12), "midday": time(12), "lunch": time(12), "lunchtime": time(12), "mittag": time(12), "mittags": time(12),
-    "midnight": time(23, 59), "mitternacht": time(23, 59), "morning": time(12), "vormittag": time(12),
-    "früh": time(12), "afternoon": time(18), "nachmittag": time(18), "evening": time(21), "abend": time(21),
-    "tonight": time(23, 59), "night": time(23, 59), "nacht": time(23, 59),
-}  # fmt: skip
 
 
 def _one_of(words: Iterable[str]) -> str:
     return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
-_DAY = rf"(?P<weekday>{_one_of(_DAYS)})s?"
-_MONTH = rf"(?P<month>{_one_of(_MONTHS)})\b\.?"
-_COUNT = rf"(?P<count>\d{{1,3}}|{_one_of(_NUMBERS)})"
+_DAY = rf"(?P<weekday>{_one_of(DAYS)})s?"
+_MONTH = rf"(?P<month>{_one_of(MONTHS)})\b\.?"
+_COUNT = rf"(?P<count>\d{{1,3}}|{_one_of(NUMBERS)})"
 
 
 @dataclass(frozen=True)
@@ -84,17 +50,29 @@ class _Found:
     day: date | None = None
     clock: time | None = None
     is_vague: bool = False
+    business_days: int = 0
 
 
 _Read = Callable[[re.Match[str], datetime], "_Found | None"]
 
 
-def due_in(text: str, sent: datetime) -> Due | None:
+def is_weekday(day: date) -> bool:
+    """Say whether people work on a day where nobody has said when they do."""
+    return day.weekday() <= _FRIDAY
+
+
+def due_in(text: str, sent: datetime, is_business_day: Callable[[date], bool] = is_weekday) -> Due | None:
     """Return by when a sentence says that something happens, None when it names no day to come.
 
-    ``sent`` is local time of the writer. Of several days the last counts: by then all is done.
+    ``sent`` is local time of the writer, ``is_business_day`` tells which days "two business days" are counted in. Of several
+    days the last counts: by then all is done.
     """
-    found = list(_expressions(text[:LONGEST], sent))
+    found = [
+        replace(one, day=_after_business_days(sent.date(), one.business_days, is_business_day))
+        if one.business_days
+        else one
+        for one in _expressions(text[:LONGEST], sent)
+    ]
     today = sent.date()
     days = [(one.day, one) for one in found if one.day is not None and today <= one.day <= today + FARTHEST]
     clocks = [(one.clock, one) for one in found if one.day is None and one.clock is not None]
@@ -147,7 +125,7 @@ _PAST = re.compile(
 
 
 def _number(word: str) -> float:
-    return float(word) if word.isdigit() else _NUMBERS[word]
+    return float(word) if word.isdigit() else NUMBERS[word]
 
 
 def _on(match: re.Match[str], day: date | None, clock: time | None = None) -> _Found:
@@ -164,7 +142,7 @@ def _monday_after(day: date) -> date:
 
 
 def _read_weekday(match: re.Match[str], sent: datetime) -> _Found | None:
-    weekday, today = _DAYS[match["weekday"]], sent.date()
+    weekday, today = DAYS[match["weekday"]], sent.date()
     which = match["which"] or ""
     if match["week"] or which.startswith(("next", "nächste")):
         return _on(match, _monday_after(today) + timedelta(days=weekday))
@@ -172,7 +150,7 @@ def _read_weekday(match: re.Match[str], sent: datetime) -> _Found | None:
 
 
 def _read_month_day(match: re.Match[str], sent: datetime) -> _Found | None:
-    return _of_year(match, sent, _MONTHS[match["month"]], int(match["number"]), match["year"])
+    return _of_year(match, sent, MONTHS[match["month"]], int(match["number"]), match["year"])
 
 
 def _read_numeric(match: re.Match[str], sent: datetime) -> _Found | None:
@@ -208,28 +186,33 @@ def _read_span(match: re.Match[str], sent: datetime) -> _Found | None:
     count, unit = _number(match["upto"] or match["count"] or "one"), match["unit"]
     if match["more"]:
         count += 0.5
-    if unit.startswith(("min", "hour", "stunde", "hr", "sec", "moment")):
-        seconds = 60 if unit.startswith(("min", "sec", "moment")) else 3_600
-        moment = sent + timedelta(seconds=seconds * count)
+    if unit.startswith(("min", "hour", "stunde", "hr")):
+        seconds = 60 if unit.startswith("min") else 3_600
+        # On the line of UTC: the writer's clock may be changed until then.
+        moment = (sent.astimezone(UTC) + timedelta(seconds=seconds * count)).astimezone(sent.tzinfo)
         return _on(match, moment.date(), moment.time())
     today = sent.date()
-    if match["business"]:
-        day = today
-        for _ in range(int(count)):
-            day += timedelta(days=1)
-            while day.weekday() > _FRIDAY:
-                day += timedelta(days=1)
-        return _on(match, day)
+    if match["business"] and int(count) > 0 and unit.startswith(("d", "t")):
+        return _Found(match.start(), match.end(), business_days=int(count))
     days = {"d": 1, "t": 1, "w": 7, "m": 30}[unit[0]]
     return _on(match, today + timedelta(days=round(days * count)))
+
+
+def _after_business_days(today: date, count: int, is_business_day: Callable[[date], bool]) -> date | None:
+    """The day by which so many business days are over; None when that is too far away."""
+    day = today
+    while count and day <= today + FARTHEST:
+        day += timedelta(days=1)
+        count -= is_business_day(day)
+    return None if count else day
 
 
 def _read_end(match: re.Match[str], sent: datetime) -> _Found | None:
     """The end of the day, week, month, quarter, year, or of a named month."""
     today, unit = sent.date(), match["unit"]
     is_next = bool(match["next"])
-    if unit in _MONTHS:
-        return _on(match, _end_of_month(today, _MONTHS[unit]))
+    if unit in MONTHS:
+        return _on(match, _end_of_month(today, MONTHS[unit]))
     if unit.startswith(("day", "tag", "business", "play", "shift", "today", "working")):
         return _on(match, today)
     if unit.startswith("wo") or unit.startswith("week"):
@@ -262,7 +245,7 @@ def _read_relative(match: re.Match[str], sent: datetime) -> _Found | None:
 
 
 def _read_part_of_today(match: re.Match[str], sent: datetime) -> _Found | None:
-    return _on(match, sent.date(), _CLOCK_WORDS[match["part"]])
+    return _on(match, sent.date(), CLOCK_WORDS[match["part"]])
 
 
 def _read_today(match: re.Match[str], sent: datetime) -> _Found | None:
@@ -280,7 +263,7 @@ def _read_this_week(match: re.Match[str], sent: datetime) -> _Found | None:
 def _read_month(match: re.Match[str], sent: datetime) -> _Found | None:
     if match["vague"]:
         return _Found(match.start(), match.end(), is_vague=True)
-    return _on(match, _end_of_month(sent.date(), _MONTHS[match["month"]]))
+    return _on(match, _end_of_month(sent.date(), MONTHS[match["month"]]))
 
 
 def _read_clock(match: re.Match[str], sent: datetime) -> _Found | None:
@@ -305,19 +288,17 @@ def _read_clock_word(match: re.Match[str], sent: datetime) -> _Found | None:
 
 
 def _read_part(match: re.Match[str], sent: datetime) -> _Found | None:
-    return _on(match, None, _CLOCK_WORDS[match["part"]])
+    return _on(match, None, CLOCK_WORDS[match["part"]])
 
 
-_PARTS = _one_of(_CLOCK_WORDS)
+_PARTS = _one_of(CLOCK_WORDS)
 _WHICH = r"this|next|coming|the coming|following|nächste[nrms]?|kommende[nrms]?|diese[nrms]?"
-_NOT_A_NUMBER_OF = r"(?!\d|[.,:]\d|\w|\s*(?:%|\$|€|(?:eur|usd|seats|users|of|" + _one_of(_MONTHS) + r")\b))"
+_NOT_A_NUMBER_OF = r"(?!\d|[.,:]\d|\w|\s*(?:%|\$|€|(?:eur|usd|seats|users|of|" + _one_of(MONTHS) + r")\b))"
 _AT = r"\b(?:at|by|before|until|till|um|bis|after)\s+"
 _HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|drei|vier|fünf|sieben|acht|neun|zehn|elf|zwölf"
 _THE = r"(?:the\s+|this\s+|our\s+|des\s+|der\s+|dieser\s+|dieses\s+)?"
 _SOME = r"(?:the\s+next\s+|the\s+|about\s+|around\s+|roughly\s+|den\s+nächsten\s+|etwa\s+)?"
-_UNITS = (
-    r"minutes?|mins?|minuten?|hours?|hrs?|stunden?|days?|tage[ns]?|weeks?|wochen?|months?|monate[ns]?|moment"
-)
+_UNITS = r"minutes?|mins?|minuten?|hours?|hrs?|stunden?|days?|tage[ns]?|weeks?|wochen?|months?|monate[ns]?"
 _PATTERNS: tuple[tuple[re.Pattern[str], _Read], ...] = tuple(
     (re.compile(pattern), read)
     for pattern, read in (
@@ -341,7 +322,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Read], ...] = tuple(
             rf"\b(?:by|at|before|until|till)?\s*(?:the\s+)?(?:end|close|ende)\s+(?:of\s+)?{_THE}"
             r"(?P<next>next\s+|nächste[rn]?\s+)?(?:(?:business|working)\s+(?=day|week))?"
             r"(?P<unit>days?|today|business|play|shift|week|month|quarter|year|tages|woche|monats|quartals|jahres|"
-            rf"{_one_of(_MONTHS)})\b",
+            rf"{_one_of(MONTHS)})\b",
             _read_end,
         ),
         (r"\b(?:eod|cob)\b", _read_today),

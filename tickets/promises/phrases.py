@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from ml.languages import guess_language
-from tickets.promises.dates import Due, due_in
+from tickets.promises.dates import Due, due_in, is_weekday
 
 LANGUAGES = frozenset({"en", "de"})
 LONGEST = 20_000
@@ -118,10 +118,16 @@ _NEVER = re.compile(
 )
 
 
-def promises_in(text: str, sent: datetime, language: str | None = None) -> list[FoundPromise]:
+def promises_in(
+    text: str,
+    sent: datetime,
+    language: str | None = None,
+    is_business_day: Callable[[date], bool] = is_weekday,
+) -> list[FoundPromise]:
     """Return what ``text``, written by us at ``sent`` (local time of its writer), promises; at most five, in their order.
 
-    Of a language that is neither English nor German nothing is read. ``language`` is guessed when not given.
+    Of a language that is neither English nor German nothing is read. ``language`` is guessed when not given;
+    ``is_business_day`` tells which days business days are counted in.
     """
     text = text[:LONGEST]
     spoken = guess_language(text) if language is None else language
@@ -129,7 +135,7 @@ def promises_in(text: str, sent: datetime, language: str | None = None) -> list[
         return []
     found = []
     for start, sentence in _sentences(text):
-        due = _promised(sentence, sent)
+        due = _promised(sentence, sent, is_business_day)
         if due is not None:
             found.append(FoundPromise(start, start + len(sentence), sentence, due[0]))
     # One without a day beside one with a day adds nothing to keep track of.
@@ -157,12 +163,14 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
             yield start + sentence.index(stripped), stripped
 
 
-def _promised(sentence: str, sent: datetime) -> tuple[Due | None] | None:
+def _promised(
+    sentence: str, sent: datetime, is_business_day: Callable[[date], bool]
+) -> tuple[Due | None] | None:
     """The due day in a tuple if the sentence promises, else None."""
     plain = sentence.lower()
     if plain.endswith("?") or _NEVER.search(plain):
         return None
-    due = due_in(sentence, sent)
+    due = due_in(sentence, sent, is_business_day)
     if any(pattern.search(plain) for pattern in _SURE):
         return (due,)
     if due is not None and "please" not in plain and any(pattern.search(plain) for pattern in _WITH_DAY):

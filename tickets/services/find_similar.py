@@ -17,7 +17,13 @@ from ml.models import SubjectVector
 from ml.retrieval import MOST_VECTORS, Nearest, vector_index
 from ml.retrieval.catalogue import Catalogue, Entry
 from ml.services.forget_vectors import forget_vectors
-from ml.services.store_vectors import encode_texts, encoder_digest, forget_other_encoders, store_vectors
+from ml.services.store_vectors import (
+    EncodedText,
+    encode_texts,
+    encoder_digest,
+    forget_other_encoders,
+    store_vectors,
+)
 from tickets.models import Macro, SimilarTickets, Status, Ticket
 from tickets.personal_data import ERASED_SUBJECT
 from tickets.routing import ticket_texts
@@ -45,9 +51,20 @@ def learn_tickets(ticket_ids: Collection[int]) -> int:
     texts = {ticket.pk: text for ticket, text in zip(tickets, ticket_texts(tickets), strict=True)}
     if not texts:
         return 0
-    store_vectors(TICKET_VECTORS, encode_texts(texts))
+    _store_tickets(texts, encode_texts(texts))
     propose_incidents(near=search_again(list(texts)))
     return len(texts)
+
+
+@transaction.atomic
+def _store_tickets(texts: Mapping[int, str], encoded: Mapping[int, EncodedText]) -> None:
+    """Store the vectors of tickets that still say the same: whoever erases or deletes one takes its lock before its vector."""
+    rows = Ticket.objects.select_for_update(of=("self",)).filter(pk__in=list(texts)).order_by("pk")
+    alive = [ticket for ticket in rows if ticket.subject != ERASED_SUBJECT]
+    same = {
+        ticket.pk for ticket, text in zip(alive, ticket_texts(alive), strict=True) if text == texts[ticket.pk]
+    }
+    store_vectors(TICKET_VECTORS, {pk: one for pk, one in encoded.items() if pk in same})
 
 
 def learn_macros(macro_ids: Collection[int]) -> None:
@@ -83,7 +100,8 @@ def search_again(ticket_ids: Sequence[int]) -> dict[int, list[Nearest]]:
     macros = _near_macros(list(vectors), asked, encoder)
     searched, total = len(index), max(index.total, len(index))
     with transaction.atomic():
-        alive = set(Ticket.objects.filter(pk__in=near).values_list("pk", flat=True))
+        locked = Ticket.objects.select_for_update(of=("self",)).filter(pk__in=near).order_by("pk")
+        alive = set(locked.exclude(subject=ERASED_SUBJECT).values_list("pk", flat=True))
         SimilarTickets.objects.bulk_create(
             [
                 SimilarTickets(

@@ -10,7 +10,7 @@ from tickets.events import PROMISE_KEPT, PROMISE_MADE
 from tickets.families import family_ids, merge_target
 from tickets.message_text import new_text
 from tickets.models import ConversationSignal, Message, Ticket
-from tickets.promises.deadlines import due_moment, place_of, remind_moment
+from tickets.promises.deadlines import business_days_of, due_moment, place_of, remind_moment
 from tickets.promises.phrases import promises_in
 from tickets.rich_text import without_marks
 from tickets.services.copy_signals import copy_signals
@@ -54,7 +54,8 @@ def _store(message: Message) -> list[ConversationSignal]:
     sent = message.created_at.astimezone(zone)
     text = without_marks(new_text(message.body_text, message.quote_offsets))
     rows = []
-    for one in promises_in(text, sent):
+    business_days = business_days_of(message, hours)
+    for one in promises_in(text, sent, is_business_day=business_days):
         due_at = None if one.due is None else due_moment(one.due, sent, zone, hours)
         # Marks of form and folded quotes may stand between: then the words are not literally there.
         start = message.body_text.find(one.text)

@@ -53,6 +53,18 @@ def came_back(reasons: str) -> str:
     return reasons.partition("\n")[0]
 
 
+def with_bounce(message: Message, reason: str) -> str:
+    """The ``delivery_detail`` of an answer that came back now: beside what came back before, and whoever could not be reached."""
+    before, failed = "", ""
+    if message.delivery == Message.Delivery.BOUNCED:
+        before, _line, failed = message.delivery_detail.partition("\n")
+    elif message.delivery in (Message.Delivery.FAILED, Message.Delivery.UNCERTAIN):
+        failed = message.delivery_detail
+    is_told = not before or reason in before.split("; ")
+    bounced = (before or reason) if is_told else f"{before}; {reason}"
+    return both_reasons(one_line(bounced, 300), failed)
+
+
 def _record(event: EventType, message: Message, outbound: Outbound) -> None:
     event.record(
         by=system_viewer("outbox"),

@@ -413,6 +413,12 @@ def test_a_bounce_does_not_hide_who_was_refused_before(
     assert states(message) == ("failed", "bounced")
     assert "550 no such user" in message.delivery_detail
     assert "kari@slow.example: 550 no such mailbox" in message.delivery_detail
+    # Neither does a second one, which is told beside the first; the same one again is told once.
+    for _time in range(2):
+        take(bounce_of(message_id, status="5.2.2"), inbox)
+    assert states(message) == ("failed", "bounced")
+    assert message.delivery_detail.count("5.1.1") == message.delivery_detail.count("5.2.2") == 1
+    assert message.delivery_detail.splitlines()[1].startswith("kari@slow.example: 550 no such mailbox")
 
 
 def test_whoever_was_left_out_of_a_mail_of_unknown_fate_is_named(

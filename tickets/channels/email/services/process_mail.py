@@ -54,7 +54,7 @@ from tickets.incoming import IncomingFile, IncomingMessage
 from tickets.message_text import one_line
 from tickets.models import Inbox, MailLedger, Message
 from tickets.services.receive_message import known_message, receive_message
-from tickets.services.settle_answer import both_reasons
+from tickets.services.settle_answer import with_bounce
 from tickets.stored_files import read_file, store_file
 
 logger = logging.getLogger(__name__)
@@ -236,11 +236,8 @@ def _record_bounce(row: MailLedger, mail: ParsedMail) -> None:
     row.message, row.ticket = message, message.ticket
     if report.permanent:
         reason = one_line(row.error or mail.subject, 300)
-        # Whoever could not be reached at all stays told.
-        failed = message.delivery in (Message.Delivery.FAILED, Message.Delivery.UNCERTAIN)
         Message.objects.filter(pk=message.pk).update(
-            delivery=Message.Delivery.BOUNCED,
-            delivery_detail=both_reasons(reason, message.delivery_detail if failed else ""),
+            delivery=Message.Delivery.BOUNCED, delivery_detail=with_bounce(message, reason)
         )
         MESSAGE_BOUNCED.record(
             by=system_viewer("mail"),
