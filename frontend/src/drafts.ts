@@ -137,8 +137,12 @@ export class Drafts {
     const data = new FormData();
     for (const name of ["csrfmiddlewaretoken", "token", "cc_edited"]) data.set(name, first<HTMLInputElement>(`[name=${name}]`, this.form)?.value ?? "");
     for (const one of all<HTMLInputElement>("[name=cc]", this.form)) if (one.value) data.append("cc", one.value);
-    const via = first<HTMLSelectElement>("[data-via][data-chosen]", this.form);
-    if (via && kind === "reply") data.set("via", via.value); // only what somebody chose; else the obvious way holds
+    const via = first<HTMLSelectElement>("[data-via]", this.form);
+    // Whom the words are for: the way that was chosen, or that the writer has in front of the words.
+    if (kind === "reply" && (words.trim() || via?.dataset.chosen !== undefined)) {
+      if (via) data.set("via", via.value);
+      for (const one of all<HTMLInputElement>("[name=into]", this.form)) data.append("into", one.value);
+    }
     data.set("kind", kind);
     data.set("body", words);
     data.set("version", String(this.versions[kind] ?? 0));

@@ -655,6 +655,60 @@ def test_mail_without_an_inbox_is_still_chosen_for_what_comes_back(
     assert chosen() == ["0"]
 
 
+def test_a_draft_remembers_whom_it_is_for(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, login: Callable[[User], Client]
+) -> None:
+    """A reload restores the channel, the conversation and the copies that its writer saw, whatever has come since."""
+    viewer, browser = agent.as_viewer(), login(agent)
+    call(loft, message("p1", name="Rosa"), message("p2", name="Mette", at=1))
+    take_payloads()
+    first, second = Ticket.objects.order_by("pk")
+    ContactIdentity.objects.create(contact=first.contact, kind="email", value="rosa@halden.example")
+
+    def page() -> str:
+        return browser.get(f"/inbox/{first.pk}/").content.decode()
+
+    def seen() -> list[str]:
+        return re.findall(r'name="into" value="([^"]+)"', page())
+
+    def way() -> list[str]:
+        return re.findall(r'<option value="(\d+)"[^>]*\sselected>', page())
+
+    def save(body: str, **form: Any) -> None:
+        answer = browser.post(f"/inbox/{first.pk}/draft/", {"kind": "reply", "body": body, **form})
+        assert answer.status_code in (200, 409)
+
+    rosa = seen()
+    assert rosa[0].startswith(f"{loft.pk}:")
+    save("Dear Rosa", via=loft.pk, into=rosa)
+    merge_tickets(ticket=second, into=first, by=viewer, confirm_different_requesters=True)
+    assert (way(), seen()[0]) == ([str(loft.pk)], rosa[0])
+    # Nothing is written any more: the obvious conversation holds again.
+    save("")
+    assert seen()[0] != rosa[0]
+    save("A mail", via=0, into=rosa, cc=["mette@halden.example"], cc_edited="1")
+    assert (way(), "mette@halden.example" in page()) == (["0"], True)
+
+
+def test_a_draft_of_a_mail_stays_one_when_the_customer_writes_elsewhere(
+    loft: Inbox, pigeon: Pigeon, agent: User, noon: None, login: Callable[[User], Client]
+) -> None:
+    browser = login(agent)
+    call(loft, message("p1", name="Rosa"))
+    take_payloads()
+    chat = Ticket.objects.get()
+    support = Inbox.objects.create(name="Support", channel="email", address="help@desk.example")
+    ContactIdentity.objects.create(contact=chat.contact, kind="email", value="rosa@halden.example")
+    thread = ChannelThread.objects.get()
+    ChannelThread.objects.update(last_inbound_at=None)
+    page = browser.get(f"/inbox/{chat.pk}/").content.decode()
+    [into] = re.findall(r'name="into" value="([^"]+)"', page)
+    browser.post(f"/inbox/{chat.pk}/draft/", {"kind": "reply", "body": "A long mail", "into": into})
+    thread.save()
+    page = browser.get(f"/inbox/{chat.pk}/").content.decode()
+    assert re.findall(r'<option value="(\d+)"[^>]*\sselected>', page) == [str(support.pk)]
+
+
 def test_an_answer_that_leaves_later_keeps_its_way(
     loft: Inbox, pigeon: Pigeon, agent: User, noon: None, login: Callable[[User], Client]
 ) -> None:

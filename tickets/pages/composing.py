@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -28,7 +29,7 @@ from tickets.outbound.email_answer import signature_of
 from tickets.pages.lists import ListState
 from tickets.presence import PresentPerson, others_replying
 from tickets.recipients import Recipient, Recipients, recipients_of_answer
-from tickets.reply_routes import ReplyRoute, reply_route, reply_routes
+from tickets.reply_routes import NO_INBOX, ReplyRoute, reply_route, reply_routes
 from tickets.rich_text import as_html
 from tickets.send_later import send_times
 from tickets.services.add_note import add_note
@@ -101,7 +102,7 @@ class Written:
 def read_post(request: StaffRequest) -> Posted:
     """Read the form of the composer; nothing in it is trusted."""
     post = request.POST
-    via = post.get("via", "")
+    via, into = read_way(post)
     seen = post.get("seen", "")
     kind = "note" if post.get("kind") == "note" else "reply"
     version, files = post.get(f"version_{kind}", ""), post.get(f"files_{kind}")
@@ -119,11 +120,18 @@ def read_post(request: StaffRequest) -> Posted:
         hold=post.get("hold", "1") != "0",
         version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
         file_ids=None if files is None else frozenset(filter(None, files.split(","))),
-        via=int(via) if via.isascii() and via.isdigit() and len(via) < 18 else None,
-        into=_number_of(post.getlist("into"), via),
-        template=_number_of(post.getlist("template"), via),
+        via=via,
+        into=into,
+        template=_number_of(post.getlist("template"), post.get("via", "")),
         template_values=tuple(post.getlist("template_value")),
     )
+
+
+def read_way(post: QueryDict) -> tuple[int | None, int | None]:
+    """The inbox that a form of the composer says and the conversation there, None where it says neither."""
+    via = post.get("via", "")
+    inbox = int(via) if via.isascii() and via.isdigit() and len(via) < 18 else None
+    return inbox, _number_of(post.getlist("into"), via)
 
 
 def _number_of(chosen: Sequence[str], via: str) -> int | None:
@@ -352,7 +360,7 @@ def _route_parts(
 ) -> dict[str, Any]:
     """The ways in which the answer can leave, when there is more to choose or to see than e-mail.
 
-    Chosen is that of the refused attempt, else that which the draft was to leave by before it was put back.
+    Chosen is that of the refused attempt, else that which the draft's writer saw.
     """
     if all(one.by_mail for one in routes):
         return {"routes": [], "via": "", "by_mail": True}
@@ -363,7 +371,10 @@ def _route_parts(
         # What was seen before stays, also where somebody else has written since.
         routes = [seen if one.name == seen.name else one for one in routes]
         wanted = seen.name
-    chosen = next((one for one in routes if wanted is not None and one.name == wanted), routes[0])
+    chosen = next((one for one in routes if wanted is not None and one.name == wanted), None)
+    if chosen is None and wanted == NO_INBOX:
+        chosen = next((one for one in routes if one.by_mail), None)
+    chosen = chosen or routes[0]
     kept = template_parts(attempt.template, attempt.template_values) if attempt and attempt.template else None
     offered: dict[int, list[ChannelTemplate]] = {}
     if any(one.channel.capabilities.templates for one in routes):

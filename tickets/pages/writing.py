@@ -23,6 +23,7 @@ from tickets.pages.answers import reason, refused, with_toast
 from tickets.pages.composing import (
     draft_parts,
     moment_words,
+    read_way,
     template_parts,
     typed_text,
     undo_seconds_of,
@@ -31,6 +32,7 @@ from tickets.pages.composing import (
 from tickets.pages.lists import list_state
 from tickets.pages.tickets import conversation_answer, visible_ticket
 from tickets.presence import people_on, visitor_on
+from tickets.reply_routes import NO_INBOX, NO_THREAD
 from tickets.rich_text import as_html
 from tickets.send_later import send_times
 from tickets.services.note_presence import leave, note_presence
@@ -82,7 +84,8 @@ def _save(request: StaffRequest, ticket: Ticket, kind: str) -> HttpResponse:
     if token and _was_sent(ticket, token):
         # A save that was on its way while its form was sent.
         return JsonResponse({"version": 0, "sent": True})
-    version, number, via = post.get("version", ""), post.get("number", ""), post.get("via", "")
+    version, number = post.get("version", ""), post.get("number", "")
+    via, into = read_way(post)
     saved = save_draft(
         ticket=ticket,
         kind=kind,
@@ -91,7 +94,9 @@ def _save(request: StaffRequest, ticket: Ticket, kind: str) -> HttpResponse:
         cc=split_addresses(post.getlist("cc")) if post.get("cc_edited") == "1" else None,
         token=token,
         number=int(number) if number.isascii() and number.isdigit() and len(number) < 18 else 0,
-        via=int(via) if via.isascii() and via.isdigit() and len(via) < 18 else None,
+        # A form that offers no way but mail says only that it is none of the conversations.
+        via=NO_INBOX if via is None and into == NO_THREAD else via,
+        into=into,
         by=request.viewer,
     )
     parts = {"version": saved.draft.version, "overtaken": saved.draft.overtaken}

@@ -44,8 +44,10 @@ def save_draft(
     token: str = "",
     number: int = 0,
     via: int | None = None,
+    into: int | None = None,
 ) -> SavedDraft:
-    """Save the text (and Cc) of the viewer's draft of this kind; ``via`` is the way that was chosen for it, None where none was.
+    """Save the text (and Cc) of the viewer's draft of this kind; ``via`` is the way that its writer saw and ``into`` the
+    conversation there, as ``tickets.reply_routes`` names them, None where nothing was seen: what is known of them stays.
 
     ``version`` is the version that the writer began from (0: none), None to save whatever was there. A save from another
     version wins, because it is newer, and what it replaces is kept aside, unless the same form has written it: ``token``
@@ -67,7 +69,10 @@ def save_draft(
                 if via is not None and (not via or Inbox.objects.filter(pk=via).exists()):
                     if draft.via != via:
                         draft.into = None
-                    draft.via = via
+                    draft.via, draft.into = via, draft.into if into is None else into or None
+                elif via is None and not text.strip() and not draft.files:
+                    # Nothing is written to anybody.
+                    draft.via = draft.into = None
                 write_draft(draft)
                 return SavedDraft(draft, overtaken)
         except IntegrityError as error:
