@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "answer-in-shadow": _every("ml.answer_in_shadow", 30, queue="ml"),
     "answer-questions": _every("ml.answer_requests", 5, queue="ml"),
     "watch-models": _every("ml.watch_service", 30, queue="batch"),
+    "watch-classes": _every("ml.watch_classes", 300, queue="batch"),
     "watch-drift": _every("ml.watch_drift", 300, queue="batch"),
     "draw-audit-samples": _every("ml.draw_audit_samples", 3600, queue="batch"),
     "forget-old-predictions": _every("ml.forget_old_predictions", 3600, queue="batch"),

@@ -41,3 +41,12 @@ STOP_ENDED = EventType("ml.stop_ended", subject="model_version", sentence=_("let
 DRIFT_SEEN = EventType(
     "ml.drift_seen", subject="model_version", sentence=_("saw a change in what comes in"), feed=False
 )
+CLASS_MODE_SET = EventType(
+    "ml.class_mode_set",
+    subject="model_version",
+    sentence=_("changed what a model does by itself"),
+    feed=False,
+)
+CLASS_STEPPED_DOWN = EventType(
+    "ml.class_stepped_down", subject="model_version", sentence=_("trusts a model less"), feed=False
+)

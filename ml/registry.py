@@ -21,6 +21,7 @@ from ml.classifiers.text import KIND as TEXT_KIND
 from ml.datasets.rows import Example, row_digest
 from ml.datasets.splitting import Split, split_forward
 from ml.encoders import ModelUnavailable, SentenceEncoder, sentence_encoder
+from ml.evaluation.class_precision import Bars, Judged, measure_classes
 from ml.evaluation.text_models import majority
 from ml.judging import gates
 from ml.metrics import classification_figures, ranking_figures
@@ -186,6 +187,12 @@ class LearnedTask(MLTask):
         """Figures of answers about rows."""
         raise NotImplementedError
 
+    def class_modes(
+        self, model: Any, held: Sequence[Example], answers: Sequence[Answer]
+    ) -> dict[str, Any] | None:
+        """What may be done with each class by itself, from rows that ``model`` or its trial had not seen; None: no classes."""
+        return None
+
     def train(self, examples: Sequence[Example], report: Report, *, seed: int = 0) -> TrainedModel:
         """Measure on the newest fifth with what older rows teach, then learn from everything."""
         if len(examples) < self.fewest_rows or len({example.label for example in examples}) < 2:
@@ -209,6 +216,8 @@ class LearnedTask(MLTask):
             # Out-of-fold figures of the same learner over random folds: far better ones are a hint that something leaks.
             "random_split": artefact.metadata.get("out_of_fold", {}),
         }
+        if (modes := self.class_modes(model, split.held, answers)) is not None:
+            metrics["class_modes"] = modes
         return TrainedModel(
             kind=self.kind,
             artefact=artefact,
@@ -242,6 +251,8 @@ class TextTask(LearnedTask):
     reads_text = True
     # Whether the labels say in words what the classes are about, as the names of categories do.
     labels_are_words: ClassVar[bool] = False
+    # How sure the precision of a class must be for its answers to be applied, and to be suggested.
+    bars: ClassVar[Bars] = Bars()
 
     def fit(self, examples: Sequence[Example], report: Report, *, seed: int) -> TextClassifier:
         """The classifier, with the configured encoder where it is installed."""
@@ -266,6 +277,20 @@ class TextTask(LearnedTask):
         confidence = np.array([answer.probability for answer in answers])
         truth = [row.label for row in examples]
         return classification_figures(truth, [answer.label for answer in answers], confidence)
+
+    def class_modes(
+        self, model: TextClassifier, held: Sequence[Example], answers: Sequence[Answer]
+    ) -> dict[str, Any] | None:
+        """From the out-of-fold answers of the model; None where there were too few rows to hold any out."""
+        if model.judged is None:
+            return None
+        newest = Judged(
+            [row.label for row in held],
+            [answer.label for answer in answers],
+            np.array([answer.probability for answer in answers]),
+            np.array([answer.abstained for answer in answers], dtype=bool),
+        )
+        return measure_classes(model.judged, newest, least=model.least_probability, bars=self.bars)
 
     def load(self, artefact: Artefact) -> TextClassifier:
         """The classifier with the encoder it was trained on (none when it was trained without one)."""

@@ -12,6 +12,7 @@ from ml.services.answer_in_shadow import answer_in_shadow as ask_shadows
 from ml.services.draw_audit_sample import draw_audit_sample
 from ml.services.forget_predictions import forget_old_predictions as forget
 from ml.services.report_models import report_models as report
+from ml.services.set_class_mode import step_classes_down
 from ml.services.watch_drift import watch_drift as judge
 from ml.services.watch_service import watch_service as watch
 from people.viewer import system_viewer
@@ -39,6 +40,12 @@ def verify_artefacts() -> None:
 def watch_service() -> None:
     """Queue batch, every 30 s: roll back versions that do harm."""
     watch(by=system_viewer("task"))
+
+
+@shared_task(name="ml.watch_classes")
+def watch_classes() -> None:
+    """Queue batch, every five minutes: step down the classes that people's words say are worse than asked."""
+    step_classes_down(by=system_viewer("task"))
 
 
 @shared_task(name="ml.watch_drift")

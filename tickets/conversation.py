@@ -37,6 +37,7 @@ from tickets.selectors import messages_of, with_files
 from tickets.status_rows import statuses
 from tickets.structure_words import ICONS as STRUCTURE_ICONS
 from tickets.structure_words import SILENT_IN_TARGET, SILENT_REASONS, words_of
+from tickets.ticket_facts import SUGGESTED
 
 _FAILED = frozenset({Message.Delivery.FAILED, Message.Delivery.UNCERTAIN})
 # Their messages stand in the conversation themselves.
@@ -377,6 +378,16 @@ def _actor(event: Event, names: _Names) -> str:
     return known.get(event.actor_id, "") or _("Somebody who is no longer here")
 
 
+def _routed(detail: Mapping[str, Any], names: _Names) -> str:
+    """Where a ticket was routed to."""
+    if detail.get("because") == SUGGESTED:
+        return pgettext("routed the ticket", "to triage, with a suggestion")
+    if detail.get("abstained"):
+        return pgettext("routed the ticket", "to triage, the classifier was unsure")
+    chosen = (names.categories.get(detail.get("category") or 0), names.teams.get(detail.get("team") or 0))
+    return pgettext("routed the ticket", "to %s") % " · ".join(name for name in chosen if name)
+
+
 def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     """The thing done to, in words; empty when the sentence says it all."""
     of_structure = words_of(verb, detail, names.contacts)
@@ -402,8 +413,5 @@ def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     if verb in _REASONED:
         return str(detail.get("reason", ""))
     if verb in {events.ROUTED.verb, events.ROUTING_CORRECTED.verb}:
-        if detail.get("abstained"):
-            return pgettext("routed the ticket", "to triage, the classifier was unsure")
-        chosen = (names.categories.get(detail.get("category") or 0), names.teams.get(detail.get("team") or 0))
-        return pgettext("routed the ticket", "to %s") % " · ".join(name for name in chosen if name)
+        return _routed(detail, names)
     return ""

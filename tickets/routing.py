@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ml.classifiers import ColdStartClassifier, Reason, TextPrediction
 from ml.classifiers.features import prepare, readable_terms
 from ml.encoders import ModelUnavailable, WeightsMismatch, sentence_encoder
+from ml.evaluation.class_precision import AUTOMATIC
 from ml.serving.answers import Item, Served
 from ml.serving.door import predict
 from people.models import Team
@@ -32,8 +33,8 @@ _WORD = re.compile(r"[^\W\d_][\w'-]{2,}")
 class RoutingSuggestion:
     """What the classifiers say about one text.
 
-    ``prediction.label`` is a category's name; a team's when ``served.source`` is COLD_START_TEAMS. ``priority`` is None
-    without a trained priority model.
+    ``prediction.label`` is a category's name; a team's when ``served.source`` is COLD_START_TEAMS. ``mode`` says whether it may
+    be applied or only suggested. ``priority`` is None without a trained priority model.
     """
 
     text: str
@@ -41,6 +42,8 @@ class RoutingSuggestion:
     served: Served
     priority: TextPrediction | None = None
     priority_served: Served | None = None
+    mode: str = AUTOMATIC
+    priority_mode: str = AUTOMATIC
 
 
 _cold_start: dict[tuple[str, tuple[tuple[str, str], ...]], ColdStartClassifier] = {}
@@ -60,6 +63,8 @@ def suggest_routing(texts: Sequence[str], ticket_ids: Sequence[int] | None = Non
             answer.served,
             priority.value,
             priority.served if priority.value is not None else None,
+            answer.mode,
+            priority.mode,
         )
         for item, answer, priority in zip(
             items, predict(ROUTING_TASK, items), predict(PRIORITY_TASK, items), strict=True

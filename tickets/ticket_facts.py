@@ -15,6 +15,8 @@ ROUTING_TASK = "routing"
 PRIORITY_TASK = "priority"
 SENTIMENT_TASK = "sentiment"
 SUBJECT_KIND = "ticket"
+# Why a person chooses though the classifier is sure: answers of this class are only suggested.
+SUGGESTED = "suggested"
 
 SlaState = Literal["", "running", "paused", "met", "breached"]
 Promised = Literal["", "first_response", "next_response", "resolution"]

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from ml.api import asking, life_cycle, monitoring
+from ml.api import asking, classes, life_cycle, monitoring
 
 urlpatterns: list[URLPattern] = [
     path("ml/tasks/", life_cycle.Tasks.as_view(), name="api-ml-tasks"),
@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("ml/versions/<int:pk>/promote/", life_cycle.VersionPromote.as_view(), name="api-ml-promote"),
     path("ml/versions/<int:pk>/trial/", life_cycle.VersionTrial.as_view(), name="api-ml-try"),
     path("ml/versions/<int:pk>/retire/", life_cycle.VersionRetire.as_view(), name="api-ml-retire"),
+    path("ml/versions/<int:pk>/classes/", classes.VersionClasses.as_view(), name="api-ml-classes"),
     path("ml/lineage/predictions/<int:pk>/", life_cycle.PredictionLineage.as_view(), name="api-ml-lineage"),
     path("ml/predict/<str:key>/", asking.Predict.as_view(), name="api-ml-predict"),
     path(

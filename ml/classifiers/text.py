@@ -23,6 +23,7 @@ from ml.classifiers.members import fit_ngram, fit_vector, linear_scores
 from ml.classifiers.mix import Mix
 from ml.classifiers.neighbours import Neighbourhood, blended
 from ml.classifiers.prediction import Reason, TextEncoder, TextPrediction, best_classes
+from ml.evaluation.class_precision import Judged
 from ml.metrics import Floats, classification_figures
 from ml.threads import single_thread
 
@@ -59,6 +60,7 @@ class TextClassifier:
         self.least_probability = 0.0
         self.familiarity: Familiarity | None = None
         self.out_of_fold: dict[str, Any] = {}
+        self.judged: Judged | None = None  # the answers behind it; not kept with the model
         self._vectorizers: dict[str, Any] = {}
         self._terms: npt.NDArray[np.object_] = np.array([], dtype=object)
         self._mean_weights: npt.NDArray[np.float32] = np.array([], dtype=np.float32)
@@ -138,8 +140,12 @@ class TextClassifier:
         labels = np.array(self.labels)
         self.out_of_fold = classification_figures(list(labels[targets]), list(labels[predicted]), confidence)
         self.least_probability = _probability_threshold(confidence, predicted == targets, self._target)
+        abstained = confidence < self.least_probability
         if layers is not None:
-            self.familiarity = Familiarity.learned(_evidence(scores, near), self._rejected_share)
+            evidence = _evidence(scores, near)
+            self.familiarity = Familiarity.learned(evidence, self._rejected_share)
+            abstained |= self.familiarity.of(evidence) < self.familiarity.minimum
+        self.judged = Judged(list(labels[targets]), list(labels[predicted]), confidence, abstained)
 
     # Prediction
 

@@ -1,6 +1,7 @@
 """Tables of the model registry."""
 
 from ml.models.audit import AuditItem
+from ml.models.class_mode import ClassMode
 from ml.models.dataset import DataCheck, DatasetSnapshot
 from ml.models.drift import DriftWindow
 from ml.models.feedback import Feedback
@@ -15,6 +16,7 @@ from ml.models.version import AliasChange, ModelAlias, ModelVersion
 __all__ = [
     "AliasChange",
     "AuditItem",
+    "ClassMode",
     "DataCheck",
     "DatasetSnapshot",
     "DriftWindow",

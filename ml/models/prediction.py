@@ -39,6 +39,8 @@ class Prediction(models.Model):
     label = models.CharField(max_length=120)
     probability = models.FloatField()
     abstained = models.BooleanField(default=False)
+    # What its class let be done with it (``ClassMode.Mode``); empty where the model itself abstained or has no modes.
+    mode = models.CharField(max_length=10, blank=True)
     alternatives = models.JSONField(default=list)
     reasons = models.JSONField(default=list)
     facts = models.JSONField(default=dict)

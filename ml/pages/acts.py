@@ -16,6 +16,7 @@ from ml.services.promote_version import promote_version
 from ml.services.propose_version import decide_version, propose_version
 from ml.services.retire_version import retire_version
 from ml.services.roll_back import roll_back
+from ml.services.set_class_mode import set_class_mode
 from ml.services.set_trial import end_trial, set_trial
 from ml.services.start_training import JOB_KIND, start_training
 from people.requests import StaffRequest, page
@@ -69,9 +70,11 @@ def act_on_version(request: StaffRequest, task: str, number: int, act: str) -> H
     try:
         text = ACTS[act](request, version)
     except ValidationError as error:
-        return refused(request, error, back)
+        return refused(request, error, _classes_url(version) if act == "class" else back)
     if act in ("promote", "retire"):
         back = reverse("model-task", args=[task])
+    if act == "class":
+        back = _classes_url(version)
     return done(request, text, back)
 
 
@@ -119,6 +122,19 @@ def _retire(request: StaffRequest, version: ModelVersion) -> str:
     return _("v%s is retired.") % version.number
 
 
+def _class(request: StaffRequest, version: ModelVersion) -> str:
+    label, mode, reason = (request.POST.get(name, "") for name in ("label", "mode", "reason"))
+    change = set_class_mode(version=version, label=label, mode=mode, reason=reason, by=request.viewer)
+    return _("%(label)s: %(mode)s from the next prediction on.") % {
+        "label": label,
+        "mode": change.get_mode_display(),
+    }
+
+
+def _classes_url(version: ModelVersion) -> str:
+    return f"{reverse('model-version', args=[version.task, version.number])}#classes"
+
+
 ACTS: dict[str, Callable[[StaffRequest, ModelVersion], str]] = {
     "propose": _propose,
     "approve": _approve,
@@ -127,4 +143,5 @@ ACTS: dict[str, Callable[[StaffRequest, ModelVersion], str]] = {
     "shadow": _shadow,
     "canary": _canary,
     "retire": _retire,
+    "class": _class,
 }

@@ -8,7 +8,9 @@ from django.views.decorators.http import require_GET
 
 from core.formatting import percent, plain
 from ml.cards import Card, card_of, markdown
-from ml.models import AliasChange, ModelAlias, ModelVersion
+from ml.class_modes import CAUTION, class_rows
+from ml.live_precision import live_precision
+from ml.models import AliasChange, ClassMode, ModelAlias, ModelVersion
 from ml.pages.compare import FIGURES, SHARES
 from ml.pages.frame import frame, headline, task_or_404, version_or_404
 from people.requests import StaffRequest, page
@@ -61,6 +63,10 @@ def version(request: StaffRequest, task: str, number: int) -> HttpResponse:
         "labels": sorted(snapshot.label_counts.items(), key=lambda pair: -pair[1]) if snapshot else [],
         "steps": _steps(card),
         "answers_url": reverse("model-answers", args=[task, number]),
+        "classes": _classes(row),
+        "bars": (row.metrics.get("class_modes") or {}).get("bars"),
+        "class_modes": ClassMode.Mode.choices if row.stage not in ("retired", "rejected") else [],
+        "may_set_class": request.viewer.can("ml.manage") or request.viewer.can("ml.approve"),
         "in_use": ModelAlias.objects.filter(version=row).exists(),
         "may_retire": request.viewer.can("ml.manage") and row.stage not in ("retired", "rejected"),
     }
@@ -77,6 +83,24 @@ def card(request: StaffRequest, task: str, number: int) -> HttpResponse:
     )
     response["Content-Disposition"] = f'attachment; filename="{row.label}.md"'
     return response
+
+
+def _classes(version: ModelVersion) -> list[dict[str, object]]:
+    """The classes as they are shown, those that do least by themselves first."""
+    rows = class_rows([version]).get(version.pk, {})
+    live = live_precision(version, rows)
+    tones = {"automatic": "good", "suggest": "warn"}
+    ordered = sorted(rows.values(), key=lambda row: (-CAUTION.index(row.mode), row.label))
+    return [
+        {
+            "row": row,
+            "mode": ClassMode.Mode(row.mode).label,
+            "measured": ClassMode.Mode(row.measured).label,
+            "tone": tones.get(row.mode, ""),
+            "live": live.get(row.label),
+        }
+        for row in ordered
+    ]
 
 
 def _label(name: str) -> str:

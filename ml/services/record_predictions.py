@@ -15,13 +15,15 @@ from ml.serving.answers import Served
 class SubjectPrediction:
     """One subject's answer as stored; ``input_text`` is only digested, never kept.
 
-    ``facts`` tell about the input without quoting it (its channel, length, share of unknown words): drift is watched by them.
+    ``mode`` is what was done with it, where the model did not abstain. ``facts`` tell about the input without quoting it (its
+    channel, length, share of unknown words): drift is watched by them.
     """
 
     subject_id: int
     label: str
     probability: float
     abstained: bool = False
+    mode: str = ""
     alternatives: Sequence[Any] = field(default_factory=tuple)
     reasons: Sequence[Any] = field(default_factory=tuple)
     input_text: str = ""
@@ -54,6 +56,7 @@ def record_predictions(
             label=prediction.label[:120],
             probability=prediction.probability,
             abstained=prediction.abstained,
+            mode=prediction.mode,
             alternatives=list(prediction.alternatives),
             reasons=list(prediction.reasons),
             input_digest=hashlib.sha256(prediction.input_text.encode("utf-8", "replace")).hexdigest(),
@@ -75,6 +78,7 @@ def record_predictions(
             "label",
             "probability",
             "abstained",
+            "mode",
             "alternatives",
             "reasons",
             "input_digest",

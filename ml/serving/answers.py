@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ml.evaluation.class_precision import AUTOMATIC
 from ml.models import ModelVersion, Prediction
 
 
@@ -41,10 +42,14 @@ class Served:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one item: what the model's ``predict`` (or the rules) gave, None when even the rules know nothing."""
+    """The answer to one item: what the model's ``predict`` (or the rules) gave, None when even the rules know nothing.
+
+    ``mode`` is what may be done with it by itself: ``automatic``, or ``suggest`` where a person has to agree.
+    """
 
     value: Any
     served: Served
+    mode: str = AUTOMATIC
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,22 @@
 """Ask the model in service: champion, canary for its share of the subjects, rules whenever they cannot answer in time.
 
 Nothing here raises for want of a model. Missing, changed, unreadable, failing or slow, the caller gets the task's fallback,
-and the stored prediction says which version failed and why; enough of that rolls the version back (``ml.monitoring``).
+and the stored prediction says which version failed and why; enough of that rolls the version back (``ml.monitoring``). The same
+holds for a class that is off: rules answer in its place, as far as nobody has switched them off for it, too.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 
+from ml.class_modes import ClassRows, class_rows
+from ml.evaluation.class_precision import OFF, SUGGEST
 from ml.models import ModelAlias, ModelVersion, Prediction, RollbackEvent
 from ml.registry import ml_tasks
 from ml.serving import circuit
@@ -29,7 +32,10 @@ Role = Prediction.Role
 
 
 def predict(task: str, items: Sequence[Item]) -> list[Answer]:
-    """Answer every item, in order; an unknown task raises LookupError. Two queries, one more when a version is loaded."""
+    """Answer every item, in order; an unknown task raises LookupError.
+
+    Two queries, one more for versions with modes of classes, and one when a version is loaded.
+    """
     part = ml_tasks.get(task)
     if not items:
         return []
@@ -48,20 +54,47 @@ def predict(task: str, items: Sequence[Item]) -> list[Answer]:
         _ask(canary, items, chosen, answers, failed)
     if champion is not None:
         _ask(champion, items, [n for n in range(len(items)) if n not in answers], answers, failed)
+    modes = class_rows([alias.version for alias in aliases.values()])
+    answers = {n: known for n, answer in answers.items() if (known := _by_class(answer, modes)) is not None}
     rest = [n for n in range(len(items)) if n not in answers]
     if rest:
         inputs = [items[n].content for n in rest]
         why = ""
-        if rest[0] in failed:
-            version, why = failed[rest[0]]
+        if broken := next((failed[n] for n in rest if n in failed), None):
+            version, why = broken
             why = circuit.last_failure(version.pk) if why == Failure.OPEN else why
-        for n, answer in zip(rest, _by_rules(part, inputs, why), strict=True):
-            answers[n] = Answer(
-                answer.value, answer.served.instead_of(*failed[n]) if n in failed else answer.served
+        kept = modes.get(champion.version_id, {}) if champion is not None else {}
+        for n, said in zip(rest, _by_rules(part, inputs, why), strict=True):
+            answer = _as_decided(said, kept)
+            answers[n] = (
+                replace(answer, served=answer.served.instead_of(*failed[n])) if n in failed else answer
             )
     if paused:
         return [_only_suggested(answers[n]) for n in range(len(items))]
     return [answers[n] for n in range(len(items))]
+
+
+def _by_class(answer: Answer, modes: Mapping[int, ClassRows]) -> Answer | None:
+    """The answer with the mode of its class; None when the class is off. What the model leaves to a person stays so."""
+    version = answer.served.version
+    row = modes.get(version.pk, {}).get(getattr(answer.value, "label", "")) if version is not None else None
+    if row is None:
+        return answer
+    if row.mode == OFF:
+        return None
+    if getattr(answer.value, "abstained", False):
+        return replace(answer, mode=SUGGEST)
+    return replace(answer, mode=row.for_probability(answer.value.probability))
+
+
+def _as_decided(answer: Answer, kept: ClassRows) -> Answer:
+    """What rules say, kept to what was decided about the class since it was measured: the measure was of the model alone."""
+    row = kept.get(getattr(answer.value, "label", ""))
+    if row is None or row.change is None:
+        return answer
+    if row.mode == OFF:
+        return replace(answer, value=None)
+    return replace(answer, mode=row.mode)
 
 
 def _only_suggested(answer: Answer) -> Answer:

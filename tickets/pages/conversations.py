@@ -24,7 +24,7 @@ from tickets.registry import channel_parts
 from tickets.rich_text import safe_html
 from tickets.signal_chips import said_chips
 from tickets.status_rows import statuses
-from tickets.ticket_facts import RoutingFacts, routing_of, sla_of
+from tickets.ticket_facts import SUGGESTED, RoutingFacts, routing_of, sla_of
 
 KINDS = {Message.Kind.INBOUND: "in", Message.Kind.OUTBOUND: "out", Message.Kind.NOTE: "note"}
 _TONES = {
@@ -97,7 +97,8 @@ def _prediction(
         if facts is not None and not _overruled(ticket, facts)
         else [],
         "model_version": facts.model_version if facts is not None else "",
-        "unsure": ticket.routing_state == Ticket.Routing.TRIAGE,
+        "unsure": ticket.routing_state == Ticket.Routing.TRIAGE and not _is_offered(ticket, facts),
+        "accept_label": _("Route there") if leaning else "",
         "accept_url": state.ticket_url(ticket.pk, "inbox-confirm")
         if may_edit and not judged and facts is not None and (leaning or not facts.abstained)
         else "",
@@ -112,13 +113,19 @@ def _overruled(ticket: Ticket, facts: RoutingFacts) -> bool:
     return ticket.routing_state == Ticket.Routing.MANUAL and facts.category != facts.suggested
 
 
+def _is_offered(ticket: Ticket, facts: RoutingFacts | None) -> bool:
+    """Whether the classifier is sure, and a person has to agree all the same."""
+    return ticket.routing_state == Ticket.Routing.TRIAGE and facts is not None and facts.because == SUGGESTED
+
+
 def _sentence(ticket: Ticket, facts: RoutingFacts | None) -> SafeString:
     team = ticket.team.name if ticket.team else ""
     category = ticket.category.name if ticket.category else ""
     if ticket.routing_state == Ticket.Routing.TRIAGE:
         if facts is None or not facts.suggested:
             return format_html("{}", _("The classifier could not tell what this is about"))
-        return format_html(_("Perhaps <b>{}</b>"), facts.suggested)
+        words = _("Suggested: <b>{}</b>") if _is_offered(ticket, facts) else _("Perhaps <b>{}</b>")
+        return format_html(words, facts.suggested)
     if not team and not category:
         return format_html("{}", _("Not routed"))
     place = (

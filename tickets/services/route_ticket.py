@@ -4,6 +4,7 @@ from django.db import transaction
 
 from core.models import Event
 from ml.classifiers import TextPrediction
+from ml.evaluation.class_precision import AUTOMATIC, SUGGEST
 from ml.models import Prediction
 from ml.services.record_predictions import SubjectPrediction, record_predictions
 from ml.serving.answers import Served
@@ -15,7 +16,7 @@ from tickets.routing import COLD_START_TEAMS, RoutingSuggestion
 from tickets.services.apply_sla import choose_policy, set_deadlines
 from tickets.services.assign_ticket import assign_automatically
 from tickets.services.change_priority import set_priority
-from tickets.ticket_facts import PRIORITY_TASK, ROUTING_TASK, SUBJECT_KIND
+from tickets.ticket_facts import PRIORITY_TASK, ROUTING_TASK, SUBJECT_KIND, SUGGESTED
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -35,10 +36,13 @@ def route_ticket(
     category, team, because = _resolve(suggestion)
     prediction = suggestion.prediction
     abstained = bool(because)
-    _store(ROUTING_TASK, ticket, prediction, suggestion.served, suggestion.text, because)
+    _store(ROUTING_TASK, ticket, prediction, suggestion.served, suggestion.text, because, suggestion.mode)
     if suggestion.priority is not None and suggestion.priority_served is not None:
         priority, priority_served = suggestion.priority, suggestion.priority_served
-        _store(PRIORITY_TASK, ticket, priority, priority_served, suggestion.text, priority.because)
+        why = priority.because or (SUGGESTED if suggestion.priority_mode == SUGGEST else "")
+        _store(
+            PRIORITY_TASK, ticket, priority, priority_served, suggestion.text, why, suggestion.priority_mode
+        )
     if ticket.routing_state != Ticket.Routing.PENDING:
         return True
     ticket.routing_state = Ticket.Routing.TRIAGE if abstained else Ticket.Routing.ROUTED
@@ -76,7 +80,9 @@ def route_ticket(
 def _may_act(suggestion: RoutingSuggestion) -> bool:
     """Whether the suggested priority may be set without a person."""
     priority, served = suggestion.priority, suggestion.priority_served
-    return priority is not None and not priority.abstained and not (served and served.paused)
+    if priority is None or priority.abstained or (served and served.paused):
+        return False
+    return suggestion.priority_mode == AUTOMATIC
 
 
 def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | None, str]:
@@ -90,6 +96,8 @@ def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | Non
         return category, None, prediction.because or "unsure"
     if suggestion.served.paused:
         return category, None, "paused"
+    if category is not None and suggestion.mode == SUGGEST:
+        return category, None, SUGGESTED
     # A category that was renamed or given up since the model was trained.
     return category, category.team if category else None, "" if category else "unknown"
 
@@ -117,7 +125,13 @@ def input_facts(prediction: TextPrediction, text: str, channel: str) -> dict[str
 
 
 def _store(
-    task: str, ticket: Ticket, prediction: TextPrediction, served: Served, text: str, because: str
+    task: str,
+    ticket: Ticket,
+    prediction: TextPrediction,
+    served: Served,
+    text: str,
+    because: str,
+    mode: str,
 ) -> None:
     reasons: list[object] = [[reason.term, reason.weight] for reason in prediction.reasons]
     if because:
@@ -131,6 +145,7 @@ def _store(
                 label=prediction.label,
                 probability=prediction.probability,
                 abstained=bool(because),
+                mode="" if prediction.abstained else mode,
                 alternatives=[[label, round(share, 4)] for label, share in prediction.alternatives],
                 reasons=reasons,
                 input_text=text,
