@@ -373,6 +373,7 @@ SPECTACULAR_SETTINGS = {
         "ContactRoleEnum": ["sponsor", "buyer", "champion", "admin", "user"],
         "StaffRoleEnum": "people.roles.Role",
         "ModelAliasEnum": "ml.models.ModelAlias.Name",
+        "ClassModeEnum": "ml.models.ClassMode.Mode",
         "ModelTrialEnum": ["canary", "shadow"],
     },
 }
