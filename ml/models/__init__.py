@@ -1,6 +1,7 @@
 """Tables of the model registry."""
 
 from ml.models.audit import AuditItem
+from ml.models.call import ServedCall
 from ml.models.class_mode import ClassMode
 from ml.models.dataset import DataCheck, DatasetSnapshot
 from ml.models.drift import DriftWindow
@@ -28,6 +29,7 @@ __all__ = [
     "Prediction",
     "PredictionRequest",
     "RollbackEvent",
+    "ServedCall",
     "ShadowPrediction",
     "SubjectVector",
     "TrainingRun",

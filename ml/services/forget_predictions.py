@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from ml.models import AuditItem, DriftWindow, Prediction, ShadowPrediction
+from ml.models import AuditItem, DriftWindow, Prediction, ServedCall, ShadowPrediction
 
 # Words of the customer (reasons) and what tells about one input go after half a year; what was answered stays.
 DETAIL_DAYS = 180
@@ -32,10 +32,11 @@ def forget_subjects(*, subjects: Mapping[str, Collection[int]]) -> int:
 
 
 def forget_old_predictions() -> int:
-    """Empty the details of predictions after 180 days, delete shadows of that age and drift after 400 days."""
+    """Empty the details of predictions after 180 days, delete shadows and calls of that age, and drift after 400 days."""
     now = timezone.now()
     before = now - timedelta(days=DETAIL_DAYS)
     ShadowPrediction.objects.filter(created_at__lt=before).delete()
+    ServedCall.objects.filter(created_at__lt=before).delete()
     DriftWindow.objects.filter(ends_at__lt=now - timedelta(days=DRIFT_DAYS)).delete()
     emptied = 0
     while True:

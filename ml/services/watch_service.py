@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
-from ml.models import AuditItem, Feedback, ModelAlias, ModelVersion, Prediction, RollbackEvent
+from ml.models import AuditItem, Feedback, ModelAlias, ModelVersion, Prediction, RollbackEvent, ServedCall
 from ml.monitoring.estimates import audited_accuracy
 from ml.monitoring.guard import GuardReading, watch_accuracy
 from ml.services.roll_back import former_champion
@@ -21,6 +20,9 @@ from people.viewer import Viewer
 RECENT = 200
 ALL_FAILED = 20
 MOST_FAILED = 0.02
+FEWEST_CALLS = 3
+# A call about many subjects is one piece of evidence, and leaves room for others among the last 200 answers.
+MOST_OF_A_CALL = 50
 SLOWER = 3.0
 NEVER_SLOW_MS = 100.0
 FEWEST_AUDITS = 100
@@ -129,32 +131,39 @@ def _forerunner(alias: ModelAlias) -> ModelVersion | None:
 
 
 def _operational(alias: ModelAlias) -> tuple[RollbackEvent.Trigger, dict[str, Any]] | None:
-    """What goes wrong without any label: answers that did not come, or came late."""
-    version, since = alias.version, _counted_from(alias)
-    rows = list(
-        Prediction.objects.filter(Q(version=version) | Q(failed_version=version), created_at__gte=since)
-        .order_by("-pk")
-        .values_list("failed_version_id", "failure", "latency_ms")[:RECENT]
+    """What goes wrong without any label: answers that did not come, or came late. One call says nothing about a version."""
+    calls = _last_answers(
+        ServedCall.objects.filter(version=alias.version, created_at__gte=_counted_from(alias))
     )
-    broken = [failed == version.pk and why != Failure.SLOW for failed, why, _ms in rows]
-    if len(rows) >= ALL_FAILED and all(broken[:ALL_FAILED]):
-        whys = {why for _failed, why, _ms in rows[:ALL_FAILED]}
-        trigger = Trigger.LOAD if Failure.LOAD in whys else Trigger.ERRORS
-        return trigger, {"failed": sum(broken), "rows": len(rows)}
-    if len(rows) == RECENT and sum(broken) > MOST_FAILED * RECENT:
-        return Trigger.ERRORS, {"failed": sum(broken), "rows": RECENT}
+    why = [call.failure for call in calls]
+    broken = [failure not in ("", Failure.SLOW) for failure in why]
+    if len({call.pk for call, is_broken in zip(calls, broken, strict=True) if is_broken}) >= FEWEST_CALLS:
+        if len(calls) >= ALL_FAILED and all(broken[:ALL_FAILED]):
+            trigger = Trigger.LOAD if Failure.LOAD in why[:ALL_FAILED] else Trigger.ERRORS
+            return trigger, {"failed": sum(broken), "rows": len(calls)}
+        if len(calls) == RECENT and sum(broken) > MOST_FAILED * RECENT:
+            return Trigger.ERRORS, {"failed": sum(broken), "rows": RECENT}
     usual = _usual_latency(alias)
-    if len(rows) == RECENT and usual is not None:
-        limit = 1_000.0 * settings.ML_PREDICT_SECONDS
-        took = sorted(
-            limit if failed == version.pk else ms or 0.0
-            for (failed, _why, ms), is_broken in zip(rows, broken, strict=True)
-            if not is_broken
-        )
-        now = took[int(0.95 * len(took))]
+    if len(calls) == RECENT and usual is not None:
+        now = _p95([call for call, is_broken in zip(calls, broken, strict=True) if not is_broken])
         if now > max(SLOWER * usual, NEVER_SLOW_MS):
             return Trigger.LATENCY, {"p95_ms": round(now, 1), "usual_p95_ms": round(usual, 1)}
     return None
+
+
+def _last_answers(calls: QuerySet[ServedCall], order: str = "-pk") -> list[ServedCall]:
+    """The last (or first) 200 answers, each by the call that it came of; fewer where there are no more."""
+    found: list[ServedCall] = []
+    for call in calls.order_by(order)[:RECENT]:
+        found += [call] * min(call.answers, MOST_OF_A_CALL, RECENT - len(found))
+        if len(found) == RECENT:
+            break
+    return found
+
+
+def _p95(answers: Sequence[ServedCall]) -> float:
+    took = sorted(call.latency_ms or 0.0 for call in answers)
+    return took[int(0.95 * len(took))] if took else 0.0
 
 
 def _usual_latency(alias: ModelAlias) -> float | None:
@@ -162,8 +171,7 @@ def _usual_latency(alias: ModelAlias) -> float | None:
     for judged, order in ((_forerunner(alias), "-pk"), (alias.version, "pk")):
         if judged is None:
             continue
-        rows = Prediction.objects.filter(version=judged, latency_ms__isnull=False).order_by(order)
-        took = sorted(ms or 0.0 for ms in rows.values_list("latency_ms", flat=True)[:RECENT])
-        if len(took) == RECENT:
-            return took[int(0.95 * RECENT)]
+        answers = _last_answers(ServedCall.objects.filter(version=judged, failure=""), order)
+        if len(answers) == RECENT:
+            return _p95(answers)
     return None

@@ -1,8 +1,8 @@
 """Ask the model in service: champion, canary for its share of the subjects, rules whenever they cannot answer in time.
 
 Nothing here raises for want of a model. Missing, changed, unreadable, failing or slow, the caller gets the task's fallback,
-and the stored prediction says which version failed and why; enough of that rolls the version back (``ml.monitoring``). The same
-holds for a class that is off: rules answer in its place, as far as nobody has switched them off for it, too.
+which says which version failed and why. The same holds for a class that is off: rules answer in its place, as far as nobody has
+switched them off for it, too. Every call is noted; enough that failed roll the version back (``watch_service``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ml.class_modes import ClassRows, class_rows
 from ml.evaluation.class_precision import OFF, SUGGEST
 from ml.models import ModelAlias, ModelVersion, Prediction, RollbackEvent
 from ml.registry import ml_tasks
+from ml.services.note_call import note_call
 from ml.serving import circuit
 from ml.serving.answers import Answer, Fallback, Item, Served
 from ml.serving.canary import meets_canary
@@ -34,7 +35,8 @@ Role = Prediction.Role
 def predict(task: str, items: Sequence[Item]) -> list[Answer]:
     """Answer every item, in order; an unknown task raises LookupError.
 
-    Two queries, one more for versions with modes of classes, and one when a version is loaded.
+    Two queries, one more for versions with modes of classes, one when a version is loaded, and one that notes how a version
+    fared with what has a subject: others ask whatever they like.
     """
     part = ml_tasks.get(task)
     if not items:
@@ -114,23 +116,27 @@ def _ask(
     if not chosen:
         return
     version = alias.version
-    started = time.perf_counter()
-    values, failure = _values(version, [items[n].content for n in chosen])
+    values, failure, took = _values(version, [items[n].content for n in chosen])
+    subjects = sum(items[n].subject_id is not None for n in chosen)
+    if subjects:
+        note_call(version=version, answers=subjects, failure=failure, latency_ms=took)
     if failure:
         failed.update((n, (version, failure)) for n in chosen)
         return
-    took = 1_000 * (time.perf_counter() - started) / len(chosen)
     for n, value in zip(chosen, values, strict=True):
         served = Served(version.label, version, alias.name, took)
         # An item that the canary failed is answered by the champion, and still tells about the canary.
         answers[n] = Answer(value, served.instead_of(*failed.pop(n)) if n in failed else served)
 
 
-def _values(version: ModelVersion, inputs: Sequence[Any]) -> tuple[Sequence[Any], str]:
+def _values(version: ModelVersion, inputs: Sequence[Any]) -> tuple[Sequence[Any], str, float | None]:
+    """The answers or why there are none, and the milliseconds for each input, without those of a loading that worked."""
     if not circuit.may_try(version.pk):
-        return (), Failure.OPEN
+        return (), Failure.OPEN, None
+    started = time.perf_counter()
     try:
         model = load_version(version, seconds=settings.ML_LOAD_SECONDS)
+        started = time.perf_counter()
         limit = settings.ML_PREDICT_SECONDS + settings.ML_PREDICT_SECONDS_EACH * (len(inputs) - 1)
         values: Sequence[Any] = within(limit, f"predict:{version.pk}", lambda: model.predict(inputs))
         if len(values) != len(inputs):
@@ -145,9 +151,13 @@ def _values(version: ModelVersion, inputs: Sequence[Any]) -> tuple[Sequence[Any]
         failure = Failure.ERROR
     else:
         circuit.note_success(version.pk)
-        return values, ""
+        return values, "", _each(started, inputs)
     circuit.note_failure(version.pk, failure)
-    return (), failure
+    return (), failure, _each(started, inputs)
+
+
+def _each(started: float, inputs: Sequence[Any]) -> float:
+    return 1_000 * (time.perf_counter() - started) / len(inputs)
 
 
 def _by_rules(part: Any, inputs: Sequence[Any], failure: str) -> list[Answer]:
@@ -159,5 +169,5 @@ def _by_rules(part: Any, inputs: Sequence[Any], failure: str) -> list[Answer]:
     except Exception:  # neither do rules
         logger.exception("the rules of %s failed", part.key)
         said = Fallback("none", [None] * len(inputs))
-    took = 1_000 * (time.perf_counter() - started) / len(inputs)
+    took = _each(started, inputs)
     return [Answer(value, Served(said.source, latency_ms=took)) for value in said.values]

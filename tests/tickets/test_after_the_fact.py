@@ -10,8 +10,9 @@ import pytest
 from core.delivery import pump as deliver
 from core.models import DeadLetter, Event, Notification, SubscriberPosition
 from customers.models import Contact
-from ml.models import ModelAlias, ModelVersion, Prediction
+from ml.models import ModelAlias, ModelVersion, Prediction, ShadowPrediction
 from ml.registry import ml_tasks
+from ml.services.answer_in_shadow import answer_in_shadow
 from ml.serving.answers import Served
 from people.models import Team, User
 from people.viewer import Viewer, system_viewer
@@ -203,6 +204,20 @@ def test_champions_answer_when_there_are_some(monkeypatch: pytest.MonkeyPatch, d
 
 
 suggest_routing_unpatched = suggest_routing
+
+
+def test_a_version_in_the_shadow_answers_about_priorities(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = write("all is down").ticket
+    version = ModelVersion.objects.create(task="priority", number=1, kind="fake", digest="fake")
+    ModelAlias.objects.create(task="priority", name="shadow", version=version)
+    sure = suggestion("x", True)
+    said = replace(sure, priority=suggestion("x", True, "normal").prediction, priority_served=Served("v"))
+    route_ticket(ticket_id=ticket.pk, suggestion=said, by=system_viewer("task"))
+    monkeypatch.setattr("ml.services.answer_in_shadow.load_version", lambda *_v, **_limit: _Champion())
+    assert answer_in_shadow() == 1
+    assert ShadowPrediction.objects.get().label == "urgent"
 
 
 class _WordEncoder:

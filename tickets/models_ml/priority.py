@@ -1,12 +1,12 @@
 """Learning how urgent a ticket is from what the customer writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.utils.translation import gettext_lazy as _
 
 from ml.registry import Example, TextTask
 from tickets.models import Ticket
-from tickets.models_ml.routing import MOST_ROWS, labelled
+from tickets.models_ml.routing import MOST_ROWS, first_messages, labelled
 from tickets.ticket_facts import PRIORITY_TASK
 
 
@@ -22,3 +22,7 @@ class PriorityTask(TextTask):
         """First messages and priorities of the newest 20,000 resolved tickets."""
         done = Ticket.objects.filter(status_category__in=("resolved", "closed")).order_by("-pk")[:MOST_ROWS]
         return labelled(list(done), lambda ticket: (ticket.priority, "final_state"))
+
+    def inputs(self, subject_ids: Sequence[int]) -> Mapping[int, str]:
+        """The first messages of the tickets."""
+        return first_messages(subject_ids)

@@ -46,8 +46,7 @@ class RoutingTask(TextTask):
 
     def inputs(self, subject_ids: Sequence[int]) -> Mapping[int, str]:
         """The first messages of the tickets."""
-        tickets = list(Ticket.objects.filter(pk__in=subject_ids))
-        return {ticket.pk: text for ticket, text in zip(tickets, ticket_texts(tickets), strict=True)}
+        return first_messages(subject_ids)
 
     def shown(self, subject_ids: Sequence[int], viewer: Viewer) -> Mapping[int, ShownSubject]:
         """The first messages of the tickets that the viewer may see."""
@@ -66,6 +65,12 @@ class RoutingTask(TextTask):
         if failure == Prediction.Failure.SLOW:
             return Fallback(NOTHING, [None] * len(inputs))
         return Fallback(*by_description(inputs))
+
+
+def first_messages(ticket_ids: Sequence[int]) -> dict[int, str]:
+    """What a classifier reads of each ticket that is there."""
+    tickets = list(Ticket.objects.filter(pk__in=ticket_ids))
+    return {ticket.pk: text for ticket, text in zip(tickets, ticket_texts(tickets), strict=True)}
 
 
 def labelled(tickets: Sequence[Ticket], label_of: Callable[[Ticket], tuple[str, str]]) -> Iterator[Example]:

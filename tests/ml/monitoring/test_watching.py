@@ -20,6 +20,7 @@ from ml.models import (
     ModelVersion,
     Prediction,
     RollbackEvent,
+    ServedCall,
     ShadowPrediction,
 )
 from ml.registry import MLTask, ShownSubject, ml_tasks
@@ -29,6 +30,7 @@ from ml.services.draw_audit_sample import draw_audit_sample
 from ml.services.end_stop import end_stop
 from ml.services.forget_predictions import forget_old_predictions, forget_subjects
 from ml.services.give_label import give_label
+from ml.services.note_call import note_call
 from ml.services.record_predictions import SubjectPrediction, record_predictions
 from ml.services.watch_drift import watch_drift
 from ml.services.watch_service import expected_accuracy, read_guard, watch_service
@@ -236,33 +238,44 @@ def test_a_stream_that_was_as_hard_for_the_former_champion_is_no_alarm(version: 
     assert watch_service(by=BY) == []
 
 
-def failed(version: ModelVersion, why: str) -> Served:
-    return Served("rules", latency_ms=1.0).instead_of(version, why)
+def called(version: ModelVersion, times: int, why: str = "", *, answers: int = 1, ms: float = 2.0) -> None:
+    """So many calls of a version, as the door notes them."""
+    for _call in range(times):
+        note_call(version=version, answers=answers, failure=why, latency_ms=ms)
 
 
 def test_a_version_that_cannot_be_loaded_goes_after_twenty_answers(version: ModelVersion) -> None:
     worse = promoted()
-    store(worse, range(19), served=failed(worse, "load"))
+    called(worse, 19, "load")
     assert watch_service(by=BY) == []
-    store(worse, [19], served=failed(worse, "open"))
+    called(worse, 1, "open")
     [row] = watch_service(by=BY)
     assert (row.trigger, row.to_version) == ("load", version)
 
 
 def test_more_than_two_percent_of_errors_are_too_many(version: ModelVersion) -> None:
     worse = promoted()
-    store(worse, range(196))
-    store(worse, range(196, 200), served=failed(worse, "error"))
+    called(worse, 196)
+    called(worse, 4, "error")
     assert watch_service(by=BY) == []
-    store(worse, [200], served=failed(worse, "error"))
+    called(worse, 1, "error")
+    assert [row.trigger for row in watch_service(by=BY)] == ["errors"]
+
+
+def test_one_call_about_many_subjects_says_little(version: ModelVersion) -> None:
+    worse = promoted()
+    called(worse, 1, answers=500)
+    called(worse, 2, "error", answers=500)
+    assert watch_service(by=BY) == []
+    called(worse, 1, "error", answers=500)
     assert [row.trigger for row in watch_service(by=BY)] == ["errors"]
 
 
 def test_a_version_three_times_as_slow_goes(version: ModelVersion) -> None:
-    store(version, range(200))
+    called(version, 200)
     slow = promoted()
-    store(slow, range(1_000, 1_188), served=Served(slow.label, slow, "champion", 50.0))
-    store(slow, range(1_188, 1_200), served=failed(slow, "slow"))
+    called(slow, 188, ms=50.0)
+    called(slow, 12, "slow", ms=200.0)
     [row] = watch_service(by=BY)
     assert (row.trigger, row.evidence["p95_ms"]) == ("latency", 200.0)
 
@@ -270,14 +283,29 @@ def test_a_version_three_times_as_slow_goes(version: ModelVersion) -> None:
 def test_a_failing_canary_goes_and_the_champion_stays(version: ModelVersion) -> None:
     canary = version_of(TASK, Artefact(metadata={"model": {}}))
     ModelAlias.objects.create(task=TASK, name="canary", version=canary, share=10)
-    store(version, range(20), served=Served(version.label, version, "champion").instead_of(canary, "error"))
+    called(version, 20)
+    called(canary, 20, "error")
     [row] = watch_service(by=BY)
     assert (row.from_version, row.to_version) == (canary, None)
     assert ModelAlias.objects.get(task=TASK).version == version
     # A stopped canary does not keep a champion in service that fails on the same day.
-    store(version, range(30, 50), served=failed(version, "error"))
+    called(version, 20, "error")
     [row] = watch_service(by=BY)
     assert (row.outcome, row.from_version) == ("rolled_back", version)
+
+
+def test_answers_that_nobody_stores_are_watched_and_questions_about_no_subject_are_not(
+    version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Colours, "predict", lambda *_inputs: 1 / 0)
+    for _call in range(25):
+        predict(TASK, [Item("anything")])
+    assert watch_service(by=BY) == []
+    for number in range(20):
+        predict(TASK, [Item("text", number)])
+    assert not Prediction.objects.exists()
+    [row] = watch_service(by=BY)
+    assert (row.trigger, row.from_version) == ("errors", version)
 
 
 def test_drift_needs_two_windows_and_is_told_once(version: ModelVersion, admin: User) -> None:
@@ -353,9 +381,13 @@ def test_what_an_erased_subject_wrote_is_forgotten_everywhere(version: ModelVers
 
 def test_after_half_a_year_the_answer_is_left(version: ModelVersion) -> None:
     store(version, [1, 2], facts={"words": 3}, reasons=[["refund", 1.0]])
-    Prediction.objects.filter(subject_id=1).update(created_at=timezone.now() - timedelta(days=181))
+    called(version, 2)
+    old = timezone.now() - timedelta(days=181)
+    Prediction.objects.filter(subject_id=1).update(created_at=old)
+    ServedCall.objects.filter(pk=ServedCall.objects.latest("pk").pk).update(created_at=old)
     assert forget_old_predictions() == 1
     assert forget_old_predictions() == 0
+    assert ServedCall.objects.count() == 1
     assert list(Prediction.objects.order_by("subject_id").values_list("label", "facts")) == [
         ("red", {}),
         ("red", {"words": 3}),
