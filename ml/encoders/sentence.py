@@ -1,8 +1,7 @@
 """Sentence vectors: mean-pooled, L2-normalised transformer states (Reimers & Gurevych 2019, sentence-transformers).
 
 ``encode`` gives the last layer, for meaning; ``encode_layers`` adds the middle layer, which keeps more of the wording and
-makes better classifiers (docs/ml/measurements.md). Both sort by length and fill small batches by token count, because
-padding costs more than batching gains on a processor (measured: 2.2-2.7 times on real tickets).
+makes better classifiers (docs/ml/measurements.md).
 """
 
 from __future__ import annotations
@@ -11,42 +10,21 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.encoders.runtime import load_transformer, prepare_torch
+from ml.encoders.runtime import prepare_torch
+from ml.encoders.states import load_states
 from ml.encoders.weights import ModelSource, resolve_source
 
 Vectors = npt.NDArray[np.float32]
 
-MAX_TOKENS = 256
 MAX_CHARACTERS = 8_000  # 256 word pieces never need more; keeps the tokenizer off megabyte pastes
-TOKENS_PER_BATCH = 1_024
-TEXTS_PER_BATCH = 32
 CACHED_VECTORS = 4_096
 MIDDLE_WEIGHT = 0.7
-
-
-def length_sorted_batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Split positions into batches of similar length, longest last, at most ``TOKENS_PER_BATCH`` padded tokens."""
-    batch: list[int] = []
-    for position in sorted(range(len(lengths)), key=lengths.__getitem__):
-        padded = (len(batch) + 1) * lengths[position]
-        if batch and (padded > TOKENS_PER_BATCH or len(batch) == TEXTS_PER_BATCH):
-            yield batch
-            batch = []
-        batch.append(position)
-    if batch:
-        yield batch
-
-
-def mean_pool(states: Any, mask: Any) -> Any:
-    """Average token states ``(n, tokens, width)`` over the unmasked tokens, in float32: ``(n, width)``."""
-    weights = mask.unsqueeze(-1).to(states.dtype)
-    return (states * weights).sum(1).float() / weights.sum(1).float().clamp(min=1)
 
 
 class SentenceEncoder:
@@ -54,11 +32,10 @@ class SentenceEncoder:
 
     def __init__(self, source: ModelSource) -> None:
         self.source = source
-        self._tokenizer, self._model = load_transformer(source)
-        self.dimension: int = int(self._model.config.hidden_size)
-        limit = int(getattr(self._model.config, "max_position_embeddings", MAX_TOKENS))
-        self._max_tokens = min(MAX_TOKENS, limit)
+        self._states = load_states(source)
+        self.dimension: int = self._states.width
         self._cache: OrderedDict[bytes, Vectors] = OrderedDict()
+        self._room = 0
         self._lock = threading.Lock()
 
     @property
@@ -71,16 +48,32 @@ class SentenceEncoder:
         """SHA-256 of the weights (or the hub id): vectors of different digests must never be mixed."""
         return self.source.digest
 
+    @property
+    def steady(self) -> bool:
+        """Whether a text has the same vector, to the bit, whatever texts are encoded beside it."""
+        return self._states.steady
+
     def forget(self) -> None:
         """Empty the cache: what comes next does not depend on which texts were encoded together before."""
         with self._lock:
             self._cache.clear()
 
+    @contextmanager
+    def room_for(self, texts: int) -> Iterator[None]:
+        """Keep the vectors of so many texts more than usual for a while."""
+        self._room += texts
+        try:
+            yield
+        finally:
+            self._room -= texts
+            with self._lock:
+                self._remember({})
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, float32 of shape ``(len(texts), dimension)``; an empty text gives the vector of "".
 
-        Texts are cut at 256 word pieces. The same text always gives the same row up to padding effects of bf16
-        (cosine 0.9999).
+        Texts are cut at 256 word pieces. The same text always gives the same row, beside whatever other texts; of an encoder
+        that is not ``steady``, up to its low bits (cosine 0.9999).
         """
         return self._layers(texts)[:, 0]
 
@@ -105,24 +98,16 @@ class SentenceEncoder:
 
     def _remember(self, fresh: dict[bytes, Vectors]) -> None:
         self._cache.update(fresh)
-        while len(self._cache) > CACHED_VECTORS:
+        while len(self._cache) > CACHED_VECTORS + self._room:
             self._cache.popitem(last=False)
 
     def _compute(self, texts: list[str]) -> Vectors:
-        torch = prepare_torch()
-        tokens = self._tokenizer(
-            [text[:MAX_CHARACTERS] for text in texts], truncation=True, max_length=self._max_tokens
-        )
-        lengths = [len(ids) for ids in tokens["input_ids"]]
+        normalize = prepare_torch().nn.functional.normalize
         vectors = np.empty((len(texts), 2, self.dimension), dtype=np.float32)
-        with torch.inference_mode():
-            for batch in length_sorted_batches(lengths):
-                rows = {key: [values[i] for i in batch] for key, values in tokens.items()}
-                inputs = self._tokenizer.pad(rows, return_tensors="pt")
-                states = self._model(**inputs, output_hidden_states=True).hidden_states
-                for place, layer in enumerate((states[-1], states[len(states) // 2])):
-                    pooled = mean_pool(layer, inputs["attention_mask"])
-                    vectors[batch, place] = torch.nn.functional.normalize(pooled, dim=1).numpy()
+        layers = (self._states.depth, self._states.depth // 2)
+        for positions, found in self._states.states([text[:MAX_CHARACTERS] for text in texts], layers):
+            for place, states in enumerate(found):
+                vectors[positions, place] = normalize(states.float().mean(1), dim=1).numpy()
         return vectors
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from ml.corpus.messages import EMOTIONS, SENTIMENTS, SIGNALS
 from ml.encoders.runtime import prepare_torch
-from ml.encoders.sentence import mean_pool
 
 # "pressing": wanted within days or at once; "now": at once.
 URGENCY = ("pressing", "now")
@@ -29,13 +28,24 @@ def new_parameters(width: int) -> dict[str, Any]:
 
 
 def logits(states: Any, mask: Any, parameters: dict[str, Any], dropout: float = 0.0) -> Any:
-    """Logits ``(n, OUTPUTS)`` in float32 of token states ``(n, tokens, width)``: the sentiments, then ``HEADS``."""
+    """Logits ``(n, OUTPUTS)`` in float32 of token states ``(n, tokens, width)``: the sentiments, then ``HEADS``.
+
+    ``mask`` ``(n, tokens)`` is 0 for padding; None says that there is none.
+    """
     torch = prepare_torch()
     query, weight, bias = (parameters[name] for name in PARAMETERS)
     states = states.float()
     scores = states @ query.T / query.shape[1] ** 0.5
-    shares = torch.softmax(scores.masked_fill(mask.unsqueeze(-1) == 0, -1e9), dim=1)
-    weighed = shares.transpose(1, 2) @ states
-    mean = mean_pool(states, mask).unsqueeze(1).expand_as(weighed)
+    if mask is not None:
+        scores = scores.masked_fill(mask.unsqueeze(-1) == 0, -1e9)
+    weighed = torch.softmax(scores, dim=1).transpose(1, 2) @ states
+    mean = _mean(states, mask).unsqueeze(1).expand_as(weighed)
     seen = torch.nn.functional.dropout(torch.cat([mean, weighed], dim=2), dropout, dropout > 0)
     return (seen * weight).sum(2) + bias
+
+
+def _mean(states: Any, mask: Any) -> Any:
+    if mask is None:
+        return states.mean(1)
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1).clamp(min=1)

@@ -50,13 +50,11 @@ def attach(encoder: Any, rank: int = RANK, alpha: float = ALPHA) -> dict[str, An
     return parameters
 
 
-def merge(encoder: Any, tensors: dict[str, Any], rank: int = RANK, alpha: float = ALPHA) -> None:
-    """Add stored low-rank products into the weights of ``encoder``; raises ``KeyError`` when a layer has none."""
-    torch = prepare_torch()
-    with torch.no_grad():
-        for name, layer in _adapted_linears(encoder).items():
-            change = tensors[f"{name}.up"].float() @ tensors[f"{name}.down"].float() * (alpha / rank)
-            layer.weight.copy_((layer.weight.float() + change).to(layer.weight.dtype))
+def changes(tensors: dict[str, Any], alpha: float = ALPHA) -> dict[str, Any]:
+    """What a stored adapter adds to the weights of each layer, by the name of the layer; float32 in the layer's shape."""
+    names = [name.removesuffix(".up") for name in tensors if name.endswith(".up")]
+    downs = {name: tensors[f"{name}.down"].float() for name in names}
+    return {name: tensors[f"{name}.up"].float() @ downs[name] * (alpha / len(downs[name])) for name in names}
 
 
 def save(path: Path, tensors: dict[str, Any], metadata: dict[str, str]) -> None:

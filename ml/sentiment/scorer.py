@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.encoders.runtime import load_transformer, prepare_torch
-from ml.encoders.sentence import MAX_CHARACTERS, length_sorted_batches, mean_pool
+from ml.encoders.sentence import MAX_CHARACTERS
+from ml.encoders.states import MAX_TOKENS, length_sorted_batches, load_states
 from ml.encoders.weights import ModelUnavailable, packaged_minilm, resolve_source, sha256_of
 from ml.languages import guess_language
 from ml.sentiment import heads, lora
@@ -36,7 +37,6 @@ Floats = npt.NDArray[np.float64]
 log = logging.getLogger(__name__)
 
 ADAPTER_FOLDER = Path(__file__).parent / "adapter"
-MAX_TOKENS = 256
 UNKNOWN = np.full(len(LABELS), 1 / len(LABELS))
 
 _SPELLINGS = {
@@ -105,10 +105,8 @@ class AdapterModel:
             raise ModelUnavailable("The sentiment adapter was trained for another encoder; train it again.")
         if tuple(settings["heads"]) != HEADS:
             raise ModelUnavailable("The sentiment adapter gives other answers; train it again.")
-        prepare_torch()
-        self._tokenizer, self._encoder = load_transformer(source)
         tensors = lora.load(weights)
-        lora.merge(self._encoder, tensors)
+        self._encoder = load_states(source, lora.changes(tensors))
         self._parameters = {name: tensors[name].float() for name in heads.PARAMETERS}
         self.calibration = Calibration.of(settings["calibration"])
         self.thresholds = {head: float(settings["thresholds"][head]) for head in HEADS}
@@ -144,18 +142,12 @@ class AdapterModel:
         """One pass of the encoder: the logits, and the mean of its states."""
         torch = prepare_torch()
         logits = np.zeros((len(texts), heads.OUTPUTS))
-        pooled = np.zeros((len(texts), self._encoder.config.hidden_size), dtype=np.float32)
-        if not texts:
-            return logits, pooled
+        pooled = np.zeros((len(texts), self._encoder.width), dtype=np.float32)
         cut = [readable(text[:MAX_CHARACTERS]) for text in texts]
-        tokens = self._tokenizer(cut, truncation=True, max_length=MAX_TOKENS)
-        with torch.inference_mode():
-            for batch in length_sorted_batches([len(ids) for ids in tokens["input_ids"]]):
-                rows = {key: [values[i] for i in batch] for key, values in tokens.items()}
-                inputs = self._tokenizer.pad(rows, return_tensors="pt")
-                states, mask = self._encoder(**inputs).last_hidden_state, inputs["attention_mask"]
-                logits[batch] = heads.logits(states, mask, self._parameters).numpy()
-                pooled[batch] = mean_pool(states, mask).numpy()
+        for positions, [states] in self._encoder.states(cut, [self._encoder.depth]):
+            with torch.inference_mode():
+                logits[positions] = heads.logits(states, None, self._parameters).numpy()
+                pooled[positions] = states.float().mean(1).numpy()
         return logits, pooled
 
 
@@ -165,7 +157,7 @@ class HuggingFaceModel:
     def __init__(self, configured: str, names: dict[str, str] | None = None) -> None:
         source = resolve_source(configured)
         self._tokenizer, self._model = load_transformer(
-            source, auto_class="AutoModelForSequenceClassification"
+            source, auto_class="AutoModelForSequenceClassification", attention="eager"
         )
         self._columns = label_columns(dict(self._model.config.id2label), names or {})
         limit = int(getattr(self._model.config, "max_position_embeddings", MAX_TOKENS))

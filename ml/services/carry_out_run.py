@@ -9,7 +9,7 @@ import secrets
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from people.viewer import Viewer
 
 Report = Callable[[str], None]
 State = TrainingRun.State
+MOST_VECTORS = 100_000  # 300 MB
 
 
 class Refused(NotEnoughData):
@@ -97,8 +98,8 @@ def _train(run: TrainingRun, task: MLTask, log: Report, by: Viewer) -> None:
     examples = read_examples(Path(settings.MODEL_DIR) / snapshot.path, snapshot.file_sha256)
     if snapshot.erased_rows:
         log(f"{task.key}: {snapshot.erased_rows} of them have been erased since")
-    _forget_vectors()
-    trained = task.train(examples, log, seed=run.seed)
+    with _vectors_kept(len(examples)):
+        trained = task.train(examples, log, seed=run.seed)
     _keep_held_out(run, trained)
     if run.repeats is not None:
         run.reproduced = _content_digest(trained) == _version_of(run.repeats).digest
@@ -112,10 +113,21 @@ def _train(run: TrainingRun, task: MLTask, log: Report, by: Viewer) -> None:
     judge_version(version=version, run=run, trained=trained, report=log)
 
 
-def _forget_vectors() -> None:
-    """Begin as in a new process: in bfloat16 a vector differs a little with the texts that it was encoded beside."""
-    with contextlib.suppress(ModelUnavailable):
-        sentence_encoder().forget()
+@contextlib.contextmanager
+def _vectors_kept(rows: int) -> Iterator[None]:
+    """Keep the vectors of all rows, which are asked for twice, until the run ends.
+
+    An encoder whose vectors differ a little with the texts beside begins as in a new process: a repetition gives the same model.
+    """
+    try:
+        encoder = sentence_encoder()
+    except ModelUnavailable:
+        yield
+        return
+    if not encoder.steady:
+        encoder.forget()
+    with encoder.room_for(min(rows, MOST_VECTORS)):
+        yield
 
 
 def _version_of(run: TrainingRun) -> ModelVersion:
