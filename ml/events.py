@@ -37,6 +37,12 @@ TRIAL_STOPPED = EventType(
 TASK_STOPPED = EventType(
     "ml.task_stopped", subject="model_version", sentence=_("left a model to people"), feed=False
 )
+GOLDEN_CASE_KEPT = EventType(
+    "ml.golden_case_kept", subject="golden_case", sentence=_("kept a case for models"), feed=False
+)
+GOLDEN_CASE_RETIRED = EventType(
+    "ml.golden_case_retired", subject="golden_case", sentence=_("retired a case for models"), feed=False
+)
 STOP_ENDED = EventType("ml.stop_ended", subject="model_version", sentence=_("let a model go on"), feed=False)
 DRIFT_SEEN = EventType(
     "ml.drift_seen", subject="model_version", sentence=_("saw a change in what comes in"), feed=False

@@ -139,7 +139,7 @@ PERMISSION_LABELS = {
     "ml.view": _("See models and their quality"),
     "ml.manage": _("Train, propose, promote and roll back models"),
     "ml.approve": _("Decide about models that somebody else proposes"),
-    "ml.audit": _("Label tickets for the audit of models"),
+    "ml.audit": _("Label tickets for the audit of models, confirm labels and keep golden cases"),
     "operations.view": _("See jobs, outbox, mail ledger and event log"),
     "operations.retry": _("Retry what failed"),
     "operations.manage": _("Give up failed work"),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from ml.models import Feedback, Prediction
+from ml.models import Feedback, GoldenCase, Prediction
+from people.viewer import Viewer
 from tickets.models import SLAPolicy, Status, Ticket
 from tickets.services.mark_sla_breaches import next_response_broken
 from tickets.sla import PromiseName
@@ -88,6 +89,12 @@ def routing_of(ticket: Ticket) -> RoutingFacts | None:
         model_version=prediction.version.label if prediction.version else prediction.source,
         verdict=verdict or "",
     )
+
+
+def golden_case_of(ticket: Ticket, viewer: Viewer) -> GoldenCase | None:
+    """Return the case in force that says where every model must route the ticket."""
+    cases = GoldenCase.objects.visible_to(viewer).in_force(ROUTING_TASK)
+    return cases.filter(subject_kind=SUBJECT_KIND, subject_id=ticket.pk).first()
 
 
 def _terms(prediction: Prediction) -> Iterable[tuple[str, float]]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from ml.api import asking, classes, life_cycle, monitoring
+from ml.api import asking, classes, golden, life_cycle, monitoring
 
 urlpatterns: list[URLPattern] = [
     path("ml/tasks/", life_cycle.Tasks.as_view(), name="api-ml-tasks"),
@@ -36,6 +36,9 @@ urlpatterns: list[URLPattern] = [
     path("ml/audit-items/<int:pk>/answer/", monitoring.AuditItemAnswer.as_view(), name="api-ml-audit-answer"),
     path("ml/drift-windows/", monitoring.DriftWindows.as_view(), name="api-ml-drift-windows"),
     path("ml/feedback/", monitoring.FeedbackList.as_view(), name="api-ml-feedback"),
+    path("ml/golden-cases/", golden.GoldenCases.as_view(), name="api-ml-golden-cases"),
+    path("ml/golden-cases/<int:pk>/", golden.GoldenCaseDetail.as_view(), name="api-ml-golden-case"),
+    path("ml/golden-cases/<int:pk>/retire/", golden.GoldenCaseRetire.as_view(), name="api-ml-golden-retire"),
     path("ml/rollbacks/", monitoring.Rollbacks.as_view(), name="api-ml-rollbacks"),
     path("ml/rollbacks/<int:pk>/end/", monitoring.RollbackEnd.as_view(), name="api-ml-rollback-end"),
 ]

@@ -6,7 +6,8 @@ from ml.models.class_mode import ClassMode
 from ml.models.dataset import DataCheck, DatasetSnapshot
 from ml.models.drift import DriftWindow
 from ml.models.feedback import Feedback
-from ml.models.gate import GateResult, GoldenCase
+from ml.models.gate import GateResult
+from ml.models.golden import GoldenCase
 from ml.models.prediction import Prediction, ShadowPrediction
 from ml.models.request import PredictionRequest
 from ml.models.rollback import RollbackEvent

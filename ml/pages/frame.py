@@ -71,6 +71,7 @@ def frame(task: MLTask, tab: str) -> dict[str, Any]:
             ("model-versions", _("Versions")),
             ("model-corrections", _("Corrections")),
             ("model-watch", _("Watch")),
+            ("model-golden", _("Golden cases")),
         )
     ]
     return {"task": task, "tasks": tasks, "tabs": tabs, "live": serving.get(task.key)}

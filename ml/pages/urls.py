@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from ml.pages import acts, compare, corrections, evidence, versions, watch
+from ml.pages import acts, compare, corrections, evidence, golden, versions, watch
 
 urlpatterns: list[URLPattern] = [
     path("models/", compare.models, name="models"),
@@ -13,6 +13,9 @@ urlpatterns: list[URLPattern] = [
     path("models/<slug:task>/end-trial/<slug:name>/", acts.stop_trial, name="model-end-trial"),
     path("models/<slug:task>/corrections/", corrections.corrections, name="model-corrections"),
     path("models/<slug:task>/corrections/<int:label>/confirm/", corrections.confirm, name="model-confirm"),
+    path("models/<slug:task>/golden/", golden.golden, name="model-golden"),
+    path("models/<slug:task>/golden/<int:case>/", golden.golden_case, name="model-golden-case"),
+    path("models/<slug:task>/golden/<int:case>/retire/", golden.golden_retire, name="model-golden-retire"),
     path("models/<slug:task>/watch/", watch.watch, name="model-watch"),
     path("models/<slug:task>/audit/", watch.audit, name="model-audit"),
     path("models/<slug:task>/audit/<int:item>/", watch.audit_answer, name="model-audit-answer"),

@@ -77,7 +77,7 @@ def _contender(version: ModelVersion, run: TrainingRun, trained: TrainedModel) -
         pairs=pairs,
         golden=[
             Example(case.subject_id or 0, case.label, case.created_at, text=case.text, features=case.features)
-            for case in GoldenCase.objects.filter(task=task.key)
+            for case in GoldenCase.objects.in_force(task.key)
         ],
         failed_checks=dict(
             snapshot.checks.filter(ok=False, severity="block").values_list("check_key", "observed")

@@ -17,7 +17,7 @@ from django.utils import timezone
 from core.kept_rows import forget_all
 from core.models import Outbound
 from customers.models import Contact
-from ml.models import Feedback, Prediction
+from ml.models import Feedback, GoldenCase, Prediction
 from people.models import Team, User
 from people.viewer import system_viewer
 from tickets.incoming import IncomingFile
@@ -490,6 +490,24 @@ def test_a_ticket_in_triage_is_shown_as_unsure_and_a_choice_becomes_a_label(
     nothing = browser.post(reverse("inbox-routing", args=[ticket.pk]), headers=HTMX)
     assert nothing.status_code == 422
     assert nothing.headers["HX-Reswap"] == "none"
+
+
+def test_a_lead_keeps_a_ticket_as_a_golden_case_in_one_click(
+    browser: Client, ticket: Ticket, category: Category, lead_user: User, login: Callable[[User], Client]
+) -> None:
+    predict(ticket, "Billing questions", "routed", category)
+    address = reverse("inbox-golden", args=[ticket.pk])
+    assert address not in page(browser, "inbox-routing-choices", ticket.pk)
+    assert browser.post(address, headers=HTMX).status_code == 403
+    lead = login(lead_user)
+    assert address in page(lead, "inbox-routing-choices", ticket.pk)
+    assert lead.post(address, headers=HTMX).status_code == 200
+    case = GoldenCase.objects.get()
+    assert (case.task, case.subject_id, case.label) == ("routing", ticket.pk, "Billing questions")
+    assert ticket.subject in case.text
+    choices = page(lead, "inbox-routing-choices", ticket.pk)
+    assert "must be Billing questions" in choices
+    assert address not in choices
 
 
 def test_a_ticket_given_to_a_private_team_leaves_the_screen(

@@ -47,6 +47,7 @@ from tickets.services.correct_routing import confirm_routing, correct_routing
 from tickets.services.mark_read import mark_read
 from tickets.services.reply_to_ticket import NewerMessage
 from tickets.services.retry_delivery import retry_delivery
+from tickets.ticket_facts import golden_case_of
 
 logger = logging.getLogger(__name__)
 Row = TypeVar("Row", Category, Team)
@@ -132,10 +133,11 @@ def conversation_answer(
 @require_GET
 def head(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """Header and prediction as they are now."""
-    return _head(request, visible_ticket(request, ticket_id))
+    return head_answer(request, visible_ticket(request, ticket_id))
 
 
-def _head(request: StaffRequest, ticket: Ticket) -> HttpResponse:
+def head_answer(request: StaffRequest, ticket: Ticket) -> HttpResponse:
+    """The header for htmx."""
     state = list_state(request, request.viewer, ticket)
     return render(request, "tickets/_head.html", head_parts(ticket, request.viewer, state))
 
@@ -307,7 +309,7 @@ def status(request: StaffRequest, ticket_id: int) -> HttpResponse:
     back = "open" if before.category == Status.Category.NEW else before.key
     undo = f"{reverse('inbox-status', args=[found.pk])}?to={back}"
     text = _("#%(number)d is now: %(status)s") % {"number": found.number, "status": changed.status}
-    return with_toast(_head(request, visible_ticket(request, ticket_id)), text, undo_url=undo)
+    return with_toast(head_answer(request, visible_ticket(request, ticket_id)), text, undo_url=undo)
 
 
 @page("tickets.edit")
@@ -336,7 +338,7 @@ def priority(request: StaffRequest, ticket_id: int) -> HttpResponse:
         change_priority(ticket=found, priority=request.POST.get("priority", ""), by=request.viewer)
     except ValidationError as error:
         return refused(error)
-    return _head(request, visible_ticket(request, ticket_id))
+    return head_answer(request, visible_ticket(request, ticket_id))
 
 
 @page("tickets.view")
@@ -359,7 +361,7 @@ def assign(request: StaffRequest, ticket_id: int) -> HttpResponse:
         assign_ticket(ticket=found, assignee=person(request.POST.get("assignee", "")), by=request.viewer)
     except ValidationError as error:
         return refused(error)
-    return _head(request, visible_ticket(request, ticket_id))
+    return head_answer(request, visible_ticket(request, ticket_id))
 
 
 @page("tickets.view")
@@ -368,7 +370,10 @@ def routing_menu(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """The categories and teams that the ticket can be moved to."""
     found = visible_ticket(request, ticket_id)
     state = list_state(request, request.viewer, found)
-    return render(request, "tickets/_routing_choices.html", routing_choices(found) | {"state": state})
+    parts = routing_choices(found) | {"state": state, "may_keep": request.viewer.can("ml.audit")}
+    if parts["may_keep"]:
+        parts["golden"] = golden_case_of(found, request.viewer)
+    return render(request, "tickets/_routing_choices.html", parts)
 
 
 @page("tickets.edit")
@@ -406,7 +411,7 @@ def _after_routing(request: StaffRequest, ticket_id: int, words: str) -> HttpRes
         response["HX-Retarget"] = "#conversation"
         response["HX-Push-Url"] = state.url
         return with_toast(response, _("The ticket went to a private team."))
-    return with_toast(_head(request, again), words)
+    return with_toast(head_answer(request, again), words)
 
 
 def _chosen(model: type[Row], chosen: str) -> Row | None:
