@@ -16,12 +16,24 @@ class DriftWindowQuerySet(models.QuerySet["DriftWindow"]):
         """Return the windows a viewer may see."""
         return self if viewer.can("ml.view") else self.none()
 
+    def of_predictions(self) -> "DriftWindowQuerySet":
+        """Return the windows of predictions."""
+        return self.exclude(item=DriftWindow.TRUE_LABEL)
+
+    def of_labels(self) -> "DriftWindowQuerySet":
+        """Return the windows of audited labels."""
+        return self.filter(item=DriftWindow.TRUE_LABEL)
+
 
 class DriftWindow(models.Model):
     """One item (a fact, the label, the confidence) of one window of predictions of a version, against its reference.
 
-    ``watch``: real and large enough to matter; ``alarm``: the second window in a row. Examples are ids of subjects.
+    ``watch``: real and large enough to matter; ``alarm``: the second window in a row. Examples are ids of subjects. The item
+    ``true_label`` has windows of audited labels with numbers of their own; ``first_prediction`` and ``last_prediction`` are
+    the labels' ids then.
     """
+
+    TRUE_LABEL: ClassVar = "true_label"
 
     class Verdict(models.TextChoices):
         """What the comparison says."""
@@ -50,7 +62,7 @@ class DriftWindow(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
 
-    objects: ClassVar[models.Manager["DriftWindow"]] = models.Manager.from_queryset(DriftWindowQuerySet)()
+    objects: ClassVar[DriftWindowQuerySet] = DriftWindowQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints: ClassVar = [

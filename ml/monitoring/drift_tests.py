@@ -41,7 +41,7 @@ class DriftTest:
         return abs(self.effect) >= NOTABLE_EFFECT
 
 
-def compare_categories(reference: Mapping[str, int], window: Mapping[str, int]) -> DriftTest:
+def compare_categories(reference: Mapping[str, float], window: Mapping[str, float]) -> DriftTest:
     """Chi-squared test of two rows of counts; classes expected fewer than five times in either row are merged.
 
     Cramér's V is taken with both rows at equal weight, so that it does not depend on how long the reference is, and
@@ -139,7 +139,7 @@ def stability_index(table: npt.NDArray[np.float64]) -> float | None:
     return float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
 
 
-def _merged(reference: Mapping[str, int], window: Mapping[str, int]) -> npt.NDArray[np.float64]:
+def _merged(reference: Mapping[str, float], window: Mapping[str, float]) -> npt.NDArray[np.float64]:
     """The 2 x k table of counts with rare classes together; when even those are rare they join the smallest class."""
     rows = sum(reference.values()), sum(window.values())
     if not all(rows):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from ml.languages import guess_language
 from ml.monitoring.drift_tests import (
     LEVEL,
     DriftTest,
@@ -19,6 +21,7 @@ from ml.monitoring.drift_tests import (
     compare_numbers,
     compare_shares,
 )
+from ml.monitoring.words import new_terms, unknown_shares
 
 WINDOW_ROWS = 250
 FEWEST_REFERENCE = 500
@@ -26,6 +29,12 @@ MOST_REFERENCE = 4_000
 KNOWN_SHARE = 0.8
 SHOWN = 8
 CONFIDENCE = "confidence"
+UNKNOWN_WORDS = "unknown_words"
+LANGUAGE = "language"
+TERMS = "terms"
+# Reading texts takes most of the time; so many of the reference tell as much as all of them.
+MOST_TEXTS = 2_000
+FEWEST_TEXTS = 300
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,13 @@ class Comparison:
     shown: Mapping[str, Any] = field(default_factory=dict)
 
 
-def compare_window(reference: Sequence[Row], window: Sequence[Row]) -> list[Comparison]:
-    """Compare every item that both sides know, in the order of their names. Raises ValueError for an empty side."""
+def compare_window(
+    reference: Sequence[Row], window: Sequence[Row], texts: Mapping[int, str] | None = None
+) -> list[Comparison]:
+    """Compare every item that both sides know, in the order of their names. Raises ValueError for an empty side.
+
+    ``texts`` are what the subjects wrote, as far as it is still there: with enough of them languages and words are compared.
+    """
     found: dict[str, tuple[DriftTest, dict[str, Any]]] = {
         "label": _categories([row.label for row in reference], [row.label for row in window]),
         "abstained": _shares([row.abstained for row in reference], [row.abstained for row in window]),
@@ -72,12 +86,66 @@ def compare_window(reference: Sequence[Row], window: Sequence[Row]) -> list[Comp
             found[name] = _numbers(pair[0], pair[1])
         else:
             found[name] = _categories([str(value) for value in pair[0]], [str(value) for value in pair[1]])
+    found |= _compare_texts(reference, window, texts or {})
     names = sorted(found)
     adjusted = adjust([found[name][0].p_value for name in names])
     return [
         Comparison(name, found[name][0], p, p < LEVEL and found[name][0].notable, found[name][1])
         for name, p in zip(names, adjusted, strict=True)
     ]
+
+
+def _compare_texts(
+    reference: Sequence[Row], window: Sequence[Row], texts: Mapping[int, str]
+) -> dict[str, tuple[DriftTest, dict[str, Any]]]:
+    """Languages, and words that the older half of the reference did not know, in its newer half and in the window.
+
+    A text is not asked about words that it brought itself, so the reference is not known better than the window.
+    """
+    before = [texts[row.subject_id] for row in reference if row.subject_id in texts]
+    after = {row.subject_id: texts[row.subject_id] for row in window if row.subject_id in texts}
+    if len(before) < FEWEST_TEXTS or len(after) < KNOWN_SHARE * len(window):
+        return {}
+    older, newer = before[: len(before) // 2], before[len(before) // 2 :]
+    unknown = _numbers(unknown_shares(older, newer), unknown_shares(older, after.values()))
+    unknown[1][TERMS] = [asdict(term) for term in new_terms(before, after)]
+    languages = [[guess_language(text) or "?" for text in side] for side in (before, list(after.values()))]
+    return {UNKNOWN_WORDS: unknown, LANGUAGE: _categories(languages[0], languages[1])}
+
+
+def some_of(rows: Sequence[Row], most: int = MOST_TEXTS) -> list[Row]:
+    """At most ``most`` of the rows, taken evenly, in their order."""
+    step = max(1, math.ceil(len(rows) / most))
+    return list(rows[::step])
+
+
+def weighted_counts(labels: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """How many subjects have each label, from labels with the chance that each was drawn.
+
+    Scaled to as many rows as the weights are worth (Kish), so that a test takes them for no more than they are.
+    """
+    weights = [1 / chance for _label, chance in labels]
+    worth = sum(weights) / sum(weight**2 for weight in weights)
+    counts: dict[str, float] = defaultdict(float)
+    for (label, _chance), weight in zip(labels, weights, strict=True):
+        counts[label] += weight * worth
+    return dict(counts)
+
+
+def compare_labels(
+    reference: Sequence[tuple[str, float]], window: Sequence[tuple[str, float]], item: str
+) -> Comparison:
+    """Chi-squared test of true labels, each with its inclusion probability. Raises ValueError for an empty side."""
+    before, after = weighted_counts(reference), weighted_counts(window)
+    test = compare_categories(before, after)
+    shares = [
+        {name: count / sum(counts.values()) for name, count in counts.items()} for counts in (before, after)
+    ]
+    moved = {name: shares[1].get(name, 0.0) - shares[0].get(name, 0.0) for name in {*before, *after}}
+    shown = sorted(moved, key=lambda name: (-abs(moved[name]), name))[:SHOWN]
+    told = [{name: round(side.get(name, 0.0), 4) for name in shown} for side in shares]
+    flagged = test.p_value < LEVEL and test.notable
+    return Comparison(item, test, test.p_value, flagged, {"before": told[0], "after": told[1]})
 
 
 def same_weekdays(reference: Sequence[Row], window: Sequence[Row]) -> Sequence[Row]:

@@ -11,13 +11,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from core.formatting import percent, plain
 from core.pages.forms import done, refused
 from ml.models import AuditItem, DriftWindow, RollbackEvent
+from ml.models.drift import DriftWindowQuerySet
+from ml.monitoring.windows import TERMS, UNKNOWN_WORDS
 from ml.pages.frame import frame, task_or_404
 from ml.quality import weekly_accuracy
+from ml.registry import MLTask
 from ml.services.answer_audit import answer_audit, skip_audit
 from ml.services.end_stop import end_stop
 from people.requests import StaffRequest, page
@@ -27,6 +31,15 @@ WEEKS = timedelta(weeks=12)
 WINDOWS = 12
 # How many open items are looked at for one that the viewer may see.
 LOOKED_AT = 200
+ITEMS = {
+    "abstained": _lazy("left to a person"),
+    "label": _lazy("answer"),
+    "probability": _lazy("confidence, spread"),
+    "confidence": _lazy("confidence, mean"),
+    "words": _lazy("length in words"),
+    "unknown_words": _lazy("unknown words"),
+    DriftWindow.TRUE_LABEL: _lazy("true label"),
+}
 TONES = {"watch": "w", "alarm": "b"}
 
 
@@ -50,7 +63,13 @@ def watch(request: StaffRequest, task: str) -> HttpResponse:
             )
             for week in weeks
         ],
-        "drift": _drift(viewer, context["live"].pk) if context["live"] else [],
+        "drift": _drift(
+            DriftWindow.objects.visible_to(viewer).of_predictions().filter(version=context["live"])
+        )
+        if context["live"]
+        else [],
+        "label_drift": _drift(DriftWindow.objects.visible_to(viewer).of_labels().filter(task=task)),
+        "terms": _terms(part, viewer, context["live"].pk) if context["live"] else [],
         "stops": RollbackEvent.objects.visible_to(viewer)
         .filter(task=task)
         .select_related("from_version", "to_version", "ended_by")[:20],
@@ -115,9 +134,29 @@ def stop_end(request: StaffRequest, task: str, stop: int) -> HttpResponse:
     return done(request, _("The task goes on."), back)
 
 
-def _drift(viewer: Viewer, version: int) -> list[dict[str, Any]]:
+def _terms(task: MLTask, viewer: Viewer, version: int) -> list[dict[str, Any]]:
+    """The new terms of the newest window, with the subjects that the viewer may see."""
+    window = (
+        DriftWindow.objects.visible_to(viewer)
+        .filter(version_id=version, item=UNKNOWN_WORDS)
+        .order_by("-number")
+        .first()
+    )
+    found = window.shown.get(TERMS, []) if window else []
+    shown = task.shown(sorted({pk for one in found for pk in one["examples"]}), viewer)
+    return [
+        one
+        | {
+            "before": percent(one["before"], 1),
+            "after": percent(one["after"], 1),
+            "examples": [shown[pk] for pk in one["examples"] if pk in shown],
+        }
+        for one in found
+    ]
+
+
+def _drift(windows: DriftWindowQuerySet) -> list[dict[str, Any]]:
     """A line per item with its last windows, oldest first; the verdict is the tests', PSI is only shown."""
-    windows = DriftWindow.objects.visible_to(viewer).filter(version_id=version)
     newest = windows.order_by("-number").values_list("number", flat=True).first() or 0
     lines: dict[str, dict[int, DriftWindow]] = defaultdict(dict)
     for window in windows.filter(number__gt=newest - WINDOWS):
@@ -128,7 +167,7 @@ def _drift(viewer: Viewer, version: int) -> list[dict[str, Any]]:
         last = seen.get(newest)
         rows.append(
             {
-                "item": item.replace("_", " "),
+                "item": ITEMS.get(item) or item.replace("_", " "),
                 "cells": [
                     {
                         "css": TONES.get(seen[number].verdict, "") if number in seen else "",
