@@ -40,6 +40,7 @@ app.conf.beat_schedule = {
     "report-models": _every("ml.report_models", 20, queue="ml"),
     "start-due-trainings": _every("ml.start_due_trainings", 3600, queue="batch"),
     "verify-artefacts": _every("ml.verify_artefacts", 86_400, queue="batch"),
+    "sweep-model-files": _every("ml.sweep_files", 3600, queue="batch"),
     "answer-in-shadow": _every("ml.answer_in_shadow", 30, queue="ml"),
     "answer-questions": _every("ml.answer_requests", 5, queue="ml"),
     "watch-models": _every("ml.watch_service", 30, queue="batch"),

@@ -13,6 +13,7 @@ from ml.services.draw_audit_sample import draw_audit_sample
 from ml.services.forget_predictions import forget_old_predictions as forget
 from ml.services.report_models import report_models as report
 from ml.services.set_class_mode import step_classes_down
+from ml.services.sweep_files import sweep_files as sweep
 from ml.services.watch_drift import watch_drift as judge
 from ml.services.watch_service import watch_service as watch
 from people.viewer import system_viewer
@@ -34,6 +35,12 @@ def start_due_trainings() -> None:
 def verify_artefacts() -> None:
     """Queue batch, daily: look whether the files of models are what was registered."""
     artefacts.verify_artefacts(by=system_viewer("task"))
+
+
+@shared_task(name="ml.sweep_files")
+def sweep_files() -> None:
+    """Queue batch, hourly: delete files that killed trainings and erasures have left behind."""
+    sweep(by=system_viewer("task"))
 
 
 @shared_task(name="ml.watch_service")

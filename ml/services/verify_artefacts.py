@@ -1,8 +1,7 @@
-"""The daily look at the files: those of versions that may serve are as they were registered, and nothing lies around."""
+"""The daily look at the files: those of versions that may serve are as they were registered."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from django.conf import settings
@@ -14,11 +13,9 @@ from django.utils.translation import gettext as _
 from core.services.notify_user import Notice, notify_people
 from ml.artefacts import ArtefactRefused, check_files
 from ml.events import ARTEFACT_DAMAGED
-from ml.models import DatasetSnapshot, ModelVersion, TrainingRun
+from ml.models import ModelVersion
 from people.roles import PERMISSIONS
 from people.viewer import Viewer
-
-FINISHED_AFTER = 86_400  # seconds; younger files may belong to a training that has not stored its row yet
 
 
 def verify_artefacts(*, by: Viewer) -> list[ModelVersion]:
@@ -35,8 +32,6 @@ def verify_artefacts(*, by: Viewer) -> list[ModelVersion]:
                 _tell(version, by)
         if version.defect:
             damaged.append(version)
-    _sweep("snapshots", set(DatasetSnapshot.objects.values_list("path", flat=True)))
-    _sweep("runs", set(TrainingRun.objects.values_list("held_out_path", flat=True)))
     return damaged
 
 
@@ -61,11 +56,3 @@ def _tell(version: ModelVersion, by: Viewer) -> None:
     notify_people(
         notices=[Notice(user_id=pk, text=text, verb=event.verb, cause=event) for pk in people], by=by
     )
-
-
-def _sweep(folder: str, known: set[str]) -> None:
-    """Delete files of rows that there are no more: what a killed training or erasure has left behind."""
-    root = Path(settings.MODEL_DIR)
-    for path in (root / folder).glob("*.gz"):
-        if f"{folder}/{path.name}" not in known and path.stat().st_mtime < time.time() - FINISHED_AFTER:
-            path.unlink(missing_ok=True)
