@@ -165,6 +165,37 @@ def test_message_to_a_closed_ticket_opens_a_follow_up(rest: APIClient, ticket: T
     assert Ticket.objects.get(pk=answer.data["ticket"]).follow_up_of == ticket
 
 
+@pytest.mark.parametrize("body", ["hm", "my invoice"])
+def test_a_correction_out_of_sight_is_refused_and_changes_nothing(
+    body: str, login: Callable[[User], Client], agent: User, rest: APIClient, category: Category,
+    private_team: Team, inbox: Inbox, pump: Callable[[], int], minds: Any,
+) -> None:  # fmt: skip
+    """As other changes are; by team, by category, and by the classifier's own word that the agent confirms."""
+    pk = rest.post("/api/v1/tickets/", {**NEW, "body": body}).data["id"]
+    pump()
+    before = Ticket.objects.get(pk=pk)
+    contracts = Category.objects.create(name="Contracts", team=private_team)
+    send: dict[str, Any] = {"content_type": "application/json"}
+    address, browser = f"/api/v1/tickets/{pk}/corrections/", login(agent)
+    wanted: list[tuple[dict[str, int], str]] = [
+        ({"team": private_team.pk}, "team"),
+        ({"category": contracts.pk}, "category"),
+    ]
+    if before.routing_state == "triage":
+        Category.objects.filter(pk=category.pk).update(team=private_team)
+        wanted.append(({}, "category"))
+    for said, field in wanted:
+        answer = browser.post(address, said, **send)
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    after = Ticket.objects.get(pk=pk)
+    assert (after.version, after.team_id, after.routing_state) == (
+        before.version,
+        before.team_id,
+        before.routing_state,
+    )
+    assert not Feedback.objects.exists()
+
+
 def test_corrections_and_confirmations_teach(
     rest: APIClient, category: Category, team: Team, inbox: Inbox, pump: Callable[[], int], minds: Any
 ) -> None:

@@ -45,6 +45,7 @@ from tickets.services.correct_routing import confirm_routing, correct_routing
 from tickets.services.open_ticket import KNOWN, open_ticket
 from tickets.services.receive_message import Received, receive_message
 from tickets.services.reply_to_ticket import NewerMessage, reply_to_ticket
+from tickets.sight import destination, refuse_out_of_sight
 
 NOT_FOUND = OpenApiResponse(description="No such ticket, or none that this key may see.")
 TICKETS = Listing(
@@ -241,16 +242,11 @@ class TicketCorrections(APIView):
     )
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
-        """Correct category or team, or confirm the routing with an empty body; the models learn from it."""
+        """Correct category or team, or confirm the routing with an empty body; the models learn from it. 400 for a private team
+        that you are not in."""
         wanted = read_body(serializers.TicketCorrectionIn, request)
         viewer = viewer_of(request)
-        ticket = ticket_of(viewer, pk)
-        if wanted:
-            correct_routing(
-                ticket=ticket, category=wanted.get("category"), team=wanted.get("team"), by=viewer
-            )
-        else:
-            confirm_routing(ticket=ticket, by=viewer)
+        _correct(ticket_of(viewer, pk), wanted, viewer)
         return _ticket_answer(viewer, pk)
 
 
@@ -314,6 +310,20 @@ def _change(ticket: Ticket, wanted: dict[str, Any], viewer: Viewer) -> None:
     if "version" in wanted and wanted["version"] != ticket.version:
         raise Conflict(_("The ticket has changed: its version is %d now.") % ticket.version)
     change_ticket(ticket=ticket, wanted=wanted, by=viewer)
+
+
+@transaction.atomic
+def _correct(ticket: Ticket, wanted: dict[str, Any], viewer: Viewer) -> None:
+    """Correct or confirm; nothing is done where the ticket would go out of the viewer's sight."""
+    if wanted:
+        name, team = destination(wanted)
+        if team is not None and team.pk != ticket.team_id:
+            refuse_out_of_sight(name, team, viewer)
+        correct_routing(ticket=ticket, category=wanted.get("category"), team=wanted.get("team"), by=viewer)
+        return
+    confirmed = confirm_routing(ticket=ticket, by=viewer)
+    if confirmed.team_id != ticket.team_id:
+        refuse_out_of_sight("category", confirmed.team, viewer)
 
 
 def _add_message(
