@@ -21,6 +21,7 @@ from customers.services.export_contact import delete_expired_exports, request_ex
 from customers.services.merge_contacts import merge_contacts
 from customers.services.save_contact import add_identity, update_contact
 from integrations.models import WebhookDelivery, WebhookEndpoint
+from ml.models import AuditItem, GoldenCase, ModelVersion, Prediction, ShadowPrediction, SubjectVector
 from people.models import User
 from people.viewer import Viewer, system_viewer
 from tickets.incoming import IncomingFile, IncomingMessage
@@ -214,6 +215,47 @@ def test_a_file_that_somebody_else_is_about_to_send_stays(
     [kept] = Draft.objects.get().files
     assert read_file(kept["storage_key"]) == b"stripes"
     assert not default_storage.exists(spots)
+
+
+def test_what_models_keep_of_a_person_is_erased(case: Ticket, contact: Contact, admin: User) -> None:
+    """Vectors, what predictions tell of their input, open audit items, golden cases and questions; labels stay."""
+    other = Ticket.objects.exclude(pk=case.pk).first()
+    assert other is not None
+    version = ModelVersion.objects.create(task="routing", number=1, kind="k", digest="d")
+    subjects = [("ticket", case.pk), ("message", case.messages.order_by("pk")[0].pk), ("ticket", other.pk)]
+    for kind, pk in subjects:
+        about = {"task": "routing", "subject_kind": kind, "subject_id": pk}
+        Prediction.objects.update_or_create(
+            **about,
+            defaults={"source": "v", "label": "Billing", "probability": 0.9, "reasons": [["zebra", 1.0]],
+                      "facts": {"words": 3}, "input_digest": "f" * 64},
+        )  # fmt: skip
+        ShadowPrediction.objects.create(**about, version=version, label="Billing", probability=0.9)
+        AuditItem.objects.create(
+            **about, version=version, predicted_label="Billing", stratum="sure", inclusion_probability=0.5,
+            day=timezone.now().date(),
+        )  # fmt: skip
+        GoldenCase.objects.create(**about, text="zebra", label="Billing")
+        SubjectVector.objects.update_or_create(
+            subject_kind=kind, subject_id=pk, encoder="e", defaults={"vector": b"00", "text_digest": "f" * 64}
+        )
+    erase_contact(contact=contact, confirmation="Mette Aas", by=admin.as_viewer())
+    run_jobs("batch")
+
+    def told(kind: str, pk: int) -> tuple[Any, ...]:
+        about = {"subject_kind": kind, "subject_id": pk}
+        said = Prediction.objects.get(**about, task="routing")
+        return (
+            said.label, said.reasons, said.facts, said.input_digest,
+            ShadowPrediction.objects.filter(**about).exists(), AuditItem.objects.get(**about).state,
+            GoldenCase.objects.filter(**about).exists(),
+        )  # fmt: skip
+
+    for kind, pk in subjects[:2]:
+        assert told(kind, pk) == ("Billing", [], {}, "", False, "erased", False)
+    assert told(*subjects[2])[1:] == ([["zebra", 1.0]], {"words": 3}, "f" * 64, True, "open", True)
+    # The person wrote in the other ticket, too: its vector is made anew of what is left.
+    assert not SubjectVector.objects.filter(subject_kind="ticket", encoder="e").exists()
 
 
 def test_a_merged_person_is_erased_with_the_contact_it_was_merged_into(
