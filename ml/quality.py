@@ -9,8 +9,9 @@ from datetime import date, timedelta
 
 from django.db.models import Count, Exists, F, OuterRef
 
-from ml.models import AuditItem, Feedback, Prediction
+from ml.models import AuditItem, Feedback, ModelVersion, Prediction
 from ml.monitoring.estimates import Estimate, audited_accuracy
+from ml.registry import MLTask
 from people.viewer import Viewer
 
 MOST_QUEUED = 50
@@ -31,6 +32,45 @@ class Confusion:
     predicted: str
     label: str
     count: int
+
+
+@dataclass(frozen=True)
+class ClassToLabel:
+    """A class that the newest version has not learned: how many examples people gave it, and how many it needs."""
+
+    label: str
+    rows: int
+    needed: int
+
+
+def classes_to_label(task: MLTask, version: ModelVersion | None) -> list[ClassToLabel]:
+    """The classes in use that a version could not learn or did not know, fewest examples first; people and rules choose them.
+
+    Examples are those of its training, or the subjects to which people gave the label since, whichever are more.
+    """
+    if version is None or not task.fewest_of_a_class:
+        return []
+    training = version.training or {}
+    if "classes" not in training:
+        return []
+    unknown = [label for label in task.choices() if label not in training["classes"]]
+    given = dict(
+        Feedback.objects.filter(task=task.key, label__in=unknown)
+        .values_list("label")
+        .annotate(count=Count("subject_id", distinct=True))
+    )
+    rows = [
+        ClassToLabel(
+            label, max(training["too_few"].get(label, 0), given.get(label, 0)), task.fewest_of_a_class
+        )
+        for label in unknown
+    ]
+    return sorted(rows, key=lambda one: (one.rows, one.label))
+
+
+def newest_learned(task: str) -> ModelVersion | None:
+    """The version of the newest training that came to an end."""
+    return ModelVersion.objects.filter(task=task, run__isnull=False).order_by("-number").first()
 
 
 def weekly_accuracy(viewer: Viewer, task: str, *, since: date) -> list[WeekOfAudits]:

@@ -8,6 +8,7 @@ version that comes of it (docs/decisions/0029). ``TextTask`` and ``TabularTask``
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -18,6 +19,7 @@ from core.registry import Part, Registry
 from ml.artefacts import Artefact
 from ml.classifiers import TextClassifier
 from ml.classifiers.text import KIND as TEXT_KIND
+from ml.datasets.checks import FEWEST_OF_A_CLASS
 from ml.datasets.rows import Example, row_digest
 from ml.datasets.splitting import Split, split_forward
 from ml.encoders import ModelUnavailable, SentenceEncoder, sentence_encoder
@@ -114,6 +116,8 @@ class MLTask(Part):
     # What ``Example.subject_id`` counts; rows of erased subjects are found by it.
     subject_kind: ClassVar[str] = "ticket"
     fewest_rows: ClassVar[int] = 40
+    # A class of fewer rows is left to people and rules until there are enough; 0: every class is learned.
+    fewest_of_a_class: ClassVar[int] = 0
     params: ClassVar[Mapped] = {}
     # A new version is trained after so many days (None: never by itself) or so many new labels.
     retrain_days: ClassVar[int | None] = 30
@@ -194,10 +198,16 @@ class LearnedTask(MLTask):
         return None
 
     def train(self, examples: Sequence[Example], report: Report, *, seed: int = 0) -> TrainedModel:
-        """Measure on the newest fifth with what older rows teach, then learn from everything."""
+        """Measure on the newest fifth with what older rows teach, then learn from everything.
+
+        A class of fewer than ``fewest_of_a_class`` rows is neither learned nor measured; ``training`` names it.
+        """
+        examples, too_few = self._learnable(examples, report)
         if len(examples) < self.fewest_rows or len({example.label for example in examples}) < 2:
             raise NotEnoughData(f"{len(examples)} labelled rows are too few or all alike")
         split = split_forward(examples)
+        if len({example.label for example in split.train}) < 2:
+            raise NotEnoughData(f"only {len(split.train)} older rows are unlike the newest ones")
         report(f"{self.key}: measuring on the newest {len(split.held)} of {len(examples)} rows")
         trial = self.fit(split.train, report, seed=seed)
         started = time.perf_counter()
@@ -224,8 +234,24 @@ class LearnedTask(MLTask):
             metrics=metrics,
             baseline_metrics=self.figures(split.held, trivial),
             held_out=self._held_out(split, answers, trivial),
-            training={"rows": len(examples)},
+            training={
+                "rows": len(examples),
+                "classes": sorted({str(example.label) for example in examples}),
+                "too_few": too_few,
+            },
         )
+
+    def _learnable(
+        self, examples: Sequence[Example], report: Report
+    ) -> tuple[Sequence[Example], dict[str, int]]:
+        """The rows of classes that are large enough, and how many rows the others have."""
+        counts = Counter(str(example.label) for example in examples)
+        too_few = {label: rows for label, rows in sorted(counts.items()) if rows < self.fewest_of_a_class}
+        if not too_few:
+            return examples, {}
+        told = ", ".join(f"{label} {rows}" for label, rows in too_few.items())
+        report(f"{self.key}: not learned for want of {self.fewest_of_a_class} rows: {told}")
+        return [example for example in examples if str(example.label) not in too_few], too_few
 
     def _held_out(self, split: Split, answers: Sequence[Answer], trivial: Sequence[Answer]) -> list[HeldOut]:
         return [
@@ -249,6 +275,7 @@ class TextTask(LearnedTask):
 
     kind = TEXT_KIND
     reads_text = True
+    fewest_of_a_class = FEWEST_OF_A_CLASS
     # Whether the labels say in words what the classes are about, as the names of categories do.
     labels_are_words: ClassVar[bool] = False
     # How sure the precision of a class must be for its answers to be applied, and to be suggested.

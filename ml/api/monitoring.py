@@ -19,7 +19,7 @@ from core.api.reading import Filter, Listing
 from core.api.shapes import fields_of, taken
 from ml.api import monitoring_shapes as shapes
 from ml.models import AuditItem, DriftWindow, Feedback, RollbackEvent
-from ml.quality import confusions, label_queue, weekly_accuracy
+from ml.quality import classes_to_label, confusions, label_queue, newest_learned, weekly_accuracy
 from ml.registry import ml_tasks
 from ml.services.answer_audit import answer_audit, skip_audit
 from ml.services.end_stop import end_stop
@@ -201,6 +201,7 @@ class TaskQuality(APIView):
             "weeks": weekly_accuracy(viewer, key, since=since),
             "confusions": confusions(viewer, key, since=since),
             "to_label": label_queue(viewer, key, since=since),
+            "classes_to_label": classes_to_label(ml_tasks.get(key), newest_learned(key)),
         }
         return Response(shapes.QualityOut(told).data)
 

@@ -110,9 +110,18 @@ class UnsureOut(serializers.ModelSerializer[Prediction]):
         fields: ClassVar = ["subject_kind", "subject_id", "label", "probability"]
 
 
+class ClassToLabelOut(serializers.Serializer[Any]):
+    """A class that the newest version has not learned, with its examples and how many it needs."""
+
+    label = serializers.CharField()  # type: ignore[assignment]
+    rows = serializers.IntegerField()
+    needed = serializers.IntegerField()
+
+
 class QualityOut(serializers.Serializer[Any]):
     """How good a task's answers were in the last twelve weeks."""
 
     weeks = WeekOut(many=True)
     confusions = ConfusionOut(many=True)
     to_label = UnsureOut(many=True)
+    classes_to_label = ClassToLabelOut(many=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ml.datasets.near_duplicates import groups_of_near_duplicates
 from ml.datasets.rows import Example
 
 HELD_SHARE = 0.2
@@ -18,12 +19,14 @@ HELD_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Split:
-    """``train`` is older than ``since``, ``held`` is not; ``left_out`` rows shared a group with ``held``."""
+    """``train`` is older than ``since``, ``held`` is not; ``left_out`` rows shared a group with ``held``, and
+    ``near_duplicates`` said almost the same as one of it."""
 
     train: Sequence[Example]
     held: Sequence[Example]
     since: datetime
     left_out: int
+    near_duplicates: int = 0
 
     def summary(self) -> dict[str, Any]:
         """The figures of the split, for people."""
@@ -33,6 +36,7 @@ class Split:
             "train_rows": len(self.train),
             "held_out_rows": len(self.held),
             "left_out_rows": self.left_out,
+            "near_duplicate_rows": self.near_duplicates,
         }
 
 
@@ -41,5 +45,12 @@ def split_forward(examples: Sequence[Example], share: float = HELD_SHARE) -> Spl
     cut = min(len(examples) - 1, max(1, round(len(examples) * (1 - share))))
     older, held = examples[:cut], examples[cut:]
     groups = {example.group for example in held if example.group}
-    train = [example for example in older if example.group not in groups]
-    return Split(train, held, held[0].at, len(older) - len(train))
+    copies = groups_of_near_duplicates([example.text for example in examples])
+    measured = set(copies[cut:])
+    apart = [
+        (example, copy in measured)
+        for example, copy in zip(older, copies[:cut], strict=True)
+        if example.group not in groups
+    ]
+    train = [example for example, copied in apart if not copied]
+    return Split(train, held, held[0].at, len(older) - len(apart), len(apart) - len(train))

@@ -20,6 +20,7 @@ class TrainingRun(models.Model):
         SCHEDULE = "schedule", _("By schedule")
         LABELS = "labels", _("New labels")
         DRIFT = "drift", _("Drift")
+        LABEL_SET = "label_set", _("Other labels")
         RERUN = "rerun", _("The same again")
 
     class State(models.TextChoices):

@@ -14,8 +14,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from core.formatting import percent
 from core.pages.forms import done, refused
-from ml.models import Feedback
+from ml.models import Feedback, Prediction
 from ml.pages.frame import frame, task_or_404
+from ml.quality import classes_to_label, label_queue, newest_learned
+from ml.registry import MLTask, ShownSubject
 from ml.services.give_label import give_label
 from people.requests import StaffRequest, page
 from people.viewer import Viewer
@@ -23,6 +25,7 @@ from people.viewer import Viewer
 WEEKS = timedelta(weeks=4)
 PAIRS = 12
 LATEST = 30
+QUEUED = 10
 
 
 @page("ml.view")
@@ -68,6 +71,8 @@ def corrections(request: StaffRequest, task: str) -> HttpResponse:
         "rows": [
             (row, subjects.get(row.subject_id), (row.subject_id, row.label) in confirmed) for row in rows
         ],
+        "classes": classes_to_label(part, newest_learned(part.key)),
+        "to_label": _to_label(part, viewer),
         "may_audit": viewer.can("ml.audit"),
     }
     return render(request, "ml/corrections.html", context)
@@ -91,6 +96,13 @@ def confirm(request: StaffRequest, task: str, label: int) -> HttpResponse:
     except ValidationError as error:
         return refused(request, error, back)
     return done(request, _("%s is confirmed and counts for the guard.") % row.label, back)
+
+
+def _to_label(task: MLTask, viewer: Viewer) -> list[tuple[Prediction, ShownSubject]]:
+    """What would teach most, as far as the viewer may see it."""
+    queue = label_queue(viewer, task.key, since=(timezone.now() - WEEKS).date())
+    shown = task.shown([row.subject_id for row in queue], viewer)
+    return [(row, shown[row.subject_id]) for row in queue if row.subject_id in shown][:QUEUED]
 
 
 def _wrong(viewer: Viewer, task: str) -> QuerySet[Feedback]:

@@ -17,6 +17,7 @@ from core.job_runner import run_jobs
 from core.models import Event, Job
 from ml.artefacts import ArtefactRefused
 from ml.datasets.files import read_examples, read_fingerprint
+from ml.datasets.near_duplicates import groups_of_near_duplicates
 from ml.datasets.rows import Example, canonical, parse, row_digest
 from ml.datasets.splitting import split_forward
 from ml.models import DataCheck, DatasetSnapshot
@@ -273,3 +274,32 @@ def test_the_newest_rows_measure_and_share_no_conversation() -> None:
     assert max(row.at for row in split.train) < split.since == min(row.at for row in split.held)
     assert not {row.group for row in split.train} & {row.group for row in split.held}
     assert split.left_out == 96 - len(split.train) > 0
+
+
+def test_texts_that_say_almost_the_same_are_one_group() -> None:
+    alert = " ".join(f"word{n}" for n in range(80))
+    texts = [
+        alert,
+        "quite another thing that somebody wrote about an invoice",
+        f"{alert} 4711",  # one sequence more
+        alert.replace("word40", "word99"),  # five of 76 sequences differ: Jaccard 71/81
+        "Thanks!",
+        "",
+        "thanks",
+        "",
+    ]
+    assert groups_of_near_duplicates(texts) == [0, 1, 0, 3, 4, 5, 4, 7]
+
+
+def test_no_near_duplicate_of_a_measuring_row_is_learned_from() -> None:
+    rows = text_examples()
+    long = " ".join(f"word{n}" for n in range(60))
+    rows = [
+        replace(row, text=f"{long} {number}") if number in (3, 50, 119) else row
+        for number, row in enumerate(rows)
+    ]
+    split = split_forward(rows)
+    assert split.near_duplicates == 2
+    assert len(split.train) == 94
+    assert split.summary()["near_duplicate_rows"] == 2
+    assert not any(row.text.startswith("word0") for row in split.train)

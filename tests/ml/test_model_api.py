@@ -14,7 +14,16 @@ from rest_framework.test import APIClient
 from core.models import Notification
 from ml import tasks
 from ml.lineage import lineage_of_prediction
-from ml.models import DatasetSnapshot, Feedback, GateResult, ModelAlias, ModelVersion, Prediction, TrainingRun
+from ml.models import (
+    DatasetSnapshot,
+    DriftWindow,
+    Feedback,
+    GateResult,
+    ModelAlias,
+    ModelVersion,
+    Prediction,
+    TrainingRun,
+)
 from ml.registry import Example, TextTask, ml_tasks
 from ml.services.carry_out_run import carry_out_run
 from ml.services.promote_version import promote_version
@@ -210,6 +219,54 @@ def test_trainings_start_when_due(version: ModelVersion) -> None:
     TrainingRun.objects.filter(version=None).delete()
     TrainingRun.objects.update(state=State.REFUSED)
     assert due() == []  # the first training is for people to start
+
+
+@pytest.mark.parametrize("cause", ["drift", "gone", "new"])
+def test_drift_and_other_classes_start_a_training_once_a_week(
+    version: ModelVersion, monkeypatch: pytest.MonkeyPatch, cause: str, api: Callable[..., APIClient]
+) -> None:
+    def later(**age: int) -> None:
+        TrainingRun.objects.update(created_at=timezone.now() - timedelta(**age))
+
+    classes = {"gone": ("access", "billing"), "new": ("access", "billing", "delivery", "returns")}
+    usual = ("access", "billing", "delivery")
+    monkeypatch.setattr(Topics, "choices", lambda _task: classes.get(cause, usual))
+    later(days=2)
+    now = timezone.now()
+    if cause == "drift":
+        window = DriftWindow.objects.create(
+            task=Topics.key, version=version, number=1, item="words", test="ks", rows=250, reference_rows=500,
+            statistic=1, effect=1, p_value=0, p_adjusted=0, verdict="watch", first_prediction=1, last_prediction=2,
+            starts_at=now, ends_at=now,
+        )  # fmt: skip
+        tasks.start_due_trainings()
+        assert TrainingRun.objects.count() == 1
+        DriftWindow.objects.filter(pk=window.pk).update(verdict="alarm")
+    if cause == "new":
+        Feedback.objects.bulk_create(
+            Feedback(
+                task=Topics.key, subject_kind="ticket", subject_id=n, label="returns", source="correction"
+            )
+            for n in range(29)
+        )
+        tasks.start_due_trainings()
+        assert TrainingRun.objects.count() == 1
+        told = api("ml:read").get(f"/api/v1/ml/tasks/{Topics.key}/quality/").json()
+        assert told["classes_to_label"] == [{"label": "returns", "rows": 29, "needed": 30}]
+        Feedback.objects.create(
+            task=Topics.key, subject_kind="ticket", subject_id=99, label="returns", source="correction"
+        )
+    tasks.start_due_trainings()
+    run = TrainingRun.objects.exclude(version=version).get()
+    assert run.trigger == ("drift" if cause == "drift" else "label_set")
+    TrainingRun.objects.filter(pk=run.pk).update(
+        state=State.FAILED, created_at=timezone.now() - timedelta(days=2)
+    )
+    tasks.start_due_trainings()
+    assert TrainingRun.objects.count() == 2
+    later(days=8)
+    tasks.start_due_trainings()
+    assert TrainingRun.objects.count() == 3
 
 
 def test_damaged_files_are_found_and_told_of_once(version: ModelVersion, admin: User, agent: User) -> None:

@@ -79,6 +79,21 @@ def test_a_run_keeps_what_it_was_made_of(task: Topics) -> None:
 
 
 @pytest.mark.django_db
+def test_a_class_of_few_rows_is_not_learned_and_named(task: Topics) -> None:
+    rare = [
+        replace(row, subject_id=row.subject_id + 500, label="rare", text=f"{row.text} once more")
+        for row in task.given[:29]
+    ]
+    task.given = [*task.given, *rare]
+    run = train(task)
+    version = ModelVersion.objects.get(run=run)
+    assert version.training["classes"] == ["access", "billing", "delivery"]
+    assert version.training["too_few"] == {"rare": 29}
+    assert version.training["rows"] == 120
+    assert "rare 29" in run.log
+
+
+@pytest.mark.django_db
 def test_the_same_again_gives_the_same_content(task: Topics) -> None:
     first = train(task)
     task.given = task.given[:60]  # what the rows are now does not count
