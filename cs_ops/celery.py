@@ -48,6 +48,7 @@ app.conf.beat_schedule = {
     "watch-drift": _every("ml.watch_drift", 300, queue="batch"),
     "draw-audit-samples": _every("ml.draw_audit_samples", 3600, queue="batch"),
     "forget-old-predictions": _every("ml.forget_old_predictions", 3600, queue="batch"),
+    "materialise-features": _every("ml.materialise_features", 600, queue="batch"),
     "find-similar-tickets": _every("tickets.find_similar", 60, queue="ml"),
     "poll-drop-folders": _every("tickets.poll_drop_folders", 5, queue="channels"),
     "fetch-mailboxes": _every("tickets.fetch_mailboxes", 5, queue="channels"),

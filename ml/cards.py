@@ -17,10 +17,24 @@ from ml.evaluation.held_out import read_held_out
 from ml.lineage import Lineage, lineage_of_version
 from ml.models import GateResult, ModelVersion
 from ml.monitoring.estimates import wilson
-from ml.registry import HeldOut, ml_tasks
+from ml.registry import HeldOut, MLTask, ml_tasks
 from people.viewer import Viewer
 
-SHOWN = ("accuracy", "macro_f1", "roc_auc", "pr_auc", "brier", "ece", "lift_at_10", "abstained", "ms_per_row")
+SHOWN = (
+    "accuracy",
+    "macro_f1",
+    "roc_auc",
+    "pr_auc",
+    "brier",
+    "ece",
+    "lift_at_10",
+    "mae",
+    "median_error",
+    "within_p80",
+    "log_error",
+    "abstained",
+    "ms_per_row",
+)
 
 
 @dataclass(frozen=True)
@@ -69,17 +83,17 @@ def card_of(version: ModelVersion, viewer: Viewer) -> Card:
             for name in SHOWN
             if version.metrics.get(name) is not None
         ],
-        slices=slice_figures(held_out),
+        slices=slice_figures(held_out, task),
         gates=list(version.gates.all()),
     )
 
 
-def slice_figures(held_out: Sequence[HeldOut]) -> list[SliceFigure]:
+def slice_figures(held_out: Sequence[HeldOut], task: MLTask | None = None) -> list[SliceFigure]:
     """Share of right answers for each slice, by name and size."""
     found: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for row in held_out:
         for name, value in row.slices.items():
-            found[name, value].append(row.truth == row.answer)
+            found[name, value].append(task.right(row) if task else row.truth == row.answer)
     figures = []
     for (name, value), hits in found.items():
         right = sum(hits) / len(hits)

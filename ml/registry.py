@@ -25,6 +25,7 @@ from ml.datasets.splitting import Split, split_forward
 from ml.encoders import ModelUnavailable, SentenceEncoder, sentence_encoder
 from ml.evaluation.class_precision import Bars, Judged, measure_classes
 from ml.evaluation.text_models import majority
+from ml.features.views import feature_views
 from ml.judging import gates
 from ml.metrics import classification_figures, ranking_figures
 from ml.serving.answers import Fallback
@@ -40,6 +41,7 @@ __all__ = [
     "TabularTask",
     "TextTask",
     "TrainedModel",
+    "feature_views",
     "gates",
     "ml_tasks",
 ]
@@ -126,12 +128,20 @@ class MLTask(Part):
     yes_no: ClassVar[bool] = False
     # Whether the model reads a plain text, so that anybody may ask it about one.
     reads_text: ClassVar[bool] = False
+    # Labels are numbers, answers are compared by their losses, and ``label_group`` says in which range a label lies.
+    numeric: ClassVar[bool] = False
+    # The registered features (``ml.features``) among the rows' features, by name.
+    uses: ClassVar[Sequence[str]] = ()
     # How many subjects a week people label blindly; 140 give an interval of five points to either side at 90 %.
     audits_per_week: ClassVar[int] = 0
 
     def rows(self) -> Iterable[Example]:
         """The labelled rows as they are now, in any order; features as they were known at the time of the label."""
         raise NotImplementedError
+
+    def label_group(self, label: Any) -> Any:
+        """The label as it is counted and checked; tasks with numbers for labels name the range."""
+        return label
 
     def train(self, examples: Sequence[Example], report: Report, *, seed: int = 0) -> TrainedModel:
         """Learn from a snapshot's rows, oldest first, and measure; raises ``NotEnoughData`` when they are too few."""
@@ -167,6 +177,10 @@ class MLTask(Part):
         """What a model says about each row."""
         raise NotImplementedError
 
+    def right(self, row: HeldOut) -> bool:
+        """Whether an answer about a held-out row counts as right where right and wrong are shown."""
+        return bool(row.truth == row.answer)
+
     def loss(self, example: Example, answer: Answer) -> float:
         """How wrong an answer is: 1 for a wrong label, the squared error of the probability for yes/no tasks (Brier)."""
         if self.yes_no:
@@ -186,6 +200,14 @@ class LearnedTask(MLTask):
     def baseline(self, examples: Sequence[Example]) -> Answer:
         """What the trivial model, which knows only the labels of ``examples``, says about every row."""
         raise NotImplementedError
+
+    def trivial_answers(self, train: Sequence[Example], held: Sequence[Example]) -> Sequence[Answer]:
+        """What the trivial model says about each row of ``held``."""
+        return [self.baseline(train)] * len(held)
+
+    def objections(self, held_out: Sequence[HeldOut], metrics: Mapped, trivial: Mapped) -> Sequence[str]:
+        """Why a model that answered so may not serve, beyond what the gates ask of every task."""
+        return ()
 
     def figures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, Any]:
         """Figures of answers about rows."""
@@ -213,7 +235,7 @@ class LearnedTask(MLTask):
         started = time.perf_counter()
         answers = self.answer(trial, split.held)
         answered = time.perf_counter()
-        trivial = [self.baseline(split.train)] * len(split.held)
+        trivial = self.trivial_answers(split.train, split.held)
         report(f"{self.key}: learning from all {len(examples)} rows")
         model = self.fit(examples, report, seed=seed)
         artefact = model.to_artefact()
@@ -228,15 +250,18 @@ class LearnedTask(MLTask):
         }
         if (modes := self.class_modes(model, split.held, answers)) is not None:
             metrics["class_modes"] = modes
+        baseline_metrics = self.figures(split.held, trivial)
+        held_out = self._held_out(split, answers, trivial)
         return TrainedModel(
             kind=self.kind,
             artefact=artefact,
             metrics=metrics,
-            baseline_metrics=self.figures(split.held, trivial),
-            held_out=self._held_out(split, answers, trivial),
+            baseline_metrics=baseline_metrics,
+            held_out=held_out,
+            objections=self.objections(held_out, metrics, baseline_metrics),
             training={
                 "rows": len(examples),
-                "classes": sorted({str(example.label) for example in examples}),
+                "classes": sorted({str(self.label_group(example.label)) for example in examples}),
                 "too_few": too_few,
             },
         )
@@ -245,13 +270,15 @@ class LearnedTask(MLTask):
         self, examples: Sequence[Example], report: Report
     ) -> tuple[Sequence[Example], dict[str, int]]:
         """The rows of classes that are large enough, and how many rows the others have."""
-        counts = Counter(str(example.label) for example in examples)
+        counts = Counter(str(self.label_group(example.label)) for example in examples)
         too_few = {label: rows for label, rows in sorted(counts.items()) if rows < self.fewest_of_a_class}
         if not too_few:
             return examples, {}
         told = ", ".join(f"{label} {rows}" for label, rows in too_few.items())
         report(f"{self.key}: not learned for want of {self.fewest_of_a_class} rows: {told}")
-        return [example for example in examples if str(example.label) not in too_few], too_few
+        return [
+            example for example in examples if str(self.label_group(example.label)) not in too_few
+        ], too_few
 
     def _held_out(self, split: Split, answers: Sequence[Answer], trivial: Sequence[Answer]) -> list[HeldOut]:
         return [

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
+from django.utils import timezone
 
 from ml.registry import ml_tasks
 from ml.services import ask_model as questions
@@ -11,12 +12,15 @@ from ml.services import verify_artefacts as artefacts
 from ml.services.answer_in_shadow import answer_in_shadow as ask_shadows
 from ml.services.draw_audit_sample import draw_audit_sample
 from ml.services.forget_predictions import forget_old_predictions as forget
+from ml.services.materialise_features import materialise_features as keep_features
 from ml.services.report_models import report_models as report
 from ml.services.set_class_mode import step_classes_down
 from ml.services.sweep_files import sweep_files as sweep
 from ml.services.watch_drift import watch_drift as judge
 from ml.services.watch_service import watch_service as watch
 from people.viewer import system_viewer
+
+BUDGET = timedelta(seconds=45)
 
 
 @shared_task(name="ml.report_models")
@@ -86,3 +90,9 @@ def forget_old_predictions() -> None:
     """Queue batch, every hour: what is half a year old keeps its answer only; questions go after a day."""
     forget()
     questions.forget_requests()
+
+
+@shared_task(name="ml.materialise_features")
+def materialise_features() -> None:
+    """Queue batch, every ten minutes: keep the values of full hours that cannot be computed again, at first of 90 days."""
+    keep_features(by=system_viewer("task"), until=timezone.now() + BUDGET)

@@ -38,6 +38,8 @@ class ChurnTask(MLTask):
     )
     subject_kind = "account"
     yes_no = True
+    # The tier and, in the open trouble, the priority of tickets are today's: no features as of a moment.
+    uses = tuple(f"account.{name}" for name in names() if name not in ("tier", "trouble"))
 
     def rows(self) -> Iterable[Example]:
         """Accounts at moments, with what was known then."""
@@ -50,6 +52,8 @@ class ChurnTask(MLTask):
                 group=str(one.account_id),
                 slices={"tier": str(one.features["tier"])},
                 label_source="outcome",
+                known_at=one.as_of + GAP + HORIZON,
+                features_at=one.as_of,
             )
 
     def train(self, examples: Sequence[Example], report: Report, *, seed: int = 0) -> TrainedModel:

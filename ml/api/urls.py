@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from ml.api import asking, classes, golden, life_cycle, monitoring
+from ml.api import asking, classes, features, golden, life_cycle, monitoring
 
 urlpatterns: list[URLPattern] = [
     path("ml/tasks/", life_cycle.Tasks.as_view(), name="api-ml-tasks"),
@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern] = [
         name="api-ml-prediction-request",
     ),
     path("ml/tasks/<str:key>/quality/", monitoring.TaskQuality.as_view(), name="api-ml-quality"),
+    path("ml/features/", features.Features.as_view(), name="api-ml-features"),
     path("ml/audit-items/", monitoring.AuditItems.as_view(), name="api-ml-audit-items"),
     path("ml/audit-items/<int:pk>/", monitoring.AuditItemDetail.as_view(), name="api-ml-audit-item"),
     path("ml/audit-items/<int:pk>/answer/", monitoring.AuditItemAnswer.as_view(), name="api-ml-audit-answer"),

@@ -115,6 +115,16 @@ def _not_from_the_future(data: Data) -> Finding:
     return _share(data, lambda one: one.at > data.now + SLACK, 0.0, "labelled in the future")
 
 
+def _known_in_time(data: Data) -> Finding:
+    """No feature rests on a fact that became available after the moment that it tells about."""
+    return _share(
+        data,
+        lambda one: one.features_at is not None and one.features_at > one.at,
+        0.0,
+        "with a feature that was not available yet",
+    )
+
+
 def _no_telling_feature(data: Data) -> Finding:
     """No single number tells a yes/no outcome almost surely: it would have to come from after it."""
     labels = {one.label for one in data.examples}
@@ -241,6 +251,7 @@ CHECKS: Sequence[Check] = (
     Check("not_empty", "block", _not_empty),
     Check("not_repeated", "block", _not_repeated),
     Check("not_from_the_future", "block", _not_from_the_future),
+    Check("known_in_time", "block", _known_in_time),
     Check("no_telling_feature", "block", _no_telling_feature),
     Check("no_conflicts", "warn", _no_conflicts),
     Check("few_duplicates", "warn", _few_duplicates),

@@ -16,6 +16,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+_MOMENTS = ("known_at", "features_at")
+
 
 @dataclass(frozen=True)
 class Example:
@@ -23,6 +25,8 @@ class Example:
 
     ``group`` names what must not part between training and measuring (a conversation, an account). ``slices`` are what
     figures are broken down by (channel, language, tier). ``label_source`` says who decided (``correction``, ``final_state``).
+    ``known_at`` is when an outcome was known that lies after ``at``; ``features_at`` when the newest fact behind the features
+    became available.
     """
 
     subject_id: int
@@ -33,17 +37,23 @@ class Example:
     group: str = ""
     slices: Mapping[str, str] = field(default_factory=dict)
     label_source: str = ""
+    known_at: datetime | None = None
+    features_at: datetime | None = None
 
 
 def canonical(example: Example) -> str:
     """The row as one line of JSON; raises ``TypeError`` naming a value that has no canonical form."""
-    return json.dumps(_plain(asdict(example)), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    row = _plain(asdict(example))
+    # What older rows do not have is not part of their digests.
+    told = {name: value for name, value in row.items() if value is not None or name not in _MOMENTS}
+    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def parse(line: str) -> Example:
     """The row of a canonical line."""
     values = json.loads(line)
-    return Example(**values | {"at": datetime.fromisoformat(values["at"])})
+    moments = {name: datetime.fromisoformat(values[name]) for name in ("at", *_MOMENTS) if values.get(name)}
+    return Example(**values | moments)
 
 
 def row_digest(example: Example) -> str:

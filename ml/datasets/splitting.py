@@ -19,8 +19,8 @@ HELD_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Split:
-    """``train`` is older than ``since``, ``held`` is not; ``left_out`` rows shared a group with ``held``, and
-    ``near_duplicates`` said almost the same as one of it."""
+    """``train`` is older than ``since``, ``held`` is not; ``left_out`` rows shared a group with ``held`` or had no known outcome
+    yet, and ``near_duplicates`` said almost the same as one of it."""
 
     train: Sequence[Example]
     held: Sequence[Example]
@@ -45,12 +45,13 @@ def split_forward(examples: Sequence[Example], share: float = HELD_SHARE) -> Spl
     cut = min(len(examples) - 1, max(1, round(len(examples) * (1 - share))))
     older, held = examples[:cut], examples[cut:]
     groups = {example.group for example in held if example.group}
+    since = held[0].at
     copies = groups_of_near_duplicates([example.text for example in examples])
     measured = set(copies[cut:])
     apart = [
         (example, copy in measured)
         for example, copy in zip(older, copies[:cut], strict=True)
-        if example.group not in groups
+        if example.group not in groups and (example.known_at is None or example.known_at <= since)
     ]
     train = [example for example, copied in apart if not copied]
-    return Split(train, held, held[0].at, len(older) - len(apart), len(apart) - len(train))
+    return Split(train, held, since, len(older) - len(apart), len(apart) - len(train))

@@ -69,6 +69,11 @@ class Answers:
         return np.array([row.loss for row in self.rows])
 
     @cached_property
+    def errors(self) -> Floats:
+        """By how much each number was wrong."""
+        return np.array([abs(float(row.truth) - float(row.answer)) for row in self.rows])
+
+    @cached_property
     def baseline_losses(self) -> Floats:
         """How wrong the trivial model's answers were."""
         return np.array([row.baseline_loss for row in self.rows])
@@ -140,6 +145,10 @@ def _auc(answers: Answers, weights: Floats) -> float:
     return float(came @ below / pairs) if pairs else 0.5
 
 
+def _absolute_error(answers: Answers, weights: Floats) -> float:
+    return float(weights @ answers.errors / weights.sum())
+
+
 def _loss(answers: Answers, weights: Floats) -> float:
     return float(weights @ answers.losses / weights.sum())
 
@@ -151,7 +160,8 @@ LABEL_FIGURES: dict[str, Statistic] = {
     "coverage": _coverage,
 }
 YES_NO_FIGURES: dict[str, Statistic] = {"roc_auc": _auc, "brier": _loss, "ece": _calibration}
-LOWER_IS_BETTER = frozenset(("ece", "brier"))
+NUMBER_FIGURES: dict[str, Statistic] = {"mae": _absolute_error, "log_error": _loss}
+LOWER_IS_BETTER = frozenset(("ece", "brier", "mae", "log_error"))
 
 
 @dataclass(frozen=True)
@@ -175,8 +185,10 @@ class Comparison:
     baseline_loss: float
 
 
-def compare(ours: Sequence[HeldOut], theirs: Sequence[HeldOut], *, yes_no: bool) -> Comparison | None:
-    """Compare; ``theirs`` may be empty. None without rows."""
+def compare(
+    ours: Sequence[HeldOut], theirs: Sequence[HeldOut], *, yes_no: bool, numeric: bool = False
+) -> Comparison | None:
+    """Compare; ``theirs`` may be empty. None without rows. Numbers have errors alone: no calibration, no confusions."""
     if not ours:
         return None
     others = {row.row: row for row in theirs}
@@ -184,10 +196,10 @@ def compare(ours: Sequence[HeldOut], theirs: Sequence[HeldOut], *, yes_no: bool)
     shared = len(common) >= FEWEST_SHARED
     mine = Answers(common if shared else ours, yes_no)
     other = Answers([others[row.row] for row in common] if shared else theirs, yes_no)
-    figures = YES_NO_FIGURES if yes_no else LABEL_FIGURES
+    figures = NUMBER_FIGURES if numeric else YES_NO_FIGURES if yes_no else LABEL_FIGURES
     our_draws = _drawn(mine, figures)
     their_draws = _drawn(other, figures) if other.rows else {}
-    our_confusions = _confused(mine.rows)
+    our_confusions = Counter() if numeric else _confused(mine.rows)
     their_confusions = _confused(other.rows) if shared else None
     return Comparison(
         rows=len(mine.rows),
@@ -195,10 +207,10 @@ def compare(ours: Sequence[HeldOut], theirs: Sequence[HeldOut], *, yes_no: bool)
         ours=_intervals(our_draws),
         theirs=_intervals(their_draws),
         differences=_intervals({key: our_draws[key] - their_draws[key] for key in figures}) if shared else {},
-        our_bins=calibration_bins(mine),
-        their_bins=calibration_bins(other),
-        our_curve=coverage_curve(mine),
-        their_curve=coverage_curve(other),
+        our_bins=[] if numeric else calibration_bins(mine),
+        their_bins=[] if numeric else calibration_bins(other),
+        our_curve=[] if numeric else coverage_curve(mine),
+        their_curve=[] if numeric else coverage_curve(other),
         confusions=[
             (truth, answer, count, their_confusions[truth, answer] if their_confusions is not None else None)
             for (truth, answer), count in sorted(our_confusions.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -5,6 +5,7 @@ from ml.models.call import ServedCall
 from ml.models.class_mode import ClassMode
 from ml.models.dataset import DataCheck, DatasetSnapshot
 from ml.models.drift import DriftWindow
+from ml.models.feature import FeatureValue
 from ml.models.feedback import Feedback
 from ml.models.gate import GateResult
 from ml.models.golden import GoldenCase
@@ -22,6 +23,7 @@ __all__ = [
     "DataCheck",
     "DatasetSnapshot",
     "DriftWindow",
+    "FeatureValue",
     "Feedback",
     "GateResult",
     "GoldenCase",

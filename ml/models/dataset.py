@@ -19,6 +19,8 @@ class DatasetSnapshot(models.Model):
     first_at = models.DateTimeField(null=True)
     last_at = models.DateTimeField(null=True)
     schema = models.JSONField(default=dict)
+    # Registered features among them, with the version that their definition had.
+    feature_versions = models.JSONField(default=dict)
     label_counts = models.JSONField(default=dict)
     slice_counts = models.JSONField(default=dict)
     label_sources = models.JSONField(default=dict)

@@ -52,6 +52,12 @@ FIGURES = {
     "macro_f1": (gettext_lazy("Macro F1"), gettext_lazy("all classes alike"), "champion"),
     "roc_auc": (gettext_lazy("AUC"), gettext_lazy("order of the risks"), "champion"),
     "brier": (gettext_lazy("Brier score"), gettext_lazy("squared error"), "better_than_baseline"),
+    "mae": (gettext_lazy("Mean error"), gettext_lazy("hours to either side"), "own_conditions"),
+    "log_error": (
+        gettext_lazy("Relative error"),
+        gettext_lazy("of the logarithm"),
+        "better_than_baseline",
+    ),
     "ece": (gettext_lazy("Calibration error"), gettext_lazy("ECE"), "calibration"),
     "coverage": (gettext_lazy("Coverage"), gettext_lazy("at accuracy 95 %"), ""),
 }
@@ -202,7 +208,7 @@ def _version_card(version: ModelVersion, aliases: dict[str, ModelAlias]) -> dict
 
 def _figures(task: MLTask, live: ModelVersion | None, subject: ModelVersion) -> dict[str, Any]:
     """The table, the two curves and the confusions of ``subject``, beside ``live`` where both are there."""
-    found, damaged = compared(task.yes_no, subject.run, live.run if live else None)
+    found, damaged = compared(task, subject.run, live.run if live else None)
     judged = {gate.gate: gate for gate in subject.gates.all()}
     answers_url = reverse("model-answers", args=[task.key, subject.number])
     rows: list[Row] = []
@@ -235,11 +241,11 @@ def _figures(task: MLTask, live: ModelVersion | None, subject: ModelVersion) -> 
 
 
 def compared(
-    yes_no: bool, ours: TrainingRun | None, theirs: TrainingRun | None
+    task: MLTask, ours: TrainingRun | None, theirs: TrainingRun | None
 ) -> tuple[Comparison | None, bool]:
     """The comparison of two runs' answers and whether a file is damaged. Files never change, so what was read is kept."""
     try:
-        return _compared(yes_no, _Held(ours), _Held(theirs)), False
+        return _compared(task, _Held(ours), _Held(theirs)), False
     except ArtefactRefused:
         return None, True
 
@@ -259,11 +265,12 @@ class _Held:
 
 
 @lru_cache(maxsize=32)
-def _compared(yes_no: bool, ours: _Held, theirs: _Held) -> Comparison | None:
+def _compared(task: MLTask, ours: _Held, theirs: _Held) -> Comparison | None:
     return compare(
         read_held_out(ours.run) if ours.run else [],
         read_held_out(theirs.run) if theirs.run else [],
-        yes_no=yes_no,
+        yes_no=task.yes_no,
+        numeric=task.numeric,
     )
 
 
@@ -284,7 +291,7 @@ def _row(
     gate: GateResult | None,
     url: str,
 ) -> Row:
-    share = key in SHARES
+    share, scale = key in SHARES, 1 if key == "mae" else 100
     ours, theirs, change = found.ours[key], found.theirs.get(key), found.differences.get(key)
     if theirs is not None:
         other = _value(theirs.value, share)
@@ -296,9 +303,9 @@ def _row(
         sure = change.low > 0 or change.high < 0
         better = (change.value < 0) == (key in LOWER_IS_BETTER)
         row = {
-            "difference": signed(100 * change.value, 1),
+            "difference": signed(scale * change.value, 1),
             "interval": _("%(low)s to %(high)s")
-            % {"low": signed(100 * change.low, 1), "high": signed(100 * change.high, 1)},
+            % {"low": signed(scale * change.low, 1), "high": signed(scale * change.high, 1)},
             "tone": ("good" if better else "bad") if sure else "steady",
             "at": round(65 + 60 * change.value / reach, 1),
             "low": round(65 + 60 * change.low / reach, 1),

@@ -59,7 +59,7 @@ def answers(request: StaffRequest, task: str, number: int) -> HttpResponse:
         "total": len(rows),
         "first": start + 1 if shown else 0,
         "last": start + len(shown),
-        "lines": [Line(row, row.truth == row.answer, subjects.get(row.row)) for row in shown],
+        "lines": [Line(row, part.right(row), subjects.get(row.row)) for row in shown],
         "chips": _chips(rest),
         "next_url": f"?{urlencode(rest | {'from': start + SHOWN})}" if start + SHOWN < len(rows) else "",
         "back_url": f"?{urlencode(rest | {'from': max(0, start - SHOWN)})}" if start else "",
@@ -81,8 +81,10 @@ def _chosen(rows: list[HeldOut], task: MLTask, request: StaffRequest) -> list[He
     if "answer" in asked:
         rows = [row for row in rows if str(row.answer) == asked["answer"]]
     if asked.get("wrong"):
-        rows = [row for row in rows if row.truth != row.answer]
-    return sorted(rows, key=lambda row: (row.truth == row.answer, -(row.probability or 0.0), row.row))
+        rows = [row for row in rows if not task.right(row)]
+    if task.numeric:
+        return sorted(rows, key=lambda row: (-row.loss, row.row))
+    return sorted(rows, key=lambda row: (task.right(row), -(row.probability or 0.0), row.row))
 
 
 def _chips(rest: dict[str, str]) -> list[dict[str, str]]:

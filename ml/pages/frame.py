@@ -12,13 +12,16 @@ from core.formatting import percent, plain
 from ml.models import ModelAlias, ModelVersion
 from ml.registry import MLTask, ml_tasks
 
+# What stands for the catalogue among the keys of tasks.
+FEATURES = "/features"
 # The figure that stands for a version in a list, the first that it has.
-HEADLINES = ("accuracy", "roc_auc", "brier")
+HEADLINES = ("accuracy", "roc_auc", "brier", "mae")
 FIGURE_LABELS = {
     "accuracy": _lazy("accuracy"),
     "macro_f1": _lazy("macro F1"),
     "roc_auc": _lazy("AUC"),
     "brier": _lazy("Brier score"),
+    "mae": _lazy("h mean error"),
 }
 
 
@@ -47,8 +50,8 @@ def headline(version: ModelVersion | None) -> str:
     return ""
 
 
-def frame(task: MLTask, tab: str) -> dict[str, Any]:
-    """Context of ``ml/_task.html``; one query."""
+def sidenav(current: str) -> dict[str, Any]:
+    """Context of ``ml/_sidenav.html``: the tasks with what serves them, and the other pages; one query."""
     serving = {
         alias.task: alias.version
         for alias in ModelAlias.objects.select_related("version").filter(name=ModelAlias.Name.CHAMPION)
@@ -60,10 +63,17 @@ def frame(task: MLTask, tab: str) -> dict[str, Any]:
             {
                 "title": one.title,
                 "url": reverse("model-task", args=[one.key]),
-                "current": one.key == task.key,
+                "current": one.key == current,
                 "sub": f"v{live.number} · {headline(live)}".rstrip(" ·") if live else _("rules answer"),
             }
         )
+    features = {"title": _("Features"), "url": reverse("model-features"), "current": current == FEATURES}
+    return {"tasks": tasks, "features_link": features, "serving": serving}
+
+
+def frame(task: MLTask, tab: str) -> dict[str, Any]:
+    """Context of ``ml/_task.html``; one query."""
+    around = sidenav(task.key)
     tabs = [
         {"label": label, "url": reverse(name, args=[task.key]), "current": tab == name, "count": None}
         for name, label in (
@@ -74,4 +84,4 @@ def frame(task: MLTask, tab: str) -> dict[str, Any]:
             ("model-golden", _("Golden cases")),
         )
     ]
-    return {"task": task, "tasks": tasks, "tabs": tabs, "live": serving.get(task.key)}
+    return {"task": task, "tabs": tabs, "live": around["serving"].get(task.key), **around}

@@ -2,10 +2,11 @@
 
 from django.urls import URLPattern, path
 
-from ml.pages import acts, compare, corrections, evidence, golden, versions, watch
+from ml.pages import acts, compare, corrections, evidence, features, golden, versions, watch
 
 urlpatterns: list[URLPattern] = [
     path("models/", compare.models, name="models"),
+    path("models/features/", features.features, name="model-features"),
     path("models/<slug:task>/", compare.compare_versions, name="model-task"),
     path("models/<slug:task>/training/", compare.training, name="model-training"),
     path("models/<slug:task>/train/", acts.train, name="model-train"),

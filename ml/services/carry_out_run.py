@@ -100,6 +100,8 @@ def _train(run: TrainingRun, task: MLTask, log: Report, by: Viewer) -> None:
         log(f"{task.key}: {snapshot.erased_rows} of them have been erased since")
     with _vectors_kept(len(examples)):
         trained = task.train(examples, log, seed=run.seed)
+    # Beside what decides predictions: it must not serve once a feature means something else.
+    trained.artefact.metadata["features"] = dict(snapshot.feature_versions)
     _keep_held_out(run, trained)
     if run.repeats is not None:
         run.reproduced = _content_digest(trained) == _version_of(run.repeats).digest

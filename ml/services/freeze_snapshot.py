@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ml.datasets.checks import Data, run_checks
 from ml.datasets.files import write_lines
 from ml.datasets.rows import Example, canonical, digest_of_line, fingerprint
 from ml.events import SNAPSHOT_FROZEN
+from ml.features.views import versions_of
 from ml.models import DataCheck, DatasetSnapshot
 from ml.registry import MLTask
 from ml.services.erase_subjects import erase_from_snapshot, erased_since
@@ -38,9 +40,12 @@ def freeze_snapshot(*, task: MLTask, by: Viewer) -> DatasetSnapshot:
     found = [(example.at, canonical(example), example) for example in task.rows()]
     found.sort(key=lambda row: row[:2])
     examples = [example for _at, _line, example in found]
+    versions = versions_of(task.uses)
     digest = fingerprint(digest_of_line(line) for _at, line, _example in found)
     former = DatasetSnapshot.objects.filter(task=task.key).first()
-    known = DatasetSnapshot.objects.filter(task=task.key, digest=digest, erased_rows=0).first()
+    known = DatasetSnapshot.objects.filter(
+        task=task.key, digest=digest, erased_rows=0, feature_versions=versions
+    ).first()
     if known is not None and (Path(settings.MODEL_DIR) / known.path).is_file():
         return known  # it was there before, for every erasure to find
     path = f"snapshots/{task.key}-{secrets.token_hex(8)}.jsonl.gz"
@@ -48,7 +53,12 @@ def freeze_snapshot(*, task: MLTask, by: Viewer) -> DatasetSnapshot:
     file_sha256 = write_lines(target, (line for _at, line, _example in found))
     try:
         findings = run_checks(
-            Data(examples, task.fewest_rows, timezone.now(), former.label_counts if former else {})
+            Data(
+                [replace(example, label=task.label_group(example.label)) for example in examples],
+                task.fewest_rows,
+                timezone.now(),
+                former.label_counts if former else {},
+            )
         )
         with transaction.atomic():
             snapshot = DatasetSnapshot.objects.create(
@@ -58,7 +68,8 @@ def freeze_snapshot(*, task: MLTask, by: Viewer) -> DatasetSnapshot:
                 first_at=examples[0].at if examples else None,
                 last_at=examples[-1].at if examples else None,
                 schema=_schema(examples),
-                label_counts=_counts(str(example.label) for example in examples),
+                feature_versions=versions,
+                label_counts=_counts(str(task.label_group(example.label)) for example in examples),
                 slice_counts=_slices(examples),
                 label_sources=_counts(example.label_source for example in examples),
                 digest=digest,

@@ -14,7 +14,8 @@ from typing import Any
 
 from django.conf import settings
 
-from ml.artefacts import read_artefact
+from ml.artefacts import ArtefactRefused, read_artefact
+from ml.features.views import changed_since
 from ml.models import ModelAlias, ModelVersion
 from ml.registry import ml_tasks
 from ml.services.promote_version import CHAMPION
@@ -69,7 +70,11 @@ def load_version(version: ModelVersion, *, seconds: float | None = None) -> Any:
     def load() -> Any:
         folder = Path(settings.MODEL_DIR) / version.path
         task = ml_tasks.get(version.task)
-        model = task.load(read_artefact(folder, version.files))
+        artefact = read_artefact(folder, version.files)
+        changed = changed_since(artefact.metadata.get("features", {}))
+        if changed:
+            raise ArtefactRefused(f"means something else by now: {', '.join(changed)}; train again")
+        model = task.load(artefact)
         task.warm_up(model)
         for digest in kept.keys() - serving:
             kept.pop(digest, None)

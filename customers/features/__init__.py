@@ -1,0 +1,1 @@
+"""What is known about customers at a moment."""

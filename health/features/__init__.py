@@ -1,0 +1,1 @@
+"""What health knows about customers at a moment."""

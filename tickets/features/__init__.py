@@ -1,0 +1,1 @@
+"""What is known about tickets, teams and agents at a moment."""
