@@ -59,11 +59,12 @@ class Manifest:
 def write_artefact(folder: Path, artefact: Artefact) -> Manifest:
     """Write an artefact into an empty or new folder and return its manifest."""
     from safetensors.numpy import save_file
-    from skops.io import dump
 
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ArtefactRefused(f"{folder.name} is not empty; versions are never overwritten")
+    if artefact.estimators:
+        from skops.io import dump
     for name, estimator in artefact.estimators.items():
         dump(estimator, folder / f"{name}.skops", compression=zipfile.ZIP_DEFLATED)
     if artefact.arrays:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,39 @@ def fit_vector(vectors: Any, targets: npt.NDArray[np.int_]) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
         return LogisticRegression(C=60.0, max_iter=400).fit(vectors, targets)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear member as it is kept: weights ``(classes, columns)`` (one row for two classes), offsets, class numbers.
+
+    Plain arrays are there at once; a dump of scikit-learn's object takes a process seconds to be able to read.
+    """
+
+    coef_: npt.NDArray[Any]
+    intercept_: npt.NDArray[Any]
+    classes_: npt.NDArray[Any]
+
+    def decision_function(self, rows: Any) -> npt.NDArray[Any]:
+        """Raw scores of rows, sparse or dense, as scikit-learn gives them."""
+        scores: npt.NDArray[Any] = np.asarray(rows @ self.coef_.T) + self.intercept_
+        return scores.ravel() if scores.shape[1] == 1 else scores
+
+    def to_arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """For the arrays of an artefact."""
+        return {f"{name}_{part}": getattr(self, f"{part}_") for part in ("coef", "intercept", "classes")}
+
+    @classmethod
+    def of(cls, model: Any) -> Linear:
+        """What scikit-learn has fitted."""
+        return cls(model.coef_, model.intercept_, model.classes_)
+
+    @classmethod
+    def from_arrays(cls, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Linear | None:
+        """What ``to_arrays`` gave, or None when it is not there."""
+        if f"{name}_coef" not in arrays:
+            return None
+        return cls(*(arrays[f"{name}_{part}"] for part in ("coef", "intercept", "classes")))
 
 
 def linear_scores(model: Any, rows: Any, classes: int) -> Floats:

@@ -19,7 +19,7 @@ from ml.artefacts import Artefact, ArtefactRefused
 from ml.classifiers.familiarity import USUAL_SHARE, Familiarity
 from ml.classifiers.features import SIDES, build_vectorizers, prepare, readable_terms, restore_vectorizer
 from ml.classifiers.folds import assign_folds
-from ml.classifiers.members import fit_ngram, fit_vector, linear_scores
+from ml.classifiers.members import Linear, fit_ngram, fit_vector, linear_scores
 from ml.classifiers.mix import Mix
 from ml.classifiers.neighbours import Neighbourhood, blended
 from ml.classifiers.prediction import Reason, TextEncoder, TextPrediction, best_classes
@@ -243,11 +243,6 @@ class TextClassifier:
 
     def to_artefact(self) -> Artefact:
         """The trained model as estimators, arrays and metadata, for ``ml.artefacts.write_artefact``."""
-        estimators = {}
-        if self._ngram is not None:
-            estimators["ngram_model"] = self._ngram
-        if self._vector is not None:
-            estimators["vector_model"] = self._vector
         decisive = {
             "kind": KIND,
             "labels": self.labels,
@@ -260,6 +255,9 @@ class TextClassifier:
             },
         }
         arrays = {f"{name}_idf": side.idf_ for name, side in self._vectorizers.items()}
+        for name, member in (("ngram_model", self._ngram), ("vector_model", self._vector)):
+            if member is not None:
+                arrays |= Linear.of(member).to_arrays(name)
         if self._neighbours is not None:
             arrays["neighbours"] = self._neighbours.vectors
             arrays["neighbour_targets"] = self._neighbours.targets
@@ -269,7 +267,6 @@ class TextClassifier:
                 "out_of_fold": self.out_of_fold,
                 "scikit_learn": _scikit_learn_version(),
             },
-            estimators=estimators,
             arrays=arrays,
         )
 
@@ -293,8 +290,11 @@ class TextClassifier:
             for name in SIDES
             if name in model["terms"]
         }
-        loaded._ngram = artefact.estimators.get("ngram_model")
-        loaded._vector = artefact.estimators.get("vector_model")
+        loaded._ngram, loaded._vector = (
+            # Earlier versions lie there as estimators.
+            Linear.from_arrays(name, artefact.arrays) or artefact.estimators.get(name)
+            for name in ("ngram_model", "vector_model")
+        )
         if loaded._ngram is not None:
             loaded._prepare_reasons()
         if "neighbours" in artefact.arrays:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from core.job_runner import cancel_job, run_jobs
 from core.models import Job
 from ml.datasets.files import read_lines
+from ml.encoders import sentence_encoder
 from ml.jobs import train as train_job
 from ml.models import DatasetSnapshot, ModelVersion, TrainingRun
 from ml.registry import Example, TextTask, ml_tasks
@@ -108,6 +109,26 @@ def test_the_same_again_gives_the_same_content(task: Topics) -> None:
     other = carry_out_run(run_id=other.pk, by=BY)
     assert other.reproduced is False
     assert ModelVersion.objects.filter(run=other).exists()
+
+
+@pytest.mark.django_db
+def test_vectors_that_are_known_from_before_give_the_same_content(
+    task: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = sentence_encoder()
+    task.given = task.given[:54]
+    monkeypatch.setattr("ml.registry.available_encoder", lambda _report: encoder)
+    encoder.forget()
+    encoder.encode_layers([example.text for example in task.given[::3]])
+    first = train(task)
+    monkeypatch.setattr(encoder, "_compute", None)  # nothing is left to encode
+    again = carry_out_run(run_id=repeat_training(run=first, by=BY).pk, by=BY)
+    assert (again.state, again.reproduced) == (State.DONE, True), again.error
+    monkeypatch.undo()
+    monkeypatch.setattr("ml.registry.available_encoder", lambda _report: encoder)
+    encoder.forget()
+    alone = carry_out_run(run_id=repeat_training(run=first, by=BY).pk, by=BY)
+    assert (alone.state, alone.reproduced) == (State.DONE, True), alone.error
 
 
 @pytest.mark.django_db

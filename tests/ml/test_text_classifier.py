@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.artefacts import ArtefactRefused, read_artefact, write_artefact
+from ml.artefacts import Artefact, ArtefactRefused, read_artefact, write_artefact
 from ml.classifiers import ColdStartClassifier, TextClassifier
 from tests.ml.fakes import WordEncoder, ticket_texts
 
@@ -54,6 +54,15 @@ def test_files_bring_back_the_same_answers(trained: TextClassifier, tmp_path: Pa
     loaded = TextClassifier.from_artefact(read_artefact(tmp_path / "model", manifest.files), WordEncoder())
     texts = ["where is my parcel", "locked out", "zebra saxophone moonlight"]
     assert loaded.predict(texts) == trained.predict(texts)
+
+
+def test_versions_that_kept_estimators_are_still_read(trained: TextClassifier, tmp_path: Path) -> None:
+    artefact = trained.to_artefact()
+    kept = {"ngram_model": trained._ngram, "vector_model": trained._vector}
+    older = {name: array for name, array in artefact.arrays.items() if "_model_" not in name}
+    manifest = write_artefact(tmp_path / "model", Artefact(artefact.metadata, kept, older))
+    loaded = TextClassifier.from_artefact(read_artefact(tmp_path / "model", manifest.files), WordEncoder())
+    assert loaded.predict(["where is my parcel"]) == trained.predict(["where is my parcel"])
 
 
 def test_another_encoder_is_refused(trained: TextClassifier, tmp_path: Path) -> None:
