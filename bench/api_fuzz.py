@@ -3,6 +3,7 @@
     python3 -m venv /tmp/st && /tmp/st/bin/pip install schemathesis
     PYTHONPATH=. .venv/bin/python bench/api_fuzz.py --schemathesis /tmp/st/bin/schemathesis [--examples 20]
         [--database postgres://postgres@127.0.0.1:5432/postgres] [--callers admin,tickets:read] [--phases coverage,fuzzing]
+        [--paths /ml/,/signals/]
 
 Starts a web server of its own over a small demo world and asks, of each operation of the schema, what schemathesis thinks of: no
 server error, no undocumented status, bodies and content types as described. Most ids are those of rows that there are
@@ -42,31 +43,7 @@ ROWS, PARENTS = 20, 4
 NEXT_WEEK = (datetime.now(UTC) + timedelta(days=7)).isoformat()
 
 # Run inside the installation: what the demo world does not have.
-MORE = """
-from django.core.files.base import ContentFile
-from core.job_runner import run_jobs
-from imports.services.run_import import check_import
-from imports.services.upload_import import upload_import
-from people.viewer import system_viewer
-from tickets.channels.chat.services.post_message import post_message
-from tickets.channels.chat.services.start_chat import Visitor, start_chat
-from tickets.incoming import IncomingFile
-from tickets.models import Inbox
-inbox = Inbox.objects.get(channel="chat")
-for number in range(3):
-    visitor = Visitor(name="Rosa", email=f"rosa{number}@fuzz.example")
-    chat, _token = start_chat(inbox=inbox, visitor=visitor, address="192.0.2.7")
-    files = [IncomingFile("cart.txt", b"one parcel", "text/plain")]
-    post_message(session=chat, key=f"message-{number}", text="Where is my parcel?", files=files)
-by = system_viewer("command")
-for number in range(8):
-    table = ContentFile(f"Id;Company;Plan\\na{number};Northwind {number};gold\\n".encode(), name="customers.csv")
-    run = upload_import(source="csv", uploads=[table], table="account", by=by)
-    if number % 2:
-        run_jobs("batch")
-        check_import(run=run, by=by)
-        run_jobs("batch")
-"""
+MORE = (FOLDER / "api_fuzz_rows.py").read_text()
 
 # What is asked of the API itself before each caller, so that there are rows of it: addresses with bodies.
 PLANTS: list[tuple[str, dict[str, Any]]] = [
@@ -135,6 +112,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=20, help="random cases per operation")
     parser.add_argument("--phases", default="coverage,fuzzing")
     parser.add_argument("--callers", default="", help="with commas between; all without")
+    parser.add_argument("--paths", default="", help="parts of addresses with commas between; all without")
     parser.add_argument("--accounts", type=int, default=6, help="size of the demo world")
     parser.add_argument("--database", default="")
     parser.add_argument("--seed", type=int, default=7)
@@ -177,6 +155,7 @@ def main() -> None:
             say(f"{name}: {json.dumps(results[name])[:900]}")
         with urllib.request.urlopen(f"{address}/api/schema/?format=json", timeout=60) as answer:
             paths = json.load(answer)["paths"]
+    paths = wanted_of(paths, options)
     never = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods} - done
     failures = sum(one["failures"] for one in results.values())
     requests = sum(one["requests"] for one in results.values())
@@ -255,7 +234,7 @@ def fuzz(
 ) -> dict[str, Any]:
     """Ask as one caller, at length where the caller is let in, once elsewhere; return the requests and what failed."""
     with urllib.request.urlopen(f"{address}/api/schema/?format=json", timeout=60) as answer:
-        paths = json.load(answer)["paths"]
+        paths = wanted_of(json.load(answer)["paths"], options)
     operations = [one for methods in paths.values() for one in methods.values()]
     inside = {one["operationId"] for one in operations if is_let_in(caller, one)}
     outside = {one["operationId"] for one in operations} - inside
@@ -282,6 +261,12 @@ def fuzz(
         "succeeded": sorted(set().union(*(part["succeeded"] for part in parts))),
         "seconds": sum(part["seconds"] for part in parts),
     }
+
+
+def wanted_of(paths: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """The addresses of the schema that are asked about."""
+    parts = options.paths.split(",")
+    return {path: methods for path, methods in paths.items() if any(part in path for part in parts)}
 
 
 def is_let_in(caller: dict[str, Any], operation: dict[str, Any]) -> bool:
