@@ -50,6 +50,7 @@ app.conf.beat_schedule = {
     "forget-old-predictions": _every("ml.forget_old_predictions", 3600, queue="batch"),
     "materialise-features": _every("ml.materialise_features", 600, queue="batch"),
     "find-similar-tickets": _every("tickets.find_similar", 60, queue="ml"),
+    "forecast-stale-tickets": _every("tickets.forecast_stale_tickets", 60, queue="ml"),
     "poll-drop-folders": _every("tickets.poll_drop_folders", 5, queue="channels"),
     "fetch-mailboxes": _every("tickets.fetch_mailboxes", 5, queue="channels"),
     "check-mailboxes": _every("tickets.check_mailboxes", 300, queue="channels"),

@@ -40,6 +40,7 @@ LEFT_OUT = {
     "customers.DirtyUsageDay": "work that is still to be done",
     "tickets.TicketExport": "files that only who asked for them may fetch",
     "tickets.SimilarTickets": "found again",
+    "tickets.TicketForecast": "made again",
     "tickets.ViewCount": "counted again",
     "tickets.CountedTicket": "counted again",
     "tickets.BulkAct": "work of this installation",

@@ -110,6 +110,13 @@ _BUILT_IN: tuple[Column, ...] = (
         sort="value",
         permission="health.view",
     ),
+    Column(
+        "breach_probability",
+        gettext_lazy("Risk of a missed deadline"),
+        "percent",
+        lambda ticket: ticket.breach_probability or None,
+        sort="risk",
+    ),
     Column("sentiment", gettext_lazy("Mood"), "sentiment", _own("sentiment_label")),
     Column("says", gettext_lazy("Customer says"), "text", _says),
     Column("promise_due_at", gettext_lazy("Our promise due"), "moment", _own("promise_due_at")),

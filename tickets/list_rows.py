@@ -20,7 +20,8 @@ from tickets.ticket_facts import SlaFacts, sla_of
 _COLUMNS = (
     "number", "subject", "channel", "version", "status", "category", "team", "assignee", "priority", "routing_state",
     "sentiment_label", "escalation_level", "unread", "last_message_at", "last_message_preview", "last_message_inbound",
-    "created_at", "waiting_since", "value_at_risk", "sla_policy", "due_order", "next_due_at", "first_responded_at",
+    "created_at", "waiting_since", "value_at_risk", "breach_probability",
+    "sla_policy", "due_order", "next_due_at", "first_responded_at",
     "first_response_due_at", "first_response_breached_at", "next_response_due_at", "next_response_breached_at",
     "resolution_due_at", "resolution_breached_at", "contact__name", "contact__erased_at", "account__name",
     "account__currency",

@@ -68,6 +68,7 @@ ORDERS: dict[str, Order] = {
     "age": Order(_("Oldest"), (("created_at", False),)),
     "waiting": Order(_("Longest waiting"), (("waiting_since", False),), nullable=True),
     "value": Order(_("Value at risk"), (("value_at_risk", True),), permission="health.view"),
+    "risk": Order(_("Risk of a missed deadline"), (("breach_probability", True),)),
     "priority": Order(_("Priority"), (("priority_rank", True), ("due_order", False))),
 }
 SORTS: dict[str, str | Promise] = {key: order.label for key, order in ORDERS.items()}

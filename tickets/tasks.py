@@ -158,6 +158,17 @@ def find_similar_task() -> None:
         logger.warning("similar tickets wait: %s", error)
 
 
+@shared_task(name="tickets.forecast_stale_tickets")
+def forecast_stale_tickets_task() -> None:
+    """Queue ml: forecast open tickets again whose forecast is old, after the trivial forecasts were learned when due."""
+    from tickets.services.forecast_tickets import forecast_stale_tickets
+    from tickets.services.learn_baselines import learn_due_baselines
+
+    until = timezone.now() + BUDGET
+    learn_due_baselines()
+    forecast_stale_tickets(until=until)
+
+
 @shared_task(name="tickets.wake_due_tickets")
 def wake_due_tickets_task() -> None:
     """Wake tickets whose time to come back has come."""

@@ -105,12 +105,12 @@ class DurationModel:
 
 
 def _shift(matrix: Floats, target: Floats, seed: int) -> float:
-    """What the newest rows needed beyond the upper quantile that older ones taught."""
+    """What the newest rows needed beyond the upper quantile that older ones taught; 0 when they needed less."""
     cut = round(len(target) * (1 - CALIBRATION_SHARE))
     if cut < 20 or len(target) - cut < 20:
         return 0.0
     older = _fit(matrix[:cut], target[:cut], LIKELY, seed)
-    return float(np.quantile(target[cut:] - older.predict(matrix[cut:]), LIKELY))
+    return max(0.0, float(np.quantile(target[cut:] - older.predict(matrix[cut:]), LIKELY)))
 
 
 def _fit(matrix: Floats, target: Floats, quantile: float, seed: int) -> Trees:

@@ -1,6 +1,6 @@
 """What the REST of tickets takes and gives."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.urls import reverse
@@ -12,7 +12,7 @@ from core.api.shapes import shown
 from people.models import Team, User
 from tickets.custom_fields import values_of
 from tickets.file_scans import verdict_of
-from tickets.models import Category, Inbox, Message, StoredFile, Ticket, TicketType
+from tickets.models import Category, Inbox, Message, StoredFile, Ticket, TicketForecast, TicketType
 from tickets.services.mark_sla_breaches import next_response_broken
 from tickets.services.open_ticket import MOST_CC
 from tickets.sla_terms import policy_of
@@ -282,6 +282,9 @@ class TicketOut(serializers.Serializer[Ticket]):
         allow_null=True, help_text=_("What the customer said last: 1 (very bad) to 5 (very good).")
     )
     unread = serializers.BooleanField()
+    breach_probability = serializers.FloatField(
+        help_text=_("How likely the next deadline is missed, 0 to 1; 0 when there is none.")
+    )
     escalation_level = serializers.IntegerField(help_text=_("0: not escalated."))
     waiting_since = serializers.DateTimeField(allow_null=True)
     preview = serializers.CharField(source="last_message_preview")
@@ -331,10 +334,31 @@ class TicketOut(serializers.Serializer[Ticket]):
         )
 
 
+class TicketForecastOut(serializers.ModelSerializer[TicketForecast]):
+    """What is expected of an open ticket, as of ``made_at``: half of such tickets are solved within ``median_seconds`` of the
+    calendar, eight of ten within ``likely_seconds``; ``longest_seconds`` or more means longer than that. ``breach_probability``
+    is that of missing the promise ``breach_about``, null when none is open. Sources name a model's version or the
+    trivial forecast."""
+
+    class Meta:
+        model = TicketForecast
+        fields: ClassVar = [
+            "median_seconds", "likely_seconds", "longest_seconds", "time_source", "breach_probability", "breach_about",
+            "breach_due_at", "breach_source", "made_at",
+        ]  # fmt: skip
+
+
 class TicketDetailOut(TicketOut):
-    """One ticket, with how it was routed."""
+    """One ticket, with how it was routed and what is expected of it."""
 
     routing = serializers.SerializerMethodField()
+    forecast = serializers.SerializerMethodField()
+
+    @extend_schema_field(TicketForecastOut(allow_null=True))
+    def get_forecast(self, ticket: Ticket) -> dict[str, Any] | None:
+        """When it will be solved and whether the next deadline is missed; null before anything is known, and once it is over."""
+        found = TicketForecast.objects.filter(ticket=ticket).first()
+        return None if found is None else shown(TicketForecastOut, found)
 
     @extend_schema_field(TicketRouting(allow_null=True))
     def get_routing(self, ticket: Ticket) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from tickets.models.episode import Episode, SatisfactionSurvey
 from tickets.models.escalation import Escalation, EscalationRule, SLAStepRun
 from tickets.models.export import TicketExport
 from tickets.models.fields import CustomField, Tag, TicketType
+from tickets.models.forecast import TicketForecast
 from tickets.models.inbox import Category, Inbox
 from tickets.models.lists import (
     BulkAct,
@@ -100,6 +101,7 @@ __all__ = [
     "TeamQueue",
     "Ticket",
     "TicketExport",
+    "TicketForecast",
     "TicketLink",
     "TicketMerge",
     "TicketNumber",

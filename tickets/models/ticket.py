@@ -192,6 +192,9 @@ class Ticket(models.Model):
     says = models.CharField(max_length=200, blank=True)
     promise_due_at = models.DateTimeField(null=True)
 
+    # Copy of the forecast's (``tickets.services.forecast_tickets``), 0 when nothing is promised; lists order by it.
+    breach_probability = models.FloatField(default=0.0, db_default=0.0)
+
     sla_policy = models.ForeignKey(SLAPolicy, models.SET_NULL, null=True, related_name="+", db_index=False)
     # The version of the policy that the deadlines were computed from.
     sla_policy_version = models.PositiveIntegerField(default=0)
@@ -220,6 +223,7 @@ class Ticket(models.Model):
             models.Index(fields=["created_at", "id"], condition=_LIVING, name="ticket_living_age"),
             models.Index(fields=["waiting_since", "id"], condition=_LIVING, name="ticket_living_waiting"),
             models.Index(fields=["-value_at_risk", "-id"], condition=_LIVING, name="ticket_living_value"),
+            models.Index(fields=["-breach_probability", "-id"], condition=_LIVING, name="ticket_living_risk"),
             models.Index(
                 fields=["-priority_rank", "due_order", "id"], condition=_LIVING, name="ticket_living_priority"
             ),

@@ -56,7 +56,7 @@ def _parts(tickets: Sequence[Ticket], columns: Sequence[Column], state: ListStat
             {
                 "key": column.key,
                 "label": column.label,
-                "numeric": column.kind in {"number", "money"},
+                "numeric": column.kind in {"number", "money", "percent"},
                 "sort_url": state.sorted_by(column.sort).url if column.sort else "",
                 "sorted": column.sort == state.sort,
             }

@@ -19,7 +19,7 @@ OWN = ("state", "before", "events", "states", "age_hours", "quiet_hours", "hour"
 
 
 class Command(BaseCommand):
-    """The newest fifth of the cases measures what older ones that had ended by then teach."""
+    """The newest fifth of the cases measures what was known of the older ones by then."""
 
     help = "Forecast on the event log --data the time until the end of each case, or with --outcome what comes of it."
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--keep-open",
             action="store_true",
-            help="learn also from cases that had not ended when the newest began",
+            help="learn also from what was not known when the newest cases began",
         )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -59,6 +59,8 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: no case has two events")
         started = time.perf_counter()
         parts = split_cases(found, purge=not options["keep_open"])
+        if not parts.train:
+            raise CommandError(f"{path}: the log is too short to know what came of older cases")
         names = [*OWN, *(name for name in further if name != outcome)]
         try:
             figures = (
@@ -70,6 +72,6 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: {error}") from error
         figures["train_rows"], figures["held_rows"] = len(parts.train), len(parts.held)
         figures["held_cases"] = len({one.case for one in parts.held})
-        figures["left_out_cases"] = parts.left_out
+        figures["horizon_hours"], figures["left_out_rows"] = parts.horizon_hours, parts.left_out
         figures["seconds"] = time.perf_counter() - started
         print_figures(self.stdout, figures, options["json"])
