@@ -290,8 +290,12 @@ def run_schemathesis(
 ) -> dict[str, Any]:
     """Run schemathesis over some operations; return what came of it."""
     report = folder / f"{re.sub('[^a-z-]', '-', name)}.ndjson"
+    # Read here: schemathesis waits ten seconds for it, a busy machine needs more.
+    schema = folder / "schema.json"
+    with urllib.request.urlopen(f"{address}/api/schema/?format=json", timeout=60) as answer:
+        schema.write_bytes(answer.read())
     command = [
-        options.schemathesis, "run", f"{address}/api/schema/?format=json", "--checks", CHECKS, "--phases", phases,
+        options.schemathesis, "run", str(schema), "--url", address, "--checks", CHECKS, "--phases", phases,
         "--max-examples", str(examples), "--seed", str(options.seed), "--continue-on-failure", "--no-color",
         "--generation-with-security-parameters", "false", "--suppress-health-check", "all",
         "--no-shrink", "--generation-database", "none", "--warnings", "off",
