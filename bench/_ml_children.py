@@ -158,8 +158,10 @@ def _work(first_ticket: str) -> None:
 
 def _predict() -> None:
     from ml.sentiment.scorer import score_messages
+    from ml.services.report_models import report_models
     from tickets.routing import suggest_routing
 
+    report_models()  # what a worker does first
     text = "The invoice of March shows the wrong amount, please correct it today."
     [suggestion], [reading] = suggest_routing([text]), score_messages([text])
     assert suggestion.served.version is not None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,19 @@ TILE = 128
 TOKENS_PER_PASS = 1_024
 
 Product = Callable[[Any], Any]
+Change = Callable[[str], Any]  # name of a layer -> what is added to its weights, or None
+
+
+@cache
+def _table_of_words(weights: Path, name: str) -> Any:
+    """The embeddings of words, mapped from the file: of 47 MB only the rows that are asked for take memory, once for all processes.
+
+    A mapping of its own, because tensors read together keep all pages of the file.
+    """
+    from safetensors import safe_open
+
+    with safe_open(str(weights), framework="pt") as stored:
+        return stored.get_tensor(name)
 
 
 def passes(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -39,7 +53,7 @@ def passes(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 class BertStates:
-    """One encoder in memory. ``changes`` (name of a layer -> what is added to its weights) is how an adapter is merged."""
+    """One encoder in memory. ``change`` tells what is added to the weights of a layer: so an adapter is merged."""
 
     steady = True
 
@@ -48,7 +62,7 @@ class BertStates:
         folder: Path,
         config: Mapping[str, Any],
         max_tokens: int,
-        changes: Mapping[str, Any] | None = None,
+        change: Change | None = None,
     ) -> None:
         from safetensors.torch import load_file
         from tokenizers import Tokenizer
@@ -62,19 +76,18 @@ class BertStates:
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(min(max_tokens, int(config["max_position_embeddings"])))
-        # Mapped from the file, so that processes share the table of words.
-        stored = {
-            name.removeprefix("bert."): value
-            for name, value in load_file(str(folder / "model.safetensors")).items()
-        }
-        self._words = stored["embeddings.word_embeddings.weight"]
+        weights = folder / "model.safetensors"
+        read = load_file(str(weights))
+        names = {name.removeprefix("bert."): name for name in read}
+        stored = {name: read[full] for name, full in names.items()}
+        self._words = _table_of_words(weights, names["embeddings.word_embeddings.weight"])
         kinds = stored["embeddings.token_type_embeddings.weight"]
         self._places = (stored["embeddings.position_embeddings.weight"] + kinds[0]).float()
         self._first_norm = self._norm(stored, "embeddings.LayerNorm", keep=True)
-        self._layers = [self._packed(stored, f"encoder.layer.{n}.", changes or {}) for n in range(self.depth)]
+        self._layers = [self._packed(stored, f"encoder.layer.{n}.", change) for n in range(self.depth)]
 
     @classmethod
-    def of(cls, folder: Path, max_tokens: int, changes: Mapping[str, Any] | None = None) -> BertStates | None:
+    def of(cls, folder: Path, max_tokens: int, change: Change | None = None) -> BertStates | None:
         """Load the encoder of a folder, or None when it is no plain BERT with one weights file and a fast tokenizer."""
         if not all(
             (folder / name).is_file() for name in ("config.json", "model.safetensors", "tokenizer.json")
@@ -87,7 +100,7 @@ class BertStates:
             and config.get("position_embedding_type", "absolute") == "absolute"
             and not config.get("is_decoder", False)
         )
-        return cls(folder, config, max_tokens, changes) if known else None
+        return cls(folder, config, max_tokens, change) if known else None
 
     def states(self, texts: Sequence[str], layers: Sequence[int]) -> Iterator[tuple[list[int], list[Any]]]:
         """Token states of the asked layers (0 is the embedding, ``depth`` the last), for a few texts at a time.
@@ -150,13 +163,14 @@ class BertStates:
 
     # --- loading -------------------------------------------------------------------------------------------------------
 
-    def _packed(self, stored: Mapping[str, Any], prefix: str, changes: Mapping[str, Any]) -> tuple[Any, ...]:
+    def _packed(self, stored: Mapping[str, Any], prefix: str, change: Change | None) -> tuple[Any, ...]:
         torch = prepare_torch()
 
         def linear(name: str) -> tuple[Any, Any]:
             weight = stored[f"{prefix}{name}.weight"].float()
-            if f"{prefix}{name}" in changes:
-                weight = weight + changes[f"{prefix}{name}"]
+            added = change(f"{prefix}{name}") if change else None
+            if added is not None:
+                weight = weight + added
             return weight, stored[f"{prefix}{name}.bias"].float()
 
         query, key, value = (linear(f"attention.self.{name}") for name in ("query", "key", "value"))

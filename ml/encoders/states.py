@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from ml.encoders.bert import BertStates
+from ml.encoders.bert import BertStates, Change
 from ml.encoders.runtime import load_transformer, prepare_torch
 from ml.encoders.weights import ModelSource
 
@@ -27,13 +27,13 @@ class TokenStates(Protocol):
         ...
 
 
-def load_states(source: ModelSource, changes: Mapping[str, Any] | None = None) -> TokenStates:
-    """Load an encoder, cut at 256 word pieces; ``changes`` (layer -> added weights) need a BERT encoder in a folder.
+def load_states(source: ModelSource, change: Change | None = None) -> TokenStates:
+    """Load an encoder, cut at 256 word pieces; ``change`` (of an adapter) needs a BERT encoder in a folder.
 
     Raises ``ModelUnavailable`` when it cannot be loaded.
     """
-    own = BertStates.of(Path(source.location), MAX_TOKENS, changes) if source.local_only else None
-    if own is None and changes:
+    own = BertStates.of(Path(source.location), MAX_TOKENS, change) if source.local_only else None
+    if own is None and change:
         raise ValueError(f"{source.name} takes no adapter")
     return own or _TransformersStates(source)
 

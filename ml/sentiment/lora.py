@@ -6,6 +6,7 @@ at inference. Stored as one float16 safetensors file of about 1.3 MB.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,16 @@ def attach(encoder: Any, rank: int = RANK, alpha: float = ALPHA) -> dict[str, An
     return parameters
 
 
-def changes(tensors: dict[str, Any], alpha: float = ALPHA) -> dict[str, Any]:
-    """What a stored adapter adds to the weights of each layer, by the name of the layer; float32 in the layer's shape."""
-    names = [name.removesuffix(".up") for name in tensors if name.endswith(".up")]
-    downs = {name: tensors[f"{name}.down"].float() for name in names}
-    return {name: tensors[f"{name}.up"].float() @ downs[name] * (alpha / len(downs[name])) for name in names}
+def change_by(tensors: dict[str, Any], alpha: float = ALPHA) -> Callable[[str], Any]:
+    """Tell what a stored adapter adds to the weights of a layer, by its name: float32 in their shape, None for nothing."""
+
+    def change(name: str) -> Any:
+        if f"{name}.up" not in tensors:
+            return None
+        down = tensors[f"{name}.down"].float()
+        return tensors[f"{name}.up"].float() @ down * (alpha / len(down))
+
+    return change
 
 
 def save(path: Path, tensors: dict[str, Any], metadata: dict[str, str]) -> None:

@@ -106,7 +106,7 @@ class AdapterModel:
         if tuple(settings["heads"]) != HEADS:
             raise ModelUnavailable("The sentiment adapter gives other answers; train it again.")
         tensors = lora.load(weights)
-        self._encoder = load_states(source, lora.changes(tensors))
+        self._encoder = load_states(source, lora.change_by(tensors))
         self._parameters = {name: tensors[name].float() for name in heads.PARAMETERS}
         self.calibration = Calibration.of(settings["calibration"])
         self.thresholds = {head: float(settings["thresholds"][head]) for head in HEADS}
