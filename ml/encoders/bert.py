@@ -28,7 +28,7 @@ Change = Callable[[str], Any]  # name of a layer -> what is added to its weights
 
 @cache
 def _table_of_words(weights: Path, name: str) -> Any:
-    """The embeddings of words, mapped from the file: of 47 MB only the rows that are asked for take memory, once for all processes.
+    """The embeddings of words, mapped from the file: only rows that are asked for take memory, once for all processes.
 
     A mapping of its own, because tensors read together keep all pages of the file.
     """
