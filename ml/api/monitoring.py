@@ -24,6 +24,7 @@ from ml.registry import ml_tasks
 from ml.services.answer_audit import answer_audit, skip_audit
 from ml.services.end_stop import end_stop
 from ml.services.give_label import give_label
+from ml.trials import compare_shadow
 from people.api.permissions import viewer_of
 
 NOT_FOUND = OpenApiResponse(description="There is none with this id, or none that this key may see.")
@@ -204,6 +205,20 @@ class TaskQuality(APIView):
             "classes_to_label": classes_to_label(ml_tasks.get(key), newest_learned(key)),
         }
         return Response(shapes.QualityOut(told).data)
+
+
+class TaskShadow(APIView):
+    """The version in the shadow beside the one in service."""
+
+    required_permissions: ClassVar = _READ
+
+    @extend_schema(operation_id="ml_tasks_shadow", responses={200: shapes.ShadowOut, 404: NOT_FOUND})
+    def get(self, request: Request, key: str) -> Response:
+        """Compare what both said about the same subjects in four weeks; 404 while nothing is in the shadow."""
+        found = compare_shadow(viewer_of(request), key) if key in ml_tasks else None
+        if found is None:
+            raise Http404
+        return Response(shapes.ShadowOut(found).data)
 
 
 def _item(request: Request, pk: int) -> AuditItem:

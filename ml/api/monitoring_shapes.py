@@ -125,3 +125,35 @@ class QualityOut(serializers.Serializer[Any]):
     confusions = ConfusionOut(many=True)
     to_label = UnsureOut(many=True)
     classes_to_label = ClassToLabelOut(many=True)
+
+
+class DisagreementOut(serializers.Serializer[Any]):
+    """A subject about which the two said different things, and its blind label, if there is one."""
+
+    subject_id = serializers.IntegerField()
+    live = serializers.CharField()
+    shadow = serializers.CharField()
+    live_probability = serializers.FloatField()
+    shadow_probability = serializers.FloatField()
+    truth = serializers.CharField()
+
+
+class ShadowOut(serializers.Serializer[Any]):
+    """Both about the same ``rows`` subjects; ``low`` to ``high`` is the 90 % interval of ``agreement``.
+
+    Of the ``labelled`` ones, whose labels were given blindly, ``won`` were right in the shadow alone and ``lost`` in service
+    alone; ``p_value`` is McNemar's for the shadow being better. ``live`` is null where the rules answer.
+    """
+
+    shadow = serializers.CharField(source="shadow.label")
+    live = serializers.CharField(source="live.label", allow_null=True, default=None)
+    rows = serializers.IntegerField()
+    agree = serializers.IntegerField()
+    agreement = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    labelled = serializers.IntegerField()
+    won = serializers.IntegerField()
+    lost = serializers.IntegerField()
+    p_value = serializers.FloatField(allow_null=True)
+    disagreements = DisagreementOut(many=True)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from core.formatting import percent, plain
 from ml.models import ModelAlias, ModelVersion
 from ml.registry import MLTask, ml_tasks
+from people.viewer import Viewer
 
 # What stands for the catalogue among the keys of tasks.
 FEATURES = "/features"
@@ -85,3 +86,12 @@ def frame(task: MLTask, tab: str) -> dict[str, Any]:
         )
     ]
     return {"task": task, "tabs": tabs, "live": around["serving"].get(task.key), **around}
+
+
+def may_of(viewer: Viewer) -> dict[str, bool]:
+    """What a viewer may do with models, for templates."""
+    return {
+        "manage": viewer.can("ml.manage"),
+        "approve": viewer.can("ml.approve"),
+        "jobs": viewer.can("operations.view"),
+    }

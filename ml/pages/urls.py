@@ -2,13 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from ml.pages import acts, compare, corrections, evidence, features, golden, versions, watch
+from ml.pages import acts, compare, corrections, evidence, features, golden, shadow, training, versions, watch
 
 urlpatterns: list[URLPattern] = [
     path("models/", compare.models, name="models"),
     path("models/features/", features.features, name="model-features"),
     path("models/<slug:task>/", compare.compare_versions, name="model-task"),
-    path("models/<slug:task>/training/", compare.training, name="model-training"),
+    path("models/<slug:task>/training/", training.training, name="model-training"),
     path("models/<slug:task>/train/", acts.train, name="model-train"),
     path("models/<slug:task>/roll-back/", acts.go_back, name="model-roll-back"),
     path("models/<slug:task>/end-trial/<slug:name>/", acts.stop_trial, name="model-end-trial"),
@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern] = [
     path("models/<slug:task>/golden/", golden.golden, name="model-golden"),
     path("models/<slug:task>/golden/<int:case>/", golden.golden_case, name="model-golden-case"),
     path("models/<slug:task>/golden/<int:case>/retire/", golden.golden_retire, name="model-golden-retire"),
+    path("models/<slug:task>/shadow/", shadow.shadow, name="model-shadow"),
     path("models/<slug:task>/watch/", watch.watch, name="model-watch"),
     path("models/<slug:task>/audit/", watch.audit, name="model-audit"),
     path("models/<slug:task>/audit/<int:item>/", watch.audit_answer, name="model-audit-answer"),

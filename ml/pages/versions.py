@@ -11,7 +11,7 @@ from ml.cards import Card, card_of, markdown
 from ml.class_modes import CAUTION, class_rows
 from ml.live_precision import live_precision
 from ml.models import AliasChange, ClassMode, ModelAlias, ModelVersion
-from ml.pages.compare import FIGURES, SHARES
+from ml.pages.figures import FIGURES, SHARES
 from ml.pages.frame import frame, headline, task_or_404, version_or_404
 from people.requests import StaffRequest, page
 
