@@ -17,7 +17,7 @@ import numpy as np
 
 from core.registry import Part, Registry
 from ml.artefacts import Artefact
-from ml.classifiers import TextClassifier
+from ml.classifiers import TextClassifier, TextInput
 from ml.classifiers.text import KIND as TEXT_KIND
 from ml.datasets.checks import FEWEST_OF_A_CLASS
 from ml.datasets.rows import Example, row_digest
@@ -298,7 +298,10 @@ class LearnedTask(MLTask):
 
 
 class TextTask(LearnedTask):
-    """Classes of texts (``Example.text``), learned by ``TextClassifier``."""
+    """Classes of texts (``Example.text``), learned by ``TextClassifier``.
+
+    ``facts`` are the features that stand beside the text (the channel); ``has_subjects`` says that its first line is a subject.
+    """
 
     kind = TEXT_KIND
     reads_text = True
@@ -307,19 +310,28 @@ class TextTask(LearnedTask):
     labels_are_words: ClassVar[bool] = False
     # How sure the precision of a class must be for its answers to be applied, and to be suggested.
     bars: ClassVar[Bars] = Bars()
+    facts: ClassVar[Sequence[str]] = ()
+    has_subjects: ClassVar[bool] = False
 
     def fit(self, examples: Sequence[Example], report: Report, *, seed: int) -> TextClassifier:
         """The classifier, with the configured encoder where it is installed."""
         classifier = TextClassifier(available_encoder(report), seed=seed)
         labels = [row.label for row in examples]
         words = {label: label for label in sorted(set(labels))} if self.labels_are_words else None
-        return classifier.fit([row.text for row in examples], labels, words)
+        return classifier.fit([self.input_of(row) for row in examples], labels, words)
+
+    def input_of(self, row: Example) -> TextInput:
+        """What the classifier reads of a row; facts that it lacks are unknown."""
+        facts = {name: row.features.get(name) for name in self.facts}
+        return TextInput(
+            row.text, self.has_subjects, {name: str(value) for name, value in facts.items() if value}
+        )
 
     def answer(self, model: TextClassifier, examples: Sequence[Example]) -> list[Answer]:
         """Labels with calibrated probabilities."""
         return [
             Answer(said.label, said.probability, said.abstained)
-            for said in model.predict([row.text for row in examples])
+            for said in model.predict([self.input_of(row) for row in examples])
         ]
 
     def baseline(self, examples: Sequence[Example]) -> Answer:

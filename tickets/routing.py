@@ -5,10 +5,11 @@ Runs in ml workers and commands only; nothing here is imported by web processes 
 
 import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ml.classifiers import ColdStartClassifier, Reason, TextPrediction
+from ml.classifiers.beside import Input, facts_of, text_of
 from ml.classifiers.features import prepare, readable_terms
 from ml.encoders import ModelUnavailable, WeightsMismatch, sentence_encoder
 from ml.evaluation.class_precision import AUTOMATIC
@@ -34,7 +35,7 @@ class RoutingSuggestion:
     """What the classifiers say about one text.
 
     ``prediction.label`` is a category's name; a team's when ``served.source`` is COLD_START_TEAMS. ``mode`` says whether it may
-    be applied or only suggested. ``priority`` is None without a trained priority model.
+    be applied or only suggested. ``priority`` is None without a trained priority model. ``facts`` are what was known beside it.
     """
 
     text: str
@@ -44,27 +45,32 @@ class RoutingSuggestion:
     priority_served: Served | None = None
     mode: str = AUTOMATIC
     priority_mode: str = AUTOMATIC
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 _cold_start: dict[tuple[str, tuple[tuple[str, str], ...]], ColdStartClassifier] = {}
 
 
-def suggest_routing(texts: Sequence[str], ticket_ids: Sequence[int] | None = None) -> list[RoutingSuggestion]:
-    """Return one suggestion per text. Never fails for want of a model: then it abstains and a person chooses.
+def suggest_routing(
+    inputs: Sequence[Input], ticket_ids: Sequence[int] | None = None
+) -> list[RoutingSuggestion]:
+    """Return one suggestion per text, read with what stands beside it (``tickets.routing_inputs``).
 
-    ``ticket_ids`` let a canary answer for its share of the tickets; without them only champions do.
+    Never fails for want of a model: then it abstains and a person chooses. ``ticket_ids`` let a canary answer for its share of
+    the tickets; without them only champions do.
     """
-    ids: Sequence[int | None] = ticket_ids if ticket_ids is not None else [None] * len(texts)
-    items = [Item(text, pk) for text, pk in zip(texts, ids, strict=True)]
+    ids: Sequence[int | None] = ticket_ids if ticket_ids is not None else [None] * len(inputs)
+    items = [Item(given, pk) for given, pk in zip(inputs, ids, strict=True)]
     return [
         RoutingSuggestion(
-            item.content,
+            text_of(item.content),
             answer.value or _undecided("unavailable"),
             answer.served,
             priority.value,
             priority.served if priority.value is not None else None,
             answer.mode,
             priority.mode,
+            facts_of(item.content),
         )
         for item, answer, priority in zip(
             items, predict(ROUTING_TASK, items), predict(PRIORITY_TASK, items), strict=True

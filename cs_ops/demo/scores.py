@@ -128,7 +128,8 @@ def route_recent(now: datetime) -> None:
 
     Where an agent of the past chose another category than the classifier names, that is a correction.
     """
-    from tickets.routing import suggest_routing, ticket_texts
+    from tickets.routing import suggest_routing
+    from tickets.routing_inputs import ticket_inputs
     from tickets.services.route_ticket import route_ticket
 
     recent = Q(created_at__gte=now - timedelta(days=ROUTED_DAYS)) | Q(status_category__in=Status.ACTIVE)
@@ -136,7 +137,7 @@ def route_recent(now: datetime) -> None:
     corrections: list[Feedback] = []
     for start in range(0, len(tickets), BATCH):
         part = tickets[start : start + BATCH]
-        suggestions = suggest_routing(ticket_texts(part))
+        suggestions = suggest_routing(ticket_inputs(part))
         for ticket, suggestion in zip(part, suggestions, strict=True):
             if ticket.routing_state == Ticket.Routing.PENDING:
                 route_ticket(ticket_id=ticket.pk, suggestion=suggestion, by=SYSTEM)

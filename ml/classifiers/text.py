@@ -16,8 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.artefacts import Artefact, ArtefactRefused
+from ml.classifiers.beside import Input, fact_columns, subject_of, text_of, usual_facts
 from ml.classifiers.familiarity import USUAL_SHARE, Familiarity
-from ml.classifiers.features import SIDES, build_vectorizers, prepare, readable_terms, restore_vectorizer
+from ml.classifiers.features import (
+    SIDES,
+    SUBJECT,
+    build_vectorizers,
+    prepare,
+    readable_terms,
+    restore_vectorizer,
+)
 from ml.classifiers.folds import assign_folds
 from ml.classifiers.members import Linear, fit_ngram, fit_vector, linear_scores
 from ml.classifiers.mix import Mix
@@ -27,9 +35,11 @@ from ml.evaluation.class_precision import Judged
 from ml.metrics import Floats, classification_figures
 from ml.threads import single_thread
 
-KIND = "text-classifier/3"
+KIND = "text-classifier/4"
+KNOWN_KINDS = (KIND, "text-classifier/3")  # the one before knew texts only
 _Described = tuple[npt.NDArray[np.float32], npt.NDArray[np.int_]] | None  # layers and classes of descriptions
 REASONS = 5
+TELLING_FACT = 0.05  # a fact that weighs less is no reason
 TARGET_ACCURACY = 0.90
 LEAST_PROBABILITY = 0.50  # below it the label is more likely wrong than right
 SMALLEST_SHARE = 0.20  # a threshold must leave at least this share of out-of-fold rows to judge it by
@@ -62,6 +72,7 @@ class TextClassifier:
         self.out_of_fold: dict[str, Any] = {}
         self.judged: Judged | None = None  # the answers behind it; not kept with the model
         self._vectorizers: dict[str, Any] = {}
+        self._facts: list[tuple[str, str]] = []
         self._terms: npt.NDArray[np.object_] = np.array([], dtype=object)
         self._mean_weights: npt.NDArray[np.float32] = np.array([], dtype=np.float32)
         self._ngram: Any = None
@@ -71,13 +82,15 @@ class TextClassifier:
     # Training
 
     def fit(
-        self, texts: Sequence[str], labels: Sequence[str], descriptions: Mapping[str, str] | None = None
+        self, inputs: Sequence[Input], labels: Sequence[str], descriptions: Mapping[str, str] | None = None
     ) -> Self:
         """Train on texts with their labels (same length, at least one row); raises ``ValueError`` otherwise.
 
+        A ``TextInput`` brings subject and facts; n-grams alone read them, the encoder reads the text as it is.
         ``descriptions`` (label -> words) are a text more for the classes they describe: they help where examples are few.
         They are never measured on.
         """
+        texts = [text_of(given) for given in inputs]
         if len(texts) != len(labels) or not texts:
             raise ValueError("training needs at least one text and exactly one label per text")
         self.labels = sorted(set(labels))
@@ -93,14 +106,15 @@ class TextClassifier:
                 (self._encoder.encode_layers([words for _label, words in told]), codes) if told else None
             )
         with single_thread():
-            self._fit_members([prepare(text) for text in texts], layers, targets, described)
+            self._fit_members(inputs, layers, targets, described)
         return self
 
     def _fit_members(
-        self, prepared: Sequence[str], layers: Any, targets: npt.NDArray[np.int_], described: _Described
+        self, inputs: Sequence[Input], layers: Any, targets: npt.NDArray[np.int_], described: _Described
     ) -> None:
-        self._vectorizers = build_vectorizers(prepared)
-        grams = self._ngram_matrix(prepared)
+        self._vectorizers = build_vectorizers(*_prepared(inputs))
+        self._facts = usual_facts(inputs)
+        grams = self._ngram_matrix(inputs)
         self._choose_on_out_of_fold(grams, layers, targets, described)
         self._ngram = fit_ngram(grams, targets, self._seed)
         self._prepare_reasons()
@@ -149,33 +163,33 @@ class TextClassifier:
 
     # Prediction
 
-    def probabilities(self, texts: Sequence[str]) -> Floats:
-        """Calibrated probabilities ``(len(texts), len(labels))`` in the order of ``labels``; rows sum to 1."""
-        return self._judge(texts)[0]
+    def probabilities(self, inputs: Sequence[Input]) -> Floats:
+        """Calibrated probabilities ``(len(inputs), len(labels))`` in the order of ``labels``; rows sum to 1."""
+        return self._judge(inputs)[0]
 
-    def _judge(self, texts: Sequence[str]) -> tuple[Floats, Any, Floats | None, Floats | None]:
+    def _judge(self, inputs: Sequence[Input]) -> tuple[Floats, Any, Floats | None, Floats | None]:
         """Probabilities, n-grams, similarity and familiarity; the last two are None without an encoder."""
         if not self.labels:
             raise ValueError("the classifier is not trained")
-        if len(self.labels) < 2 or not texts:
-            return np.ones((len(texts), len(self.labels))), None, None, None
+        if len(self.labels) < 2 or not inputs:
+            return np.ones((len(inputs), len(self.labels))), None, None, None
         classes = len(self.labels)
-        grams = self._ngram_matrix([prepare(text) for text in texts])
+        grams = self._ngram_matrix(inputs)
         scores = {"ngram": linear_scores(self._ngram, grams, classes)}
         near = familiarity = None
         if self._encoder is not None and self._neighbours is not None:
-            layers = self._encoder.encode_layers(texts)
+            layers = self._encoder.encode_layers([text_of(given) for given in inputs])
             scores["vector"] = linear_scores(self._vector, layers, classes)
             scores["neighbours"], near = self._neighbours.asked(blended(layers), classes)
             if self.familiarity is not None:
                 familiarity = self.familiarity.of(_evidence(scores, near))
         return np.exp(self.mix.log_probabilities(scores)), grams, near, familiarity
 
-    def predict(self, texts: Sequence[str]) -> list[TextPrediction]:
+    def predict(self, inputs: Sequence[Input]) -> list[TextPrediction]:
         """One prediction per text, in order."""
-        if not texts:
+        if not inputs:
             return []
-        probabilities, grams, near, familiarity = self._judge(texts)
+        probabilities, grams, near, familiarity = self._judge(inputs)
         return [
             self._prediction(
                 row,
@@ -212,32 +226,45 @@ class TextClassifier:
         )
 
     def _reasons(self, grams: Any, column: int) -> tuple[Reason, ...]:
-        """Word n-grams of the text by weight for the class minus their mean weight over all classes."""
+        """Word n-grams and facts of the text by weight for the class minus their mean weight over all classes."""
         terms = self._terms
-        present = grams[:, : len(terms)].tocoo()
+        present = grams.tocoo()
         coefficients = self._ngram.coef_
         if len(coefficients) == 1:  # two classes share one row of weights
             contrast = coefficients[0, present.col] * (1 if column == 1 else -1)
         else:
             contrast = coefficients[column, present.col] - self._mean_weights[present.col]
         weights = contrast * present.data
+        first = grams.shape[1] - len(self._facts)
+        facts = [
+            (": ".join(self._facts[place - first]), float(weight))
+            for place, weight in zip(present.col, weights, strict=True)
+            if place >= first and abs(weight) >= TELLING_FACT
+        ]
+        words = present.col < len(terms)
         ranked = sorted(
-            zip(terms[present.col], weights, strict=True), key=lambda pair: (-abs(pair[1]), pair[0])
+            zip(terms[present.col[words]], weights[words], strict=True),
+            key=lambda pair: (-abs(pair[1]), pair[0]),
         )
-        return tuple(
-            Reason(term, round(float(weight), 4)) for term, weight in readable_terms(ranked, REASONS)
-        )
+        chosen = facts + readable_terms(ranked, REASONS)
+        strongest = sorted(chosen, key=lambda pair: (-abs(pair[1]), pair[0]))[:REASONS]
+        return tuple(Reason(term, round(float(weight), 4)) for term, weight in strongest)
 
     def _prepare_reasons(self) -> None:
         self._terms = self._vectorizers["word"].get_feature_names_out()
         self._mean_weights = self._ngram.coef_.mean(axis=0)
 
-    def _ngram_matrix(self, prepared: Sequence[str]) -> Any:
+    def _ngram_matrix(self, inputs: Sequence[Input]) -> Any:
         from scipy.sparse import hstack
 
-        return hstack(
-            [vectorizer.transform(prepared) for vectorizer in self._vectorizers.values()], format="csr"
-        )
+        texts, subjects = _prepared(inputs)
+        sides = [
+            vectorizer.transform(subjects if name == SUBJECT else texts)
+            for name, vectorizer in self._vectorizers.items()
+        ]
+        if self._facts:
+            sides.append(fact_columns(inputs, self._facts))
+        return hstack(sides, format="csr")
 
     # Files
 
@@ -254,6 +281,8 @@ class TextClassifier:
                 name: side.get_feature_names_out().tolist() for name, side in self._vectorizers.items()
             },
         }
+        if self._facts:
+            decisive["facts"] = [list(pair) for pair in self._facts]
         arrays = {f"{name}_idf": side.idf_ for name, side in self._vectorizers.items()}
         for name, member in (("ngram_model", self._ngram), ("vector_model", self._vector)):
             if member is not None:
@@ -274,7 +303,7 @@ class TextClassifier:
     def from_artefact(cls, artefact: Artefact, encoder: TextEncoder | None) -> Self:
         """Rebuild a trained model; raises ``ArtefactRefused`` for another kind of model or another encoder."""
         model = artefact.metadata.get("model", {})
-        if model.get("kind") != KIND:
+        if model.get("kind") not in KNOWN_KINDS:
             raise ArtefactRefused(f"this is no {KIND} model")
         if model["encoder"] != (encoder.digest if encoder else ""):
             raise ArtefactRefused("the model was trained with another encoder; train it again")
@@ -287,7 +316,7 @@ class TextClassifier:
         loaded.out_of_fold = artefact.metadata.get("out_of_fold", {})
         loaded._vectorizers = {
             name: restore_vectorizer(name, model["terms"][name], artefact.arrays[f"{name}_idf"])
-            for name in SIDES
+            for name in (*SIDES, SUBJECT)
             if name in model["terms"]
         }
         loaded._ngram, loaded._vector = (
@@ -295,6 +324,7 @@ class TextClassifier:
             Linear.from_arrays(name, artefact.arrays) or artefact.estimators.get(name)
             for name in ("ngram_model", "vector_model")
         )
+        loaded._facts = [(name, value) for name, value in model.get("facts", ())]
         if loaded._ngram is not None:
             loaded._prepare_reasons()
         if "neighbours" in artefact.arrays:
@@ -302,6 +332,11 @@ class TextClassifier:
                 artefact.arrays["neighbours"], artefact.arrays["neighbour_targets"]
             )
         return loaded
+
+
+def _prepared(inputs: Sequence[Input]) -> tuple[list[str], list[str]]:
+    """The prepared texts and subjects."""
+    return [prepare(text_of(given)) for given in inputs], [prepare(subject_of(given)) for given in inputs]
 
 
 def _codes(labels: Sequence[str]) -> npt.NDArray[np.int_]:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ml.classifiers import TextInput
 from ml.events import GOLDEN_CASE_KEPT, GOLDEN_CASE_RETIRED
 from ml.models import GoldenCase
 from ml.registry import ml_tasks
@@ -42,7 +43,7 @@ def keep_golden_case(
         if subject_id not in part.shown([subject_id], by):
             raise PermissionDenied(_("You may not see what this is about."))
         content = part.inputs([subject_id]).get(subject_id)
-        if not content:
+        if not content or (isinstance(content, TextInput) and not content.text):
             raise ValidationError(_("There is nothing that the model could read."))
         known = GoldenCase.objects.in_force(part.key).filter(
             subject_kind=part.subject_kind, subject_id=subject_id
@@ -51,6 +52,8 @@ def keep_golden_case(
         case.subject_kind, case.subject_id = part.subject_kind, subject_id
         if isinstance(content, Mapping):
             case.features = dict(content)
+        elif isinstance(content, TextInput):
+            case.text, case.features = content.text[:LONGEST_TEXT], dict(content.facts)
         else:
             case.text = str(content)[:LONGEST_TEXT]
     if case.pk is None and GoldenCase.objects.in_force(part.key).count() >= MOST_CASES:

@@ -14,6 +14,7 @@ from django.db.models import Max, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core.services.notify_user import Notice, notify_people
+from ml.classifiers.beside import TextInput, text_of
 from ml.events import DRIFT_SEEN
 from ml.models import DriftWindow, Feedback, ModelAlias, ModelVersion, Prediction, RollbackEvent
 from ml.monitoring.windows import (
@@ -157,7 +158,9 @@ def _texts(task: str, reference: Sequence[Row], window: Sequence[Row]) -> dict[i
     ids = [row.subject_id for row in (*some_of(reference), *window)]
     for start in range(0, len(ids), CHUNK):
         inputs = part.inputs(ids[start : start + CHUNK])
-        found.update({pk: text for pk, text in inputs.items() if isinstance(text, str)})
+        found.update(
+            {pk: text_of(given) for pk, given in inputs.items() if isinstance(given, str | TextInput)}
+        )
     return found
 
 

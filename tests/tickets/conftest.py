@@ -7,6 +7,7 @@ import pytest
 
 from customers.models import Contact
 from ml.classifiers import Reason, TextPrediction
+from ml.classifiers.beside import Input, text_of
 from ml.sentiment.scorer import Reading, Sentiment
 from ml.serving.answers import Served
 from people.models import Team, User
@@ -33,9 +34,10 @@ class FakeMinds:
         self.scored: list[str] = []
 
     def suggest_routing(
-        self, texts: Sequence[str], ticket_ids: Sequence[int] | None = None
+        self, inputs: Sequence[Input], ticket_ids: Sequence[int] | None = None
     ) -> list[RoutingSuggestion]:
         """Texts with "invoice" are about Billing, others leave it to people."""
+        texts = [text_of(given) for given in inputs]
         self.routed += texts
         return [suggestion(text, "invoice" in text) for text in texts]
 

@@ -158,8 +158,9 @@ def test_two_workers_route_tickets_of_the_same_teams_without_waiting_for_each_ot
         words[name.lower()] = Category.objects.create(name=name, description=name, team=team).name
     monkeypatch.setattr(
         "tickets.routing.suggest_routing",
-        lambda texts, _ids: [
-            suggestion(text, True, words["billing" if "billing" in text else "shipping"]) for text in texts
+        lambda inputs, _ids: [
+            suggestion(given.text, True, words["billing" if "billing" in given.text else "shipping"])
+            for given in inputs
         ],
     )
     orders = [("billing", "shipping"), ("shipping", "billing")]

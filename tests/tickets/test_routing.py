@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from ml.classifiers.beside import Input, text_of
 from ml.models import Feedback, Prediction
 from people.models import Team, User
 from tests.tickets.conftest import suggestion
@@ -23,8 +24,8 @@ HTMX = {"HX-Request": "true"}
 def suggesting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A classifier that is sure, of a class that is only suggested."""
 
-    def suggest(texts: Sequence[str], *_rest: object) -> list[RoutingSuggestion]:
-        answers = [suggestion(text, True) for text in texts]
+    def suggest(inputs: Sequence[Input], *_rest: object) -> list[RoutingSuggestion]:
+        answers = [suggestion(text_of(given), True) for given in inputs]
         urgent = replace(answers[0].prediction, label="urgent")
         return [
             replace(one, mode="suggest", priority=urgent, priority_served=one.served, priority_mode="suggest")

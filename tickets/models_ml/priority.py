@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.utils.translation import gettext_lazy as _
 
+from ml.classifiers import TextInput
 from ml.registry import Example, TextTask
 from tickets.models import Ticket
 from tickets.models_ml.routing import MOST_ROWS, first_messages, labelled
+from tickets.routing_inputs import FACTS
 from tickets.ticket_facts import PRIORITY_TASK
 
 
@@ -15,6 +17,8 @@ class PriorityTask(TextTask):
 
     key = PRIORITY_TASK
     title = _("Priority")
+    facts = FACTS
+    has_subjects = True
     purpose = _("Suggests how urgent a new ticket is, from its first message.")
     limits = _("Learns what agents chose in the end, which also depends on what they knew from elsewhere.")
 
@@ -23,6 +27,6 @@ class PriorityTask(TextTask):
         done = Ticket.objects.filter(status_category__in=("resolved", "closed")).order_by("-pk")[:MOST_ROWS]
         return labelled(list(done), lambda ticket: (ticket.priority, "final_state"))
 
-    def inputs(self, subject_ids: Sequence[int]) -> Mapping[int, str]:
+    def inputs(self, subject_ids: Sequence[int]) -> Mapping[int, TextInput]:
         """The first messages of the tickets."""
         return first_messages(subject_ids)

@@ -6,12 +6,15 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from ml.classifiers import TextInput
+from ml.classifiers.beside import Input, text_of
 from ml.models import Feedback, Prediction
 from ml.registry import Example, ShownSubject, TextTask
 from ml.serving.answers import Fallback
 from people.viewer import Viewer
 from tickets.models import Category, Ticket
 from tickets.routing import NOTHING, by_description, ticket_texts
+from tickets.routing_inputs import FACTS, past_inputs
 from tickets.ticket_facts import ROUTING_TASK, SUBJECT_KIND
 
 MOST_ROWS = 20_000
@@ -25,6 +28,8 @@ class RoutingTask(TextTask):
     audits_per_week = 140
     title = _("Routing")
     labels_are_words = True
+    facts = FACTS
+    has_subjects = True
     purpose = _("Suggests the category of a new ticket, and with it the team, from its first message.")
     limits = _("Knows only categories that tickets ended in; what it has never seen goes to triage.")
 
@@ -44,8 +49,8 @@ class RoutingTask(TextTask):
 
         return labelled(list(tickets[:MOST_ROWS]), label)
 
-    def inputs(self, subject_ids: Sequence[int]) -> Mapping[int, str]:
-        """The first messages of the tickets."""
+    def inputs(self, subject_ids: Sequence[int]) -> Mapping[int, TextInput]:
+        """The first messages of the tickets, with what stood beside them."""
         return first_messages(subject_ids)
 
     def shown(self, subject_ids: Sequence[int], viewer: Viewer) -> Mapping[int, ShownSubject]:
@@ -60,17 +65,17 @@ class RoutingTask(TextTask):
         """The categories in use."""
         return list(Category.objects.filter(is_active=True).order_by("name").values_list("name", flat=True))
 
-    def fallback(self, inputs: Sequence[str], *, failure: str = "") -> Fallback:
+    def fallback(self, inputs: Sequence[Input], *, failure: str = "") -> Fallback:
         """Compare with the descriptions of the categories; people choose while the machine is slow, as that needs the encoder."""
         if failure == Prediction.Failure.SLOW:
             return Fallback(NOTHING, [None] * len(inputs))
-        return Fallback(*by_description(inputs))
+        return Fallback(*by_description([text_of(given) for given in inputs]))
 
 
-def first_messages(ticket_ids: Sequence[int]) -> dict[int, str]:
-    """What a classifier reads of each ticket that is there."""
+def first_messages(ticket_ids: Sequence[int]) -> dict[int, TextInput]:
+    """What a classifier reads of each ticket that is there, as it was when it came."""
     tickets = list(Ticket.objects.filter(pk__in=ticket_ids))
-    return {ticket.pk: text for ticket, text in zip(tickets, ticket_texts(tickets), strict=True)}
+    return {ticket.pk: given for ticket, given in zip(tickets, past_inputs(tickets), strict=True)}
 
 
 def labelled(tickets: Sequence[Ticket], label_of: Callable[[Ticket], tuple[str, str]]) -> Iterator[Example]:
@@ -80,14 +85,15 @@ def labelled(tickets: Sequence[Ticket], label_of: Callable[[Ticket], tuple[str, 
     """
     for start in range(0, len(tickets), CHUNK):
         chunk = tickets[start : start + CHUNK]
-        for ticket, text in zip(chunk, ticket_texts(chunk), strict=True):
+        for ticket, given in zip(chunk, past_inputs(chunk), strict=True):
             label, source = label_of(ticket)
-            if text and label:
+            if given.text and label:
                 yield Example(
                     subject_id=ticket.pk,
                     label=label,
                     at=ticket.created_at,
-                    text=text,
+                    text=given.text,
+                    features=given.facts,
                     group=f"contact:{ticket.contact_id}",
                     slices={"channel": ticket.channel},
                     label_source=source,

@@ -1,5 +1,7 @@
 """Apply a classifier's suggestion to a new ticket: category, team, priority - or triage - then promise and person."""
 
+from collections.abc import Mapping
+
 from django.db import transaction
 
 from core.models import Event
@@ -36,13 +38,11 @@ def route_ticket(
     category, team, because = _resolve(suggestion)
     prediction = suggestion.prediction
     abstained = bool(because)
-    _store(ROUTING_TASK, ticket, prediction, suggestion.served, suggestion.text, because, suggestion.mode)
+    _store(ROUTING_TASK, ticket, suggestion, prediction, suggestion.served, because, suggestion.mode)
     if suggestion.priority is not None and suggestion.priority_served is not None:
         priority, priority_served = suggestion.priority, suggestion.priority_served
         why = priority.because or (SUGGESTED if suggestion.priority_mode == SUGGEST else "")
-        _store(
-            PRIORITY_TASK, ticket, priority, priority_served, suggestion.text, why, suggestion.priority_mode
-        )
+        _store(PRIORITY_TASK, ticket, suggestion, priority, priority_served, why, suggestion.priority_mode)
     if ticket.routing_state != Ticket.Routing.PENDING:
         return True
     ticket.routing_state = Ticket.Routing.TRIAGE if abstained else Ticket.Routing.ROUTED
@@ -112,9 +112,12 @@ def _team_for(ticket: Ticket, team: Team | None) -> Team | None:
     return team or default
 
 
-def input_facts(prediction: TextPrediction, text: str, channel: str) -> dict[str, float | str | bool]:
-    """What the watch over a model compares of a ticket, without a word of it."""
+def input_facts(
+    prediction: TextPrediction, text: str, channel: str, known: Mapping[str, str] | None = None
+) -> dict[str, float | str | bool]:
+    """What the watch over a model compares of a ticket, without a word of it; ``known`` is what stands beside the text."""
     facts: dict[str, float | str | bool] = {
+        **(known or {}),
         "channel": channel,
         "words": len(text.split()),
         "unfamiliar": prediction.because == "unfamiliar",
@@ -127,9 +130,9 @@ def input_facts(prediction: TextPrediction, text: str, channel: str) -> dict[str
 def _store(
     task: str,
     ticket: Ticket,
+    suggestion: RoutingSuggestion,
     prediction: TextPrediction,
     served: Served,
-    text: str,
     because: str,
     mode: str,
 ) -> None:
@@ -148,8 +151,8 @@ def _store(
                 mode="" if prediction.abstained else mode,
                 alternatives=[[label, round(share, 4)] for label, share in prediction.alternatives],
                 reasons=reasons,
-                input_text=text,
-                facts=input_facts(prediction, text, ticket.channel),
+                input_text=suggestion.text,
+                facts=input_facts(prediction, suggestion.text, ticket.channel, suggestion.facts),
             )
         ],
         served=served,

@@ -27,7 +27,8 @@ class Routing(Subscriber):
 
     def prepare(self, events: Sequence[Event]) -> None:
         """Route the tickets that have no prediction yet, in the order of their ids."""
-        from tickets.routing import suggest_routing, ticket_texts
+        from tickets.routing import suggest_routing
+        from tickets.routing_inputs import ticket_inputs
         from tickets.services.route_ticket import route_ticket
 
         causes = {event.subject_id: event for event in events}
@@ -36,7 +37,7 @@ class Routing(Subscriber):
         )
         fresh = causes.keys() - set(known.values_list("subject_id", flat=True))
         tickets = list(Ticket.objects.filter(pk__in=fresh).order_by("pk"))
-        suggestions = suggest_routing(ticket_texts(tickets), [ticket.pk for ticket in tickets])
+        suggestions = suggest_routing(ticket_inputs(tickets), [ticket.pk for ticket in tickets])
         by = system_viewer("task")
         for ticket, suggestion in zip(tickets, suggestions, strict=True):
             route_ticket(ticket_id=ticket.pk, suggestion=suggestion, by=by, cause=causes[ticket.pk])

@@ -1,0 +1,51 @@
+"""What classifiers read of a ticket: its text, subject first, and what stands beside it: channel, language, tier of the account.
+
+Point in time: channel and text stay as they came, and the language is guessed from the text. The tier is the account's of the
+day: it is kept with the prediction (``Prediction.facts``), and training reads it there. The product keeps no history of tiers,
+so tickets without such a prediction, and those whose details have been forgotten, are learned from without a tier.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ml.classifiers import TextInput
+from ml.languages import guess_language
+from ml.models import Prediction
+from tickets.models import Ticket
+from tickets.routing import ticket_texts
+from tickets.ticket_facts import ROUTING_TASK, SUBJECT_KIND
+
+FACTS = ("channel", "language", "tier")
+
+
+def ticket_inputs(tickets: Sequence[Ticket]) -> list[TextInput]:
+    """What is read of tickets that have just come. Two queries."""
+    tiers = dict(
+        Ticket.objects.filter(pk__in=[one.pk for one in tickets])
+        .exclude(account=None)
+        .values_list("pk", "account__tier")
+    )
+    return _inputs(tickets, tiers)
+
+
+def past_inputs(tickets: Sequence[Ticket]) -> list[TextInput]:
+    """What was read, or would have been read, of tickets when they came. Two queries."""
+    kept = Prediction.objects.filter(
+        task=ROUTING_TASK, subject_kind=SUBJECT_KIND, subject_id__in=[one.pk for one in tickets]
+    )
+    tiers = {pk: facts.get("tier") for pk, facts in kept.values_list("subject_id", "facts")}
+    return _inputs(tickets, tiers)
+
+
+def _inputs(tickets: Sequence[Ticket], tiers: Mapping[int, str | None]) -> list[TextInput]:
+    return [
+        TextInput(
+            text,
+            has_subject=True,
+            facts={
+                "channel": ticket.channel or None,
+                "language": guess_language(text) or None,
+                "tier": tiers.get(ticket.pk) or None,
+            },
+        )
+        for ticket, text in zip(tickets, ticket_texts(tickets), strict=True)
+    ]
