@@ -32,21 +32,18 @@ from tickets.message_text import new_text
 from tickets.models import Attachment, Category, Message, Ticket
 from tickets.promise_lines import PROMISE_ICONS, words_of_promise
 from tickets.property_lines import PROPERTY_ICONS, words_of_property
+from tickets.routing_lines import ROUTING_ICONS, words_of_routing
 from tickets.satisfaction import words_of_rating
 from tickets.selectors import messages_of, with_files
 from tickets.status_rows import statuses
 from tickets.structure_words import ICONS as STRUCTURE_ICONS
 from tickets.structure_words import SILENT_IN_TARGET, SILENT_REASONS, words_of
-from tickets.ticket_facts import SUGGESTED
 
 _FAILED = frozenset({Message.Delivery.FAILED, Message.Delivery.UNCERTAIN})
 # Their messages stand in the conversation themselves.
 _MESSAGE_VERBS = frozenset({events.MESSAGE_RECEIVED.verb, events.REPLIED.verb, events.NOTE_ADDED.verb})
 _ICONS = {
     "tickets.created": "plus",
-    "tickets.routed": "route",
-    "tickets.routing_corrected": "route",
-    "tickets.routing_confirmed": "check",
     "tickets.assigned": "user-check",
     "tickets.unassigned": "user-x",
     "tickets.status_changed": "circle-check",
@@ -63,6 +60,7 @@ _ICONS = {
     "tickets.answer_scheduled": "clock",
     "tickets.answer_held": "player-pause",
     "tickets.scheduled_answer_cancelled": "x",
+    **ROUTING_ICONS,
     **STRUCTURE_ICONS,
     **PROPERTY_ICONS,
     **PROMISE_ICONS,
@@ -378,23 +376,14 @@ def _actor(event: Event, names: _Names) -> str:
     return known.get(event.actor_id, "") or _("Somebody who is no longer here")
 
 
-def _routed(detail: Mapping[str, Any], names: _Names) -> str:
-    """Where a ticket was routed to."""
-    if detail.get("because") == SUGGESTED:
-        return pgettext("routed the ticket", "to triage, with a suggestion")
-    if detail.get("abstained"):
-        return pgettext("routed the ticket", "to triage, the classifier was unsure")
-    chosen = (names.categories.get(detail.get("category") or 0), names.teams.get(detail.get("team") or 0))
-    return pgettext("routed the ticket", "to %s") % " · ".join(name for name in chosen if name)
-
-
 def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
     """The thing done to, in words; empty when the sentence says it all."""
     of_structure = words_of(verb, detail, names.contacts)
     if of_structure is not None:
         return of_structure
     of_property = (
-        words_of_property(verb, detail)
+        words_of_routing(verb, detail, names.categories, names.teams)
+        or words_of_property(verb, detail)
         or words_of_promise(verb, detail)
         or words_of_rating(verb, detail)
         or words_of_call_event(verb, detail, names.users)
@@ -412,6 +401,4 @@ def _object(verb: str, detail: Mapping[str, Any], names: _Names) -> str:
         return f"#{detail['number']}"
     if verb in _REASONED:
         return str(detail.get("reason", ""))
-    if verb in {events.ROUTED.verb, events.ROUTING_CORRECTED.verb}:
-        return _routed(detail, names)
     return ""

@@ -15,6 +15,10 @@ ROUTING_CORRECTED = EventType(
 ROUTING_CONFIRMED = EventType(
     "tickets.routing_confirmed", subject="ticket", sentence=_("confirmed the routing")
 )
+TOPIC_SEEN = EventType("tickets.topic_seen", subject="ticket", sentence=_("saw another topic in a message"))
+TOPIC_DISMISSED = EventType(
+    "tickets.topic_dismissed", subject="ticket", sentence=_("left the ticket with its topic")
+)
 ASSIGNED = EventType("tickets.assigned", subject="ticket", sentence=_("assigned the ticket"))
 UNASSIGNED = EventType("tickets.unassigned", subject="ticket", sentence=_("returned the ticket to its team"))
 STATUS_CHANGED = EventType("tickets.status_changed", subject="ticket", sentence=_("changed the status"))

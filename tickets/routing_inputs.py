@@ -19,12 +19,7 @@ FACTS = ("channel", "language", "tier")
 
 def ticket_inputs(tickets: Sequence[Ticket]) -> list[TextInput]:
     """What is read of tickets that have just come. Two queries."""
-    tiers = dict(
-        Ticket.objects.filter(pk__in=[one.pk for one in tickets])
-        .exclude(account=None)
-        .values_list("pk", "account__tier")
-    )
-    return _inputs(tickets, tiers)
+    return _inputs(tickets, _tiers(tickets))
 
 
 def past_inputs(tickets: Sequence[Ticket]) -> list[TextInput]:
@@ -36,16 +31,27 @@ def past_inputs(tickets: Sequence[Ticket]) -> list[TextInput]:
     return _inputs(tickets, tiers)
 
 
+def with_facts(said: Sequence[tuple[Ticket, str]]) -> list[TextInput]:
+    """What is read of single messages of tickets, which have no subject of their own. One query."""
+    tiers = _tiers([ticket for ticket, _text in said])
+    return [TextInput(text, facts=_facts(ticket, text, tiers)) for ticket, text in said]
+
+
+def _tiers(tickets: Sequence[Ticket]) -> dict[int, str | None]:
+    rows = Ticket.objects.filter(pk__in=[one.pk for one in tickets]).exclude(account=None)
+    return dict(rows.values_list("pk", "account__tier"))
+
+
 def _inputs(tickets: Sequence[Ticket], tiers: Mapping[int, str | None]) -> list[TextInput]:
     return [
-        TextInput(
-            text,
-            has_subject=True,
-            facts={
-                "channel": ticket.channel or None,
-                "language": guess_language(text) or None,
-                "tier": tiers.get(ticket.pk) or None,
-            },
-        )
+        TextInput(text, has_subject=True, facts=_facts(ticket, text, tiers))
         for ticket, text in zip(tickets, ticket_texts(tickets), strict=True)
     ]
+
+
+def _facts(ticket: Ticket, text: str, tiers: Mapping[int, str | None]) -> dict[str, str | None]:
+    return {
+        "channel": ticket.channel or None,
+        "language": guess_language(text) or None,
+        "tier": tiers.get(ticket.pk) or None,
+    }

@@ -1,13 +1,14 @@
 """Fixtures of the tickets tests: a classifier and a scorer that need no transformer, incoming messages, tickets."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from customers.models import Contact
 from ml.classifiers import Reason, TextPrediction
-from ml.classifiers.beside import Input, text_of
+from ml.classifiers.beside import Input, facts_of, text_of
 from ml.sentiment.scorer import Reading, Sentiment
 from ml.serving.answers import Served
 from people.models import Team, User
@@ -39,7 +40,10 @@ class FakeMinds:
         """Texts with "invoice" are about Billing, others leave it to people."""
         texts = [text_of(given) for given in inputs]
         self.routed += texts
-        return [suggestion(text, "invoice" in text) for text in texts]
+        return [
+            replace(suggestion(text, "invoice" in text), facts=facts_of(given))
+            for text, given in zip(texts, inputs, strict=True)
+        ]
 
     def score_messages(self, texts: Sequence[str]) -> list[Reading]:
         """ "terrible" is negative, "thank" positive, all else neutral; what begins with "¿" is in no language it knows."""

@@ -37,6 +37,7 @@ from tickets.models.sla import SLAPolicy, SLAPolicyVersion, SLAStep, SLATarget
 from tickets.models.stored_file import StoredFile
 from tickets.models.structure import CarbonCopy, Follower, TicketLink, TicketMerge
 from tickets.models.ticket import FieldValue, Status, Ticket, TicketNumber, TicketTag
+from tickets.models.topic import TopicChange
 from tickets.models.web_form import FormCount, FormFile, FormSubmission
 from tickets.models.work import ChecklistItem, TimeEntry
 from tickets.models.writing import AnswerUndo, Draft, Presence
@@ -108,5 +109,6 @@ __all__ = [
     "TicketTag",
     "TicketType",
     "TimeEntry",
+    "TopicChange",
     "ViewCount",
 ]

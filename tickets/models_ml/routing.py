@@ -12,7 +12,7 @@ from ml.models import Feedback, Prediction
 from ml.registry import Example, ShownSubject, TextTask
 from ml.serving.answers import Fallback
 from people.viewer import Viewer
-from tickets.models import Category, Ticket
+from tickets.models import Category, Ticket, TopicChange
 from tickets.routing import NOTHING, by_description, ticket_texts
 from tickets.routing_inputs import FACTS, past_inputs
 from tickets.ticket_facts import ROUTING_TASK, SUBJECT_KIND
@@ -36,7 +36,7 @@ class RoutingTask(TextTask):
     def rows(self) -> Iterable[Example]:
         """First messages and categories of the newest 20,000 tickets whose category somebody chose, confirmed or let stand."""
         names = dict(Category.objects.filter(is_active=True).values_list("pk", "name"))
-        said = _last_words()
+        said, first = _last_words(), _first_topics()
         done = Q(status_category__in=("resolved", "closed")) | Q(routing_state=Ticket.Routing.MANUAL)
         tickets = Ticket.objects.filter(Q(category__in=names) & done | Q(pk__in=said)).order_by("-pk")
         known = set(names.values())
@@ -45,7 +45,7 @@ class RoutingTask(TextTask):
             last = said.get(ticket.pk)
             if last is not None:
                 return (last[0] if last[0] in known else "", last[1])
-            return names.get(ticket.category_id or 0, ""), "final_state"
+            return names.get(first.get(ticket.pk, ticket.category_id) or 0, ""), "final_state"
 
         return labelled(list(tickets[:MOST_ROWS]), label)
 
@@ -98,6 +98,12 @@ def labelled(tickets: Sequence[Ticket], label_of: Callable[[Ticket], tuple[str, 
                     slices={"channel": ticket.channel},
                     label_source=source,
                 )
+
+
+def _first_topics() -> dict[int, int | None]:
+    """The category of tickets whose topic changed later: what their first message was about."""
+    followed = TopicChange.objects.filter(state=TopicChange.State.FOLLOWED)
+    return dict(followed.values_list("ticket_id", "first_category_id"))
 
 
 def _last_words() -> dict[int, tuple[str, str]]:

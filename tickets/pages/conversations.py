@@ -102,6 +102,7 @@ def _prediction(
         "accept_url": state.ticket_url(ticket.pk, "inbox-confirm")
         if may_edit and not judged and facts is not None and (leaning or not facts.abstained)
         else "",
+        "more_url": state.ticket_url(ticket.pk, "inbox-routing-reasons"),
         "accepted": judged and facts is not None and facts.verdict == "confirmation",
         "change_template": "tickets/_routing_menu.html" if may_edit else "",
         "target": "#conversation-head",

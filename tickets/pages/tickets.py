@@ -387,7 +387,7 @@ def routing(request: StaffRequest, ticket_id: int) -> HttpResponse:
         correct_routing(ticket=found, by=request.viewer, category=category, team=team)
     except ValidationError as error:
         return refused(error)
-    return _after_routing(request, ticket_id, _("Moved. The classifier will learn from it."))
+    return after_routing(request, ticket_id, _("Moved. The classifier will learn from it."))
 
 
 @page("tickets.edit")
@@ -398,10 +398,10 @@ def confirm(request: StaffRequest, ticket_id: int) -> HttpResponse:
         confirm_routing(ticket=visible_ticket(request, ticket_id), by=request.viewer)
     except ValidationError as error:
         return refused(error)
-    return _after_routing(request, ticket_id, _("Confirmed. The classifier will learn from it."))
+    return after_routing(request, ticket_id, _("Confirmed. The classifier will learn from it."))
 
 
-def _after_routing(request: StaffRequest, ticket_id: int, words: str) -> HttpResponse:
+def after_routing(request: StaffRequest, ticket_id: int, words: str) -> HttpResponse:
     """The header again; a ticket that went to a private team is not the person's to see any more."""
     try:
         again = visible_ticket(request, ticket_id)

@@ -17,11 +17,17 @@ from tickets.ticket_rows import lock_ticket, save_ticket
 
 @transaction.atomic
 def correct_routing(
-    *, ticket: Ticket, by: Viewer, category: Category | None = None, team: Team | None = None
+    *,
+    ticket: Ticket,
+    by: Viewer,
+    category: Category | None = None,
+    team: Team | None = None,
+    learn: bool = True,
 ) -> Ticket:
     """Move the ticket to another category, another team, or both; the category's team is taken when none is named.
 
-    A category is stored as the true label, as a confirmation when the classifier had said the same. A ticket that leaves
+    A category is stored as the true label, as a confirmation when the classifier had said the same; without ``learn`` it is
+    none, as where the topic has changed since. A ticket that leaves
     its assignee's teams goes back to the new team. Raises ValidationError when nothing or something inactive is chosen.
     """
     by.require("tickets.edit")
@@ -39,7 +45,7 @@ def correct_routing(
     if before == {"category": locked.category_id, "team": locked.team_id} and not was_open:
         return locked
     locked.routing_state = Ticket.Routing.MANUAL
-    if category is not None:
+    if category is not None and learn:
         _learn(locked, category.name, by)
     event = ROUTING_CORRECTED.record(
         by=by,
