@@ -45,6 +45,7 @@ KEYS: tuple[Key, ...] = (
     Key("s", "status", _("Status"), _TICKET),
     Key("p", "priority", _("Priority"), _TICKET),
     Key("l", "tags", _("Tags"), _TICKET),
+    Key("Shift+L", "accept-tag", _("Add the first suggested tag"), _TICKET),
     Key("z", "snooze", _("Snooze"), _TICKET),
     Key("m", "macro", _("Macros and canned replies"), _TICKET),
     Key("!", "escalate", _("Escalate"), _TICKET),

@@ -22,7 +22,10 @@ from people.viewer import Viewer
 
 SHOWN = (
     "accuracy",
+    "micro_f1",
     "macro_f1",
+    "micro_precision",
+    "micro_recall",
     "roc_auc",
     "pr_auc",
     "brier",

@@ -126,6 +126,8 @@ class MLTask(Part):
     retrain_labels: ClassVar[int] = 500
     # A yes/no task: labels are 1 and 0, ``Answer.probability`` is of 1, and the loss is its squared error.
     yes_no: ClassVar[bool] = False
+    # Several labels at once (``ml.label_sets``): an answer has no single probability, and its loss is a distance.
+    label_sets: ClassVar[bool] = False
     # Whether the model reads a plain text, so that anybody may ask it about one.
     reads_text: ClassVar[bool] = False
     # Labels are numbers, answers are compared by their losses, and ``label_group`` says in which range a label lies.
@@ -181,6 +183,14 @@ class MLTask(Part):
         """Whether an answer about a held-out row counts as right where right and wrong are shown."""
         return bool(row.truth == row.answer)
 
+    def names_in(self, label: Any) -> Sequence[str]:
+        """What is counted of a row's label: itself, or each of several at once."""
+        return [str(label)]
+
+    def contradict(self, one: Answer, other: Answer) -> bool:
+        """Whether two answers about the same row cannot both hold; where one abstains, a person decides."""
+        return bool(one.label != other.label and not one.abstained and not other.abstained)
+
     def loss(self, example: Example, answer: Answer) -> float:
         """How wrong an answer is: 1 for a wrong label, the squared error of the probability for yes/no tasks (Brier)."""
         if self.yes_no:
@@ -214,7 +224,7 @@ class LearnedTask(MLTask):
         raise NotImplementedError
 
     def class_modes(
-        self, model: Any, held: Sequence[Example], answers: Sequence[Answer]
+        self, model: Any, trial: Any, held: Sequence[Example], answers: Sequence[Answer]
     ) -> dict[str, Any] | None:
         """What may be done with each class by itself, from rows that ``model`` or its trial had not seen; None: no classes."""
         return None
@@ -248,7 +258,7 @@ class LearnedTask(MLTask):
             # Out-of-fold figures of the same learner over random folds: far better ones are a hint that something leaks.
             "random_split": artefact.metadata.get("out_of_fold", {}),
         }
-        if (modes := self.class_modes(model, split.held, answers)) is not None:
+        if (modes := self.class_modes(model, trial, split.held, answers)) is not None:
             metrics["class_modes"] = modes
         baseline_metrics = self.figures(split.held, trivial)
         held_out = self._held_out(split, answers, trivial)
@@ -261,7 +271,9 @@ class LearnedTask(MLTask):
             objections=self.objections(held_out, metrics, baseline_metrics),
             training={
                 "rows": len(examples),
-                "classes": sorted({str(self.label_group(example.label)) for example in examples}),
+                "classes": sorted(
+                    {name for one in examples for name in self.names_in(self.label_group(one.label))}
+                ),
                 "too_few": too_few,
             },
         )
@@ -345,7 +357,7 @@ class TextTask(LearnedTask):
         return classification_figures(truth, [answer.label for answer in answers], confidence)
 
     def class_modes(
-        self, model: TextClassifier, held: Sequence[Example], answers: Sequence[Answer]
+        self, model: TextClassifier, trial: TextClassifier, held: Sequence[Example], answers: Sequence[Answer]
     ) -> dict[str, Any] | None:
         """From the out-of-fold answers of the model; None where there were too few rows to hold any out."""
         if model.judged is None:

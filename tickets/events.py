@@ -146,6 +146,13 @@ SLA_TARGET_CHANGED = EventType(
 COSTS_SAVED = EventType("tickets.costs_saved", subject="setting", sentence=_("changed what work costs"))
 TYPE_CHANGED = EventType("tickets.type_changed", subject="ticket", sentence=_("changed the type"))
 TAGS_CHANGED = EventType("tickets.tags_changed", subject="ticket", sentence=_("changed the tags"))
+# What is suggested stands in the head; what is applied has its own line.
+TAGS_SUGGESTED = EventType(
+    "tickets.tags_suggested", subject="ticket", sentence=_("suggested tags"), feed=False
+)
+TAG_DISMISSED = EventType(
+    "tickets.tag_dismissed", subject="ticket", sentence=_("dismissed a suggested tag"), feed=False
+)
 LANGUAGE_CHANGED = EventType("tickets.language_changed", subject="ticket", sentence=_("changed the language"))
 FIELDS_CHANGED = EventType("tickets.fields_changed", subject="ticket", sentence=_("changed the fields"))
 SNOOZED = EventType("tickets.snoozed", subject="ticket", sentence=_("put the ticket aside"))

@@ -15,6 +15,7 @@ from tickets.sla_terms import open_promises, policy_of, status_runs
 ROUTING_TASK = "routing"
 PRIORITY_TASK = "priority"
 SENTIMENT_TASK = "sentiment"
+TAGS_TASK = "tags"
 SUBJECT_KIND = "ticket"
 # Why a person chooses though the classifier is sure: answers of this class are only suggested.
 SUGGESTED = "suggested"

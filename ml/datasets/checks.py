@@ -33,12 +33,20 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Data:
-    """What checks look at. ``former`` are the label counts of the snapshot before this one, empty for the first."""
+    """What checks look at. ``former`` are the label counts of the snapshot before this one, empty for the first.
+
+    ``names`` gives the labels that are counted of a row's label: itself, or each of several at once.
+    """
 
     examples: Sequence[Example]
     fewest_rows: int
     now: datetime
     former: Mapping[str, int] = field(default_factory=dict)
+    names: Callable[[Any], Sequence[str]] = lambda label: [str(label)]
+
+    def counts(self) -> Counter[str]:
+        """How many rows have each label."""
+        return Counter(name for one in self.examples for name in self.names(one.label))
 
 
 @dataclass(frozen=True)
@@ -183,12 +191,8 @@ def _label_not_in_text(data: Data) -> Finding:
 
 
 def _class_minimum(data: Data) -> Finding:
-    small = {
-        label: count
-        for label, count in Counter(one.label for one in data.examples).items()
-        if count < FEWEST_OF_A_CLASS
-    }
-    observed = ", ".join(f"{label} {count}" for label, count in sorted(small.items(), key=str)) or "none"
+    small = {label: count for label, count in data.counts().items() if count < FEWEST_OF_A_CLASS}
+    observed = ", ".join(f"{label} {count}" for label, count in sorted(small.items())) or "none"
     return Finding(not small, observed[:200], f"at least {FEWEST_OF_A_CLASS} rows a label")
 
 
@@ -227,7 +231,7 @@ def _fresh(data: Data) -> Finding:
 
 
 def _same_labels(data: Data) -> Finding:
-    present = {str(one.label) for one in data.examples}
+    present = set(data.counts())
     gone = sorted(set(data.former) - present)
     new = sorted(present - set(data.former)) if data.former else []
     told = [f"gone: {', '.join(gone)}"] if gone else []
@@ -239,7 +243,9 @@ def _same_labels(data: Data) -> Finding:
 def _not_shrunk(data: Data) -> Finding:
     former = sum(data.former.values())
     return Finding(
-        len(data.examples) >= SHRUNK * former, f"{len(data.examples)} rows after {former}", "at least half"
+        data.counts().total() >= SHRUNK * former,
+        f"{data.counts().total()} labels after {former}",
+        "at least half",
     )
 
 

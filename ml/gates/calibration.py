@@ -21,6 +21,8 @@ class Calibration(Gate):
 
     def judge(self, contender: Contender) -> Verdict:
         """Compare the error with that of drawn outcomes."""
+        if contender.task.label_sets:
+            return Verdict(None, "each label has a probability of its own: its precision is measured instead")
         rows = [row for row in contender.trained.held_out if row.probability is not None]
         if not rows:
             return Verdict(None, "it gives no probabilities")

@@ -28,7 +28,8 @@ class Champion(Gate):
             return Verdict(None, "nothing is in service yet")
         if len(pairs) < FEWEST_PAIRS:
             return Verdict(None, f"only {len(pairs)} rows that neither had seen", f"{FEWEST_PAIRS} rows")
-        by_loss = contender.task.yes_no or contender.task.numeric
+        task = contender.task
+        by_loss = task.yes_no or task.numeric or task.label_sets
         return _losses(contender, pairs) if by_loss else _labels(contender, pairs)
 
 

@@ -35,8 +35,7 @@ class Invariance(Gate):
         for name, say in SAID_OTHERWISE.items():
             others = answer(contender.model, [replace(row, text=say(row.text)) for row in rows])
             changed[name] = sum(
-                one.label != other.label and not one.abstained and not other.abstained
-                for one, other in zip(plain, others, strict=True)
+                contender.task.contradict(one, other) for one, other in zip(plain, others, strict=True)
             )
         asked = len(rows) * len(SAID_OTHERWISE)
         same = asked - sum(changed.values())

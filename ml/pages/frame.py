@@ -16,9 +16,10 @@ from people.viewer import Viewer
 # What stands for the catalogue among the keys of tasks.
 FEATURES = "/features"
 # The figure that stands for a version in a list, the first that it has.
-HEADLINES = ("accuracy", "roc_auc", "brier", "mae")
+HEADLINES = ("accuracy", "roc_auc", "brier", "mae", "micro_f1")
 FIGURE_LABELS = {
     "accuracy": _lazy("accuracy"),
+    "micro_f1": _lazy("micro F1"),
     "macro_f1": _lazy("macro F1"),
     "roc_auc": _lazy("AUC"),
     "brier": _lazy("Brier score"),

@@ -58,6 +58,7 @@ def freeze_snapshot(*, task: MLTask, by: Viewer) -> DatasetSnapshot:
                 task.fewest_rows,
                 timezone.now(),
                 former.label_counts if former else {},
+                task.names_in,
             )
         )
         with transaction.atomic():
@@ -69,7 +70,9 @@ def freeze_snapshot(*, task: MLTask, by: Viewer) -> DatasetSnapshot:
                 last_at=examples[-1].at if examples else None,
                 schema=_schema(examples),
                 feature_versions=versions,
-                label_counts=_counts(str(task.label_group(example.label)) for example in examples),
+                label_counts=_counts(
+                    name for example in examples for name in task.names_in(task.label_group(example.label))
+                ),
                 slice_counts=_slices(examples),
                 label_sources=_counts(example.label_source for example in examples),
                 digest=digest,

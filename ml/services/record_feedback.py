@@ -19,8 +19,8 @@ def record_feedback(
 ) -> Feedback:
     """One row beside the prediction it answers, if there is one; these rows are labels of the next training.
 
-    ``predicted`` is the answer of a model whose answers are not stored as predictions. The caller has checked that ``by``
-    may change the subject and records its own event.
+    ``predicted`` is the answer that is meant, of a model whose answers are not stored as predictions or are several at once.
+    The caller has checked that ``by`` may change the subject and records its own event.
     """
     prediction = Prediction.objects.filter(
         task=task, subject_kind=subject_kind, subject_id=subject_id
@@ -31,7 +31,7 @@ def record_feedback(
         subject_id=subject_id,
         prediction=prediction,
         version_id=prediction.version_id if prediction else None,
-        predicted_label=prediction.label if prediction else predicted,
+        predicted_label=predicted or (prediction.label if prediction else ""),
         label=label[:120],
         source=source,
         inclusion_probability=inclusion_probability,

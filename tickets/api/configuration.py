@@ -452,7 +452,7 @@ class TagOut(serializers.ModelSerializer[Tag]):
 
     class Meta:
         model = Tag
-        fields: ClassVar = ["id", "name", "description", "is_active"]
+        fields: ClassVar = ["id", "name", "description", "is_active", "applies_itself"]
 
 
 class TagIn(serializers.Serializer[dict[str, Any]]):
@@ -461,6 +461,13 @@ class TagIn(serializers.Serializer[dict[str, Any]]):
     name = serializers.CharField(max_length=LONGEST_TAG + 20)
     description = serializers.CharField(max_length=200, allow_blank=True, default="")
     is_active = serializers.BooleanField(default=True)
+    applies_itself = serializers.BooleanField(
+        required=False,
+        help_text=_(
+            "Whether the model may put it on tickets, while its precision is measured to be high enough. "
+            "Takes settings.manage."
+        ),
+    )
 
 
 class TagMergeIn(serializers.Serializer[dict[str, Any]]):
@@ -516,7 +523,7 @@ class TagDetail(Versioned, _Configuration):
         with transaction.atomic():
             row = Tag.objects.select_for_update().get(pk=pk)
             self.check_version(request, lambda: TagOut(row).data)
-            wanted, _place = _changed(sent, row, keep=("name", "description", "is_active"))
+            wanted, _place = _changed(sent, row, keep=("name", "description", "is_active", "applies_itself"))
             saved = save_tag(tag=row, by=viewer_of(request), **wanted)
         return self.answer(request, TagOut(saved).data)
 

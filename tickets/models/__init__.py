@@ -36,6 +36,7 @@ from tickets.models.similar import Incident, IncidentTicket, SimilarTickets
 from tickets.models.sla import SLAPolicy, SLAPolicyVersion, SLAStep, SLATarget
 from tickets.models.stored_file import StoredFile
 from tickets.models.structure import CarbonCopy, Follower, TicketLink, TicketMerge
+from tickets.models.tag_suggestion import TagSuggestion
 from tickets.models.ticket import FieldValue, Status, Ticket, TicketNumber, TicketTag
 from tickets.models.topic import TopicChange
 from tickets.models.web_form import FormCount, FormFile, FormSubmission
@@ -99,6 +100,7 @@ __all__ = [
     "Status",
     "StoredFile",
     "Tag",
+    "TagSuggestion",
     "TeamQueue",
     "Ticket",
     "TicketExport",

@@ -27,11 +27,15 @@ class TicketType(models.Model):
 
 
 class Tag(models.Model):
-    """A word that people put on tickets; in lower case, without commas."""
+    """A word that people put on tickets; in lower case, without commas.
+
+    ``applies_itself``: the model may put it on tickets without a person, as long as its precision is measured to be high enough.
+    """
 
     name = models.CharField(_("name"), max_length=40, unique=True)
     description = models.CharField(_("description"), max_length=200, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
+    applies_itself = models.BooleanField(_("applied by itself"), default=False)
 
     class Meta:
         ordering: ClassVar = ["name"]

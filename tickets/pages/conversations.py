@@ -24,6 +24,7 @@ from tickets.registry import channel_parts
 from tickets.rich_text import safe_html
 from tickets.signal_chips import said_chips
 from tickets.status_rows import statuses
+from tickets.suggested_tags import open_suggestions
 from tickets.ticket_facts import SUGGESTED, RoutingFacts, routing_of, sla_of
 
 KINDS = {Message.Kind.INBOUND: "in", Message.Kind.OUTBOUND: "out", Message.Kind.NOTE: "note"}
@@ -59,6 +60,7 @@ def head_parts(
         "trend": _trend(ticket) if messages is None else _trend_of(messages),
         "prediction": _prediction(ticket, viewer, routing_of(ticket), state),
         "is_pending": ticket.routing_state == Ticket.Routing.PENDING,
+        "suggested_tags": open_suggestions(ticket),
     }
 
 

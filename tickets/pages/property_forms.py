@@ -94,6 +94,19 @@ class TagForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=40, help_text=_("In lower case, without commas."))
     description = forms.CharField(label=_("When it is used"), max_length=200, required=False)
     is_active = forms.BooleanField(label=_("Active: may be put on tickets"), required=False, initial=True)
+    applies_itself = forms.BooleanField(
+        label=_("Applied by itself"),
+        required=False,
+        help_text=_(
+            "The model puts it on new tickets without asking, as long as surely 95 % of its answers with this tag are right. "
+            "Else it only suggests it."
+        ),
+    )
+
+    def __init__(self, *args: Any, may_apply: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_apply:
+            del self.fields["applies_itself"]
 
 
 class MergeTagForm(forms.Form):

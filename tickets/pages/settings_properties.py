@@ -244,7 +244,7 @@ def tags(request: StaffRequest) -> HttpResponse:
             name=tag.name,
             url=reverse("settings-tag", args=[tag.pk]),
             sub=tag.description,
-            chips=_idle(tag),
+            chips=[*_idle(tag), *([(_("applied by itself"), "")] if tag.applies_itself else [])],
             right=ngettext("%(count)s ticket", "%(count)s tickets", counts.get(tag.pk, 0))
             % {"count": counts.get(tag.pk, 0)},
         )
@@ -272,8 +272,10 @@ def tag_form(request: StaffRequest, tag_id: int | None = None) -> HttpResponse:
     tag = get_object_or_404(Tag, pk=tag_id) if tag_id else None
     initial = {}
     if tag is not None:
-        initial = {name: getattr(tag, name) for name in ("name", "description", "is_active")}
-    form = TagForm(request.POST or None, initial=initial)
+        initial = {
+            name: getattr(tag, name) for name in ("name", "description", "is_active", "applies_itself")
+        }
+    form = TagForm(request.POST or None, initial=initial, may_apply=request.viewer.can("settings.manage"))
     if request.method == "POST" and submitted(form, save_tag, tag=tag, by=request.viewer) is not None:
         return done(request, _("Tag saved."), "settings-tags")
     frame = FormPage(

@@ -6,10 +6,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from core.models import Event
 from people.viewer import Viewer
 from tickets.events import TAGS_CHANGED
 from tickets.models import Tag, Ticket, TicketTag
 from tickets.search_index import index_ticket
+from tickets.services.settle_tags import settle_tags
 from tickets.tag_names import tag_names
 from tickets.ticket_rows import lock_ticket, save_ticket
 
@@ -17,9 +19,17 @@ MOST_TAGS = 50
 
 
 @transaction.atomic
-def change_tags(*, ticket: Ticket, by: Viewer, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Ticket:
+def change_tags(
+    *,
+    ticket: Ticket,
+    by: Viewer,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    cause: Event | None = None,
+) -> Ticket:
     """Add and remove tags by name; a name that is not known yet becomes a tag. Does nothing when nothing changes.
 
+    What a person changes is the word on suggested tags, too.
     Raises ValidationError for a name that cannot be one, a tag that is not in use any more, and too many.
     """
     by.require("tickets.edit")
@@ -41,7 +51,9 @@ def change_tags(*, ticket: Ticket, by: Viewer, add: Sequence[str] = (), remove: 
         ticket_id=locked.pk,
         account_id=locked.account_id,
         detail={"added": new, "removed": gone},
+        cause=cause,
     )
+    settle_tags(ticket=locked, added=new, removed=gone, by=by)
     save_ticket(locked)
     index_ticket(locked.pk)
     return locked

@@ -23,10 +23,17 @@ INDEX_KIND = "tickets.index_tag"
 
 @transaction.atomic
 def save_tag(
-    *, name: str, by: Viewer, description: str = "", is_active: bool = True, tag: Tag | None = None
+    *,
+    name: str,
+    by: Viewer,
+    description: str = "",
+    is_active: bool = True,
+    applies_itself: bool | None = None,
+    tag: Tag | None = None,
 ) -> Tag:
     """Save a tag; without ``tag`` a new one. Conditions that name it follow a new name, and a job tells search.
 
+    ``applies_itself`` lets the model put it on tickets without a person (None leaves that): a change takes ``settings.manage``.
     Raises ValidationError.
     """
     by.require("tickets.configure")
@@ -37,7 +44,17 @@ def save_tag(
         raise ValidationError({"name": error.messages}) from error
     if Tag.objects.filter(name=wanted).exclude(pk=row.pk).exists():
         raise ValidationError({"name": _("There is a tag with this name. Merge them instead.")})
-    changes = apply_changes(row, name=wanted, description=description.strip(), is_active=is_active)
+    if applies_itself is None:
+        applies_itself = row.applies_itself
+    elif applies_itself != row.applies_itself:
+        by.require("settings.manage")
+    changes = apply_changes(
+        row,
+        name=wanted,
+        description=description.strip(),
+        is_active=is_active,
+        applies_itself=applies_itself,
+    )
     row.full_clean()
     row.save()
     if tag is not None and "name" in changes:
