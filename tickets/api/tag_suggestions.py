@@ -29,10 +29,10 @@ class TagReasonOut(serializers.Serializer[Any]):
 class TagSuggestionOut(serializers.Serializer[Any]):
     """A tag that waits for a word."""
 
-    tag = serializers.CharField(source="tag.name")
+    tag = serializers.CharField()
     probability = serializers.FloatField(help_text=_("0 to 1."))
     reasons = serializers.SerializerMethodField()
-    model_version = serializers.CharField(source="source")
+    model_version = serializers.CharField()
     suggested_at = serializers.DateTimeField()
 
     @extend_schema_field(TagReasonOut(many=True))

@@ -27,7 +27,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("probability", models.FloatField()),
-                ("reasons", models.JSONField(default=list)),
                 ("source", models.CharField(max_length=64)),
                 (
                     "state",

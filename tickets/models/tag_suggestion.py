@@ -1,6 +1,6 @@
 """Tags that the model suggests for a ticket, and what became of each."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -22,7 +22,7 @@ class TagSuggestionQuerySet(models.QuerySet["TagSuggestion"]):
 class TagSuggestion(models.Model):
     """One tag for one ticket. It is on the ticket once it is ``accepted`` by a person or ``applied`` by itself.
 
-    ``reasons`` are [term, weight] pairs, ``source`` names the version.
+    ``source`` names the version. Words of the customer that speak for it are kept with the prediction alone, which forgets them.
     """
 
     class State(models.TextChoices):
@@ -36,7 +36,6 @@ class TagSuggestion(models.Model):
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="tag_suggestions")
     tag = models.ForeignKey(Tag, models.CASCADE, related_name="+")
     probability = models.FloatField()
-    reasons: models.JSONField[Any, Any] = models.JSONField(default=list)
     source = models.CharField(max_length=64)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     suggested_at = models.DateTimeField(auto_now_add=True)

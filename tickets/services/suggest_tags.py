@@ -42,7 +42,6 @@ def suggest_tags(
             ticket=ticket,
             tag=tag,
             probability=said[tag.name].said.probability,
-            reasons=[[reason.term, reason.weight] for reason in said[tag.name].said.reasons],
             source=suggestions.served.source[:64],
         )
         for tag in tags.order_by("name")
@@ -88,7 +87,13 @@ def _store(ticket: Ticket, suggestions: TagSuggestions) -> None:
                 abstained=not tags,
                 mode=SUGGEST if mode and suggestions.served.paused else mode,
                 alternatives=[[one.said.name, round(one.said.probability, 4)] for one in tags],
-                reasons=[[reason.term, reason.weight] for one in tags for reason in one.said.reasons],
+                reasons=[
+                    {
+                        "tag": one.said.name,
+                        "terms": [[reason.term, reason.weight] for reason in one.said.reasons],
+                    }
+                    for one in tags
+                ],
                 input_text=suggestions.text,
                 facts={"channel": ticket.channel, "words": len(suggestions.text.split())},
             )
