@@ -16,7 +16,7 @@ from tickets.services.receive_message import Received
 from tickets.services.reply_to_ticket import reply_to_ticket
 
 # A ticket opened in the list; session, user, viewer and teams included.
-CONVERSATION = 15
+CONVERSATION = 16
 
 
 def statements(browser: Client, address: str) -> list[str]:
