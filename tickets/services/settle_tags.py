@@ -14,11 +14,14 @@ State = TagSuggestion.State
 
 
 def settle_tags(*, ticket: Ticket, added: Sequence[str], removed: Sequence[str], by: Viewer) -> None:
-    """A suggested tag that a person puts on the ticket is accepted, one that a person takes off was wrong.
+    """A suggested tag that a person or an integration puts on the ticket is accepted, one that is taken off was wrong.
 
-    Part of ``change_tags``, whose transaction holds the ticket. What rules and workers change says nothing.
+    Part of ``change_tags``, whose transaction holds the ticket. What rules and workers change is no label; what they put on the
+    ticket is not suggested any more.
     """
-    if by.user_id is None:
+    if by.kind == "system":
+        known = TagSuggestion.objects.filter(ticket=ticket, tag__name__in=added, state=State.OPEN)
+        known.update(state=State.ACCEPTED, decided_at=timezone.now())
         return
     rows = TagSuggestion.objects.filter(ticket=ticket, tag__name__in=[*added, *removed]).select_related("tag")
     for row in rows:
