@@ -59,7 +59,7 @@ class _Tags(TagsTask):
 @pytest.fixture(autouse=True)
 def version(minds: FakeMinds, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A model in service whose tag "billing" was measured to be sure from 0.95 on."""
-    monkeypatch.setattr(ml_tasks, "_parts", {TagsTask.key: _Tags()})
+    monkeypatch.setattr(ml_tasks, "_parts", {part.key: part for part in ml_tasks} | {TagsTask.key: _Tags()})
     monkeypatch.setattr(loading, "_loaded", {})
     row = version_of(TagsTask.key, Artefact({"model": {}}))
     seen = {"said": 60, "right": 60, "value": 1.0, "low": 0.96, "high": 1.0}
