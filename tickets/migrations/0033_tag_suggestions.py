@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tickets", "0031_forecasts"),
+        ("tickets", "0032_topic_changes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
