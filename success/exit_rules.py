@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from customers.models import Account
-from success.models import Enrolment
+from success.models import CTA, Enrolment
 from success.registry import playbook_triggers
 
 MAX_AGE = timedelta(days=60)
+# Who closes a task of the playbook like this has settled the matter: no mail may come after.
+SETTLED = (CTA.Outcome.SAVED, CTA.Outcome.NOT_REAL, CTA.Outcome.UNSAVABLE)
 
 
 def exit_reason(enrolment: Enrolment, now: datetime) -> str:
@@ -26,7 +28,10 @@ def exit_reason(enrolment: Enrolment, now: datetime) -> str:
         return _("The account entered more than 60 days ago.")
     trigger = enrolment.evidence.get("trigger", "")
     if trigger in playbook_triggers and playbook_triggers.get(trigger).has_cleared(
-        account, playbook.trigger_config
+        account, playbook.trigger_config, [enrolment.evidence]
     ):
         return _("The cause has cleared.")
+    decided = enrolment.ctas.filter(outcome__in=SETTLED).first()
+    if decided is not None:
+        return _("The task was closed: %(outcome)s.") % {"outcome": decided.get_outcome_display()}
     return ""

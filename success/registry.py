@@ -4,7 +4,7 @@ A step is one class in ``<app>/steps/<name>.py``, a trigger one in ``<app>/trigg
 (docs/how-to/add-a-playbook-step.md). Their configuration is JSON, checked by the part's own form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -77,8 +77,13 @@ class PlaybookTrigger(Part):
         """Say whether the cause had cleared since the account entered at ``since``; without it nothing starts again."""
         return True
 
-    def has_cleared(self, account: Account, config: Mapping[str, Any]) -> bool:
-        """Say whether the cause is gone: enrolments then leave and their CTAs close."""
+    def has_cleared(
+        self, account: Account, config: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]]
+    ) -> bool:
+        """Say whether the cause is gone: enrolments then leave and their CTAs close.
+
+        ``evidence`` are the occasions that it is about, each as ``occasion`` gave it.
+        """
         return False
 
 

@@ -27,7 +27,7 @@ from cs_ops.demo.tickets import TicketWorld
 from cs_ops.demo.usage import build_usage
 from cs_ops.demo.views import add_views
 from cs_ops.demo.writing import add_writing
-from success.services.add_default_playbook import add_default_playbook
+from success.services.add_default_playbooks import HEALTH_FELL, add_default_playbooks
 from tickets.models import Ticket
 from tickets.services.build_episodes import build_episodes
 from tickets.services.copy_value_at_risk import copy_value_at_risk
@@ -65,7 +65,7 @@ def build_world(
         report("episodes of tickets and what customers said")
         store_surveys(surveys)
         add_escalations(desk)
-        playbook = add_default_playbook(by=SYSTEM)
+        playbook = add_default_playbooks(by=SYSTEM)[HEALTH_FELL]
         add_views()
         add_writing(desk)
         fast_forward()

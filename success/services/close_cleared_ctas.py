@@ -19,7 +19,9 @@ def close_cleared_ctas(*, by: Viewer, account_id: int | None = None) -> int:
         key = enrolment.evidence.get("trigger", "") if enrolment else ""
         if enrolment is None or key not in playbook_triggers:
             continue
-        if playbook_triggers.get(key).has_cleared(cta.account, enrolment.playbook.trigger_config):
+        if playbook_triggers.get(key).has_cleared(
+            cta.account, enrolment.playbook.trigger_config, cta.evidence
+        ):
             note = _("The cause cleared by itself.")
             closed += close_cta(cta=cta, outcome=CTA.Outcome.CLEARED, note=note, by=by)
     return closed

@@ -1,6 +1,6 @@
 """Health fell: the account's band drops to at risk, and counts as recovered only well above the threshold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,6 +64,8 @@ class BandFell(PlaybookTrigger):
         later = HealthSnapshot.objects.filter(account=account, as_of__gte=since.date(), computed_at__gt=since)
         return later.filter(score__gt=config["clear_score"]).exists()
 
-    def has_cleared(self, account: Account, config: Mapping[str, Any]) -> bool:
+    def has_cleared(
+        self, account: Account, config: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]]
+    ) -> bool:
         """Say whether the score is above the recovery score now."""
         return account.health_score is not None and account.health_score > config["clear_score"]

@@ -1,6 +1,6 @@
 """A customer says something that wants a CSM: that they leave, that they escalate; or we broke a promise."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,7 +48,7 @@ class SignalSaid(PlaybookTrigger):
 
     key = "signal_said"
     label = gettext_lazy("A conversation says something")
-    verbs = frozenset({"tickets.signal_seen", "tickets.signal_judged", _BROKEN_VERB})
+    verbs = frozenset({"tickets.signal_seen", "tickets.signal_judged", "tickets.promise_kept", _BROKEN_VERB})
     form = SignalSaidForm
 
     def occasion(self, event: Event, config: Mapping[str, Any]) -> Occasion | None:
@@ -68,12 +68,27 @@ class SignalSaid(PlaybookTrigger):
         else:
             reason = _("%(said)s, on #%(number)s") % words
         evidence = {"ticket": event.ticket_id, "message": event.subject_id, "kind": kind}
+        if event.verb == _BROKEN_VERB:
+            evidence["signal"] = told.get("signal")
         return Occasion(reason, evidence)
 
-    def has_cleared(self, account: Account, config: Mapping[str, Any]) -> bool:
-        """Say whether people have dismissed all of it; what was said and is true does not go away by itself."""
-        said = _said(account, config["kind"])
-        return said.exists() and not said.exclude(state__in=[State.DISMISSED, State.KEPT]).exists()
+    def has_cleared(
+        self, account: Account, config: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]]
+    ) -> bool:
+        """Say whether people have dismissed all that was said, or every promise was kept after all or dismissed.
+
+        What was said and is true does not go away by itself, and a promise that was moved to another day is not kept yet.
+        """
+        kind = config["kind"]
+        told = [one for one in evidence if one.get("kind") == kind]
+        if not told:
+            return False
+        said = ConversationSignal.objects.valid().filter(message__in={one["message"] for one in told})
+        if kind != BROKEN:
+            return not said.filter(kind=kind).exists()
+        about = {one["signal"] for one in told if one.get("signal")}
+        promises = said.promises().filter(pk__in=about) if about else said.promises()
+        return not promises.exclude(state=State.KEPT).exists()
 
     def is_rearmed(self, account: Account, since: datetime, config: Mapping[str, Any]) -> bool:
         """Each time that it is said is a new occasion; the playbook's cooldown keeps it from starting too often."""
@@ -84,9 +99,3 @@ def _is_sure(event: Event, told: Mapping[str, Any], config: Mapping[str, Any]) -
     if event.verb == "tickets.signal_judged":
         return bool(told.get("to") == State.CONFIRMED)
     return float(told.get("probability") or 0.0) * 100 >= float(config["least"])
-
-
-def _said(account: Account, kind: str) -> Any:
-    wanted = Kind.PROMISE if kind == BROKEN else kind
-    rows = ConversationSignal.objects.filter(kind=wanted, message__ticket__account=account)
-    return rows.exclude(due_at=None).filter(state__in=[State.BROKEN, State.KEPT]) if kind == BROKEN else rows

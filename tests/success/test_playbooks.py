@@ -23,7 +23,7 @@ from people.viewer import system_viewer
 from success.holdout import bucket_of, is_held_out
 from success.models import CTA, Enrolment, Outreach, Playbook, SendDecision, StepRun
 from success.registry import playbook_steps
-from success.services.add_default_playbook import add_default_playbook
+from success.services.add_default_playbooks import HEALTH_FELL, SAYS_LEAVING, add_default_playbooks
 from success.services.enrol_account import EnrolmentRefused, enrol_account
 from success.services.run_due_steps import advance_enrolment, run_due_steps
 from success.services.save_playbook import save_playbook, switch_playbook
@@ -34,7 +34,7 @@ SYSTEM = system_viewer("test")
 
 @pytest.fixture
 def playbook(db: None) -> Playbook:
-    return add_default_playbook(by=SYSTEM)
+    return add_default_playbooks(by=SYSTEM)[HEALTH_FELL]
 
 
 @pytest.fixture
@@ -378,7 +378,9 @@ def test_enrolling_by_hand_and_being_refused(
     assert Enrolment.objects.get().reason == "asked"
     switch_playbook(playbook=playbook, is_active=False, by=SYSTEM)
     with pytest.raises(EnrolmentRefused, match="switched off"):
-        enrol_account(playbook=Playbook.objects.get(), account=account, by=SYSTEM, reason="test")
+        enrol_account(
+            playbook=Playbook.objects.get(pk=playbook.pk), account=account, by=SYSTEM, reason="test"
+        )
 
 
 def test_a_lead_edits_the_texts_and_a_wrong_variable_is_refused(
@@ -467,7 +469,10 @@ def test_a_new_installation_gets_its_first_playbook(admin: User, pump: Callable[
     with transaction.atomic():
         INSTALLATION_READY.record(by=SYSTEM, subject_id=admin.pk)
     pump()
-    assert Playbook.objects.get().is_active
+    assert set(Playbook.objects.filter(is_active=True).values_list("key", flat=True)) == {
+        HEALTH_FELL,
+        SAYS_LEAVING,
+    }
 
 
 @pytest.mark.parametrize("path", ["/success/?owner=all", "/success/outreach/", "/success/playbooks/{pk}/"])

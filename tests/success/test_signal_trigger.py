@@ -5,14 +5,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
-from customers.models import Account, Contact
+from core.outbox import send_due
+from customers.models import Account, ConsentEvent, Contact
 from health.models import HealthSnapshot
 from health.services.score_accounts import score_accounts
 from people.models import User
 from people.viewer import system_viewer
-from success.models import CTA, Playbook
+from success.models import CTA, Outreach, Playbook
+from success.services.add_default_playbooks import SAYS_LEAVING, add_default_playbooks
+from success.services.close_cta import close_cta
 from success.services.save_playbook import save_playbook, switch_playbook
 from tickets.models import ConversationSignal, Message, Ticket
 from tickets.services.judge_signal import add_signal, judge_signal
@@ -88,6 +92,62 @@ def test_a_broken_promise_opens_a_task(said: Message, admin: User, pump: Pump) -
     watch_promises()
     run(pump)
     assert CTA.objects.get().reason == "A promise of ours was not kept, on #7001"
+
+
+def test_the_task_of_a_broken_promise_closes_when_it_is_kept_or_dismissed(
+    said: Message, admin: User, pump: Pump
+) -> None:
+    """Only the promises that it is about count: an old one that was never kept holds no task open."""
+    viewer = admin.as_viewer()
+    promise(said, timezone.now() - timedelta(minutes=1))
+    watch_promises()
+    run(pump)
+    watching("broken_promise", admin)
+    broken = []
+    for _time in range(2):
+        broken.append(promise(said, timezone.now() - timedelta(minutes=1)))
+        watch_promises()
+        run(pump)
+    first, second = broken
+    task = CTA.objects.get()
+    assert len(task.evidence) == 2
+    judge_signal(signal=first, state="kept", by=viewer)
+    moved = judge_signal(signal=second, due_at=timezone.now() + timedelta(days=2), by=viewer)
+    run(pump)
+    task.refresh_from_db()
+    assert (moved.state, task.outcome) == ("open", "")
+    judge_signal(signal=second, state="dismissed", by=viewer)
+    pump()
+    task.refresh_from_db()
+    assert task.outcome == "cleared"
+
+
+@pytest.mark.parametrize("outcome", ["saved", "done", ""])
+def test_a_new_desk_asks_the_csm_and_writes_later_unless_the_matter_is_settled(
+    said: Message, admin: User, csm: User, pump: Pump, outcome: str
+) -> None:
+    ConsentEvent.objects.create(
+        contact=said.contact, status="granted", source="contract", at=timezone.now() - timedelta(days=9)
+    )
+    Contact.objects.filter(pk=said.contact_id).update(role="sponsor")
+    playbook = add_default_playbooks(by=system_viewer("test"))[SAYS_LEAVING]
+    add_signal(message=said, kind="churn", by=admin.as_viewer())
+    run(pump)
+    task = CTA.objects.get()
+    assert (task.owner, Outreach.objects.count()) == (csm, 0)
+    if outcome:
+        close_cta(cta=task, outcome=outcome, by=csm.as_viewer())
+    with time_machine.travel(timezone.now() + timedelta(days=3, minutes=1), tick=False):
+        run(pump)
+        enrolment = playbook.enrolments.get()
+        assert (enrolment.state, Outreach.objects.count()) == (
+            ("exited", 0) if outcome == "saved" else ("done", 1)
+        )
+        # A task that is closed while the mail waits keeps it from leaving, too.
+        if not outcome:
+            close_cta(cta=task, outcome="not_real", by=csm.as_viewer())
+            send_due()
+            assert Outreach.objects.get().state == "withheld"
 
 
 def test_health_counts_what_was_said_and_not_what_was_dismissed(said: Message, admin: User) -> None:
