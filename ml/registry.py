@@ -124,6 +124,10 @@ class MLTask(Part):
     # A new version is trained after so many days (None: never by itself) or so many new labels.
     retrain_days: ClassVar[int | None] = 30
     retrain_labels: ClassVar[int] = 500
+    # Whether also the first training starts by itself, once there are ``fewest_rows`` labels.
+    starts_itself: ClassVar[bool] = False
+    # Features that are answers of another model: they may tell the outcome as surely as they like.
+    scores: ClassVar[frozenset[str]] = frozenset()
     # A yes/no task: labels are 1 and 0, ``Answer.probability`` is of 1, and the loss is its squared error.
     yes_no: ClassVar[bool] = False
     # Several labels at once (``ml.label_sets``): an answer has no single probability, and its loss is a distance.

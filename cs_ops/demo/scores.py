@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from core.services.fast_forward import fast_forward
 from cs_ops.demo.companies import SYSTEM, Customers
+from cs_ops.demo.signals import add_signals
 from customers.models import Contact
 from health.services.score_accounts import score_accounts
 from health.services.score_history import score_history
@@ -98,6 +99,8 @@ def score_messages(report: Report) -> None:
         ],
         served=Served(model),
     )
+    read = {pk: known[text] for pk, text in texts.items()}
+    report(f"  {add_signals(messages, read, model)} signals in them")
     _weigh_conversations(messages, {pk: known[text].sentiment.probabilities for pk, text in texts.items()})
 
 

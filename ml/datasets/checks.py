@@ -35,7 +35,8 @@ _WORD = re.compile(r"\w+")
 class Data:
     """What checks look at. ``former`` are the label counts of the snapshot before this one, empty for the first.
 
-    ``names`` gives the labels that are counted of a row's label: itself, or each of several at once.
+    ``names`` gives the labels that are counted of a row's label: itself, or each of several at once. ``scores`` are features that
+    may tell the outcome, as they are answers of another model.
     """
 
     examples: Sequence[Example]
@@ -43,6 +44,7 @@ class Data:
     now: datetime
     former: Mapping[str, int] = field(default_factory=dict)
     names: Callable[[Any], Sequence[str]] = lambda label: [str(label)]
+    scores: frozenset[str] = frozenset()
 
     def counts(self) -> Counter[str]:
         """How many rows have each label."""
@@ -142,7 +144,7 @@ def _no_telling_feature(data: Data) -> Finding:
 
     outcome = np.array([int(one.label) for one in data.examples])
     telling = []
-    for name in data.examples[0].features:
+    for name in data.examples[0].features.keys() - data.scores:
         values = [one.features.get(name) for one in data.examples]
         if not all(value is None or isinstance(value, bool | int | float) for value in values):
             continue

@@ -54,8 +54,10 @@ class Calibration:
         return np.exp(log_softmax(logits[:, :MOODS] / self.temperature)), answers
 
 
-def fit_platt(logits: Floats, truth: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Slope and offset with the lowest log-loss under Platt's smoothed targets; (1, 0) when only one answer occurs."""
+def fit_platt(
+    logits: Floats, truth: npt.NDArray[np.bool_], weights: Floats | None = None
+) -> tuple[float, float]:
+    """Slope and offset with the lowest (weighted) log-loss under Platt's smoothed targets; (1, 0) when only one answer occurs."""
     from scipy.optimize import minimize
 
     positive = int(truth.sum())
@@ -65,7 +67,7 @@ def fit_platt(logits: Floats, truth: npt.NDArray[np.bool_]) -> tuple[float, floa
 
     def loss(values: Floats) -> float:
         score = values[0] * logits + values[1]
-        return float(np.mean(np.logaddexp(0, score) - target * score))
+        return float(np.average(np.logaddexp(0, score) - target * score, weights=weights))
 
     found = minimize(loss, np.array([1.0, 0.0]), bounds=((0.05, 5.0), (-10.0, 10.0)), method="L-BFGS-B")
     return float(found.x[0]), float(found.x[1])

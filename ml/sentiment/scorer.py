@@ -233,6 +233,12 @@ def sentiment_model() -> SentimentModel:
     return _load_classifier(settings.SENTIMENT_MODEL, tuple(sorted(settings.SENTIMENT_LABELS.items())))
 
 
+def answers_version() -> str:
+    """The name of the adapter that reads what else messages say; "" without one. Loads it."""
+    adapter = _adapter_beside()
+    return "" if adapter is None else adapter.version
+
+
 def score_messages(texts: Sequence[str]) -> list[Reading]:
     """What every text says, in order; blank texts are neutral with score 0 and probability 1 and say nothing else.
 

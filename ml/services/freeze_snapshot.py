@@ -59,6 +59,7 @@ def freeze_snapshot(*, task: MLTask, by: Viewer) -> DatasetSnapshot:
                 timezone.now(),
                 former.label_counts if former else {},
                 task.names_in,
+                task.scores,
             )
         )
         with transaction.atomic():

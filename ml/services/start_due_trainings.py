@@ -21,7 +21,7 @@ PAUSE_OF_THE_SAME = timedelta(days=7)
 
 
 def start_due_trainings(*, by: Viewer) -> list[TrainingRun]:
-    """Queue a training for each task that is due and has been trained before; the first one is for people to start."""
+    """Queue a training for each task that is due; the first one is for people to start, unless the task ``starts_itself``."""
     started = []
     for task in ml_tasks:
         trigger = due(task)
@@ -36,10 +36,20 @@ def due(task: MLTask) -> Trigger | None:
     runs = TrainingRun.objects.filter(task=task.key)
     newest = runs.first()
     done = runs.filter(state=State.DONE, repeats=None).first()
-    if newest is None or done is None or newest.state in TrainingRun.OPEN or newest.created_at > now - PAUSE:
+    if newest is not None and (newest.state in TrainingRun.OPEN or newest.created_at > now - PAUSE):
         return None
+    labels = Feedback.objects.filter(task=task.key)
+    if done is None or newest is None:
+        if not task.starts_itself:
+            return None
+        # What was refused is tried again with more labels.
+        if newest is not None:
+            is_due = labels.filter(created_at__gt=newest.created_at).count() >= task.retrain_labels
+        else:
+            is_due = labels.count() >= task.fewest_rows
+        return Trigger.LABELS if is_due else None
     lately = set(runs.filter(created_at__gt=now - PAUSE_OF_THE_SAME).values_list("trigger", flat=True))
-    new_labels = Feedback.objects.filter(task=task.key, created_at__gt=done.created_at).count()
+    new_labels = labels.filter(created_at__gt=done.created_at).count()
     if new_labels >= task.retrain_labels:
         return Trigger.LABELS
     if Trigger.LABEL_SET not in lately and _has_other_labels(task, done):

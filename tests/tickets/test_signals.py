@@ -45,8 +45,9 @@ def reader(minds: FakeMinds, monkeypatch: pytest.MonkeyPatch) -> FakeMinds:
         return [replace(one, **_said(text)) for one, text in zip(plain(texts), texts, strict=True)]
 
     monkeypatch.setattr("ml.sentiment.scorer.score_messages", read)
+    monkeypatch.setattr("ml.sentiment.scorer.answers_version", lambda: "fake/1")
     monkeypatch.setattr(
-        "tickets.services.note_signals.trusted_heads", lambda: frozenset({"churn", "bug", "pressing"})
+        "tickets.signal_answers.trusted_heads", lambda: frozenset({"churn", "bug", "pressing"})
     )
     return minds
 

@@ -1,5 +1,7 @@
 """Store the sentiment of a customer's message and the mood of its conversation."""
 
+from collections.abc import Mapping
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,6 +16,7 @@ from tickets.events import SENTIMENT_CHANGED
 from tickets.models import Message, Ticket
 from tickets.mood import REMEMBERED, conversation_mood
 from tickets.services.note_signals import note_signals
+from tickets.signal_answers import Said
 from tickets.ticket_facts import SENTIMENT_TASK
 from tickets.ticket_rows import lock_ticket
 
@@ -22,12 +25,18 @@ MESSAGE_KIND = "message"
 
 @transaction.atomic
 def score_message(
-    *, message_id: int, reading: Reading, model: str, by: Viewer, cause: Event | None = None
+    *,
+    message_id: int,
+    reading: Reading,
+    model: str,
+    by: Viewer,
+    cause: Event | None = None,
+    said: Mapping[str, Said] | None = None,
 ) -> bool:
     """Store what ``model`` read in an inbound message, once; returns whether it was new.
 
-    The ticket's label, probability and score follow; a change of the label is an event. What else the message says becomes
-    its signals. Raises Message.DoesNotExist.
+    The ticket's label, probability and score follow; a change of the label is an event. What else the message says (``said``, by
+    kind) becomes its signals. Raises Message.DoesNotExist.
     """
     by.require("tickets.edit")
     sentiment = reading.sentiment
@@ -58,7 +67,7 @@ def score_message(
         sentiment_score=sentiment.score,
     )
     weigh_conversation(ticket, by, cause)
-    note_signals(message=message, ticket=ticket, reading=reading, model=model, by=by, cause=cause)
+    note_signals(message=message, ticket=ticket, said=said or {}, by=by, cause=cause)
     return True
 
 

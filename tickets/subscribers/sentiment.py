@@ -11,6 +11,7 @@ from people.viewer import system_viewer
 from tickets.events import MESSAGE_RECEIVED
 from tickets.message_text import MODEL_TEXT_LENGTH, new_text
 from tickets.models import Message
+from tickets.signal_answers import said_in
 from tickets.ticket_facts import SENTIMENT_TASK
 
 
@@ -42,9 +43,17 @@ class SentimentScoring(Subscriber):
             new_text(message.body_text, message.quote_offsets)[:MODEL_TEXT_LENGTH] for message in messages
         ]
         model, by = sentiment_model().version, system_viewer("task")
-        for message, reading in zip(messages, score_messages(texts), strict=True):
+        readings = score_messages(texts)
+        for message, reading, said in zip(
+            messages, readings, said_in(readings, [message.pk for message in messages]), strict=True
+        ):
             score_message(
-                message_id=message.pk, reading=reading, model=model, by=by, cause=causes[message.pk]
+                message_id=message.pk,
+                reading=reading,
+                model=model,
+                by=by,
+                cause=causes[message.pk],
+                said=said,
             )
 
     def apply(self, events: Sequence[Event], prepared: None) -> None:
