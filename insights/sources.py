@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from people.viewer import Viewer
-from tickets.models import Episode, Message, SatisfactionSurvey, Ticket, TicketTag
+from tickets.models import ConversationSignal, Episode, Message, SatisfactionSurvey, Ticket, TicketTag
 
 NONE = "none"
 # Dimensions in the order of menus, with their names.
@@ -114,5 +114,18 @@ MESSAGES = Source(
         "priority": "ticket__priority",
     },
     base=Q(kind=Message.Kind.INBOUND) & ~Q(sentiment_label=""),
+    is_of_today=True,
+)
+SIGNALS = Source(
+    ConversationSignal,
+    {
+        "team": "message__ticket__team_id",
+        "agent": "message__ticket__assignee_id",
+        "category": "message__ticket__category_id",
+        "channel": "message__channel",
+        "priority": "message__ticket__priority",
+    },
+    ticket="message__ticket_id",
+    base=~Q(kind=ConversationSignal.Kind.PROMISE),
     is_of_today=True,
 )

@@ -50,6 +50,17 @@ class CallsNav(NavItem):
     permission = "tickets.view"
 
 
+class IncidentsNav(NavItem):
+    """Tickets of several customers that say the same."""
+
+    key = "incidents"
+    label = _("Incidents")
+    icon = "affiliate"
+    url_name = "incidents"
+    order = 16
+    permission = "tickets.view"
+
+
 class LogCallNav(NavItem):
     """A call that somebody writes down."""
 

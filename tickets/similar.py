@@ -6,9 +6,11 @@ Everything was found before by an ml worker and is stored; here it is only read,
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import Exists, Max, OuterRef, Prefetch, QuerySet
 
+from customers.models import Account
 from ml.models import SubjectVector
 from people.viewer import Viewer
 from tickets.families import family_of
@@ -23,6 +25,7 @@ MACRO_NAME_VECTORS = "macro_name"
 SHOWN = 5
 SHOWN_MACROS = 3
 ANSWER_LENGTH = 240
+INCIDENT_STATES = ("open", "resolved", "dismissed")
 _OVER = (Status.Category.RESOLVED, Status.Category.CLOSED)
 
 
@@ -74,6 +77,35 @@ class IncidentShown:
     def customers(self) -> int:
         """How many different people wrote."""
         return len({one.contact_id for one in self.tickets})
+
+    @property
+    def still_open(self) -> int:
+        """How many of the tickets are not over."""
+        return sum(one.status_category not in _OVER for one in self.tickets)
+
+    @property
+    def first_at(self) -> datetime:
+        """When the first of them came."""
+        return min(one.created_at for one in self.tickets)
+
+    @property
+    def last_at(self) -> datetime:
+        """When the last of them came."""
+        return max(one.created_at for one in self.tickets)
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """The companies that are touched, the most valuable first."""
+        found = {one.account_id: one.account for one in self.tickets if one.account is not None}
+        return tuple(sorted(found.values(), key=lambda one: (-one.arr, one.pk)))
+
+    @property
+    def arr(self) -> dict[str, Decimal]:
+        """Their yearly revenue by currency, each company once."""
+        sums: dict[str, Decimal] = {}
+        for one in self.accounts:
+            sums[one.currency] = sums.get(one.currency, Decimal(0)) + one.arr
+        return sums
 
 
 def similar_to(
@@ -129,7 +161,7 @@ def incidents_for(viewer: Viewer) -> QuerySet[Incident]:
     """Return the incidents with a ticket that the viewer sees, ready for ``shown_incident``: three queries more."""
     visible = Ticket.objects.visible_to(viewer).filter(merged_into=None)
     parents = TicketLink.objects.filter(kind=TicketLink.Kind.PARENT)
-    tickets = visible.select_related("status").prefetch_related(
+    tickets = visible.select_related("status", "account").prefetch_related(
         Prefetch("links_in", queryset=parents, to_attr="parent_links")
     )
     members = IncidentTicket.objects.filter(ticket__in=visible).order_by("ticket__created_at", "ticket_id")
@@ -144,6 +176,23 @@ def incidents_for(viewer: Viewer) -> QuerySet[Incident]:
             )
         )
     )
+
+
+def incidents_in(viewer: Viewer, state: str) -> QuerySet[Incident]:
+    """Return those of ``incidents_for`` in a state of ``INCIDENT_STATES``, the newest first.
+
+    One is resolved when all of its tickets that the viewer sees are over; one that is dismissed is neither open nor resolved.
+    """
+    found = incidents_for(viewer).order_by("-pk")
+    if state == "dismissed":
+        return found.filter(state=Incident.State.DISMISSED)
+    going_on = Exists(
+        Ticket.objects.visible_to(viewer).filter(
+            incident_member__incident=OuterRef("pk"), merged_into=None, status_category__in=Status.ACTIVE
+        )
+    )
+    kept = found.exclude(state=Incident.State.DISMISSED)
+    return kept.filter(going_on) if state == "open" else kept.exclude(going_on)
 
 
 def shown_incident(incident: Incident) -> IncidentShown:

@@ -19,7 +19,7 @@ from insights.report import Result, all_results, table_by
 from insights.sources import DIMENSIONS
 from people.api.permissions import viewer_of
 
-_SCOPE = [
+SCOPE = [
     OpenApiParameter("period", int, description="Days back from today, 1 to 400; 30 by default."),
     OpenApiParameter("from", str, description="First day, ISO 8601, in place of period."),
     OpenApiParameter("to", str, description="Last day; today by default."),
@@ -38,7 +38,7 @@ class KpiList(APIView):
     @extend_schema(
         operation_id="insights_kpis",
         parameters=[
-            *_SCOPE,
+            *SCOPE,
             OpenApiParameter("kpi", str, description="Keys with commas between; all without."),
             OpenApiParameter("by", str, enum=list(DIMENSIONS), description="Break the figures down."),
         ],
@@ -46,7 +46,7 @@ class KpiList(APIView):
     )
     def get(self, request: Request) -> Response:
         """Read figures; unknown parameters are refused."""
-        scope = _scope(request, {"kpi", "by"})
+        scope = scope_of(request, {"kpi", "by"})
         keys = [key for key in request.query_params.get("kpi", "").split(",") if key]
         unknown = [key for key in keys if key not in kpis]
         dimension = request.query_params.get("by", "")
@@ -84,7 +84,7 @@ class KpiTickets(APIView):
     @extend_schema(
         operation_id="insights_tickets",
         parameters=[
-            *_SCOPE,
+            *SCOPE,
             OpenApiParameter("kpi", str, required=True),
             OpenApiParameter("part", str, enum=["all", "hit", "miss"], description="Of a share."),
             OpenApiParameter(
@@ -96,7 +96,7 @@ class KpiTickets(APIView):
     )
     def get(self, request: Request) -> Response:
         """List exactly the rows that the figure counts, a page at a time."""
-        scope = _scope(request, {"kpi", "part", "age", "page"})
+        scope = scope_of(request, {"kpi", "part", "age", "page"})
         behind = read_behind(request.query_params.dict())
         page = request.query_params.get("page", "1")
         if not (page.isascii() and page.isdigit() and 0 < int(page) <= 2000):
@@ -105,7 +105,8 @@ class KpiTickets(APIView):
         return Response(serializers.KpiTicketsOut({"count": count, "results": lines}).data)
 
 
-def _scope(request: Request, more: set[str]) -> Scope:
+def scope_of(request: Request, more: set[str]) -> Scope:
+    """Read the scope; raises ValidationError for parameters that are none of it and not in ``more``."""
     unknown = set(request.query_params) - _KNOWN - more
     if unknown:
         raise ValidationError({name: ["There is no such parameter."] for name in unknown})

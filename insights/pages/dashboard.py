@@ -59,6 +59,7 @@ def dashboard(request: StaffRequest) -> HttpResponse:
         "bar": filter_bar(scope, "insights", by=request.GET.get("by", "")),
         "period": period_menu(scope, "insights", by=request.GET.get("by", "")),
         "export_url": f"{reverse('insights-export')}?{scope.query(by=dimension)}",
+        "signals_url": f"{reverse('insights-signals')}?{scope.query()}",
         "channels_url": f"{reverse('insights-channels')}?{scope.without('channel').query()}",
         "is_narrow": not request.viewer.can("insights.all_teams"),
         "zone": str(scope.period.zone),

@@ -24,9 +24,9 @@ def scope_of(request: StaffRequest) -> Scope:
         raise Http404(" ".join(error.messages)) from error
 
 
-def filter_bar(scope: Scope, url_name: str, **kept: str) -> dict[str, Any]:
-    """Return what ``ui/filter_bar.html`` shows; one query per dimension."""
-    base = reverse(url_name)
+def filter_bar(scope: Scope, url_name: str, *args: str, **kept: str) -> dict[str, Any]:
+    """Return what ``ui/filter_bar.html`` shows on a page, whose address may take ``args``; one query per dimension."""
+    base = reverse(url_name, args=args)
     filters, addable = [], []
     for dimension, label in DIMENSIONS.items():
         choices = choices_of(dimension, scope)
@@ -58,9 +58,9 @@ def filter_bar(scope: Scope, url_name: str, **kept: str) -> dict[str, Any]:
     }
 
 
-def period_menu(scope: Scope, url_name: str, **kept: str) -> dict[str, Any]:
+def period_menu(scope: Scope, url_name: str, *args: str, **kept: str) -> dict[str, Any]:
     """Return the label of the period and the links of the menu."""
-    base = reverse(url_name)
+    base = reverse(url_name, args=args)
     custom = bool(scope.asked.get("from") or scope.asked.get("to"))
     present = None if custom else int(scope.asked.get("period") or DEFAULT_DAYS)
     return {

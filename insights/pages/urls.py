@@ -2,11 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from insights.pages import channels, dashboard, tickets
+from insights.pages import channels, dashboard, signals, tickets
 
 urlpatterns: list[URLPattern] = [
     path("insights/", dashboard.dashboard, name="insights"),
     path("insights/channels/", channels.channels, name="insights-channels"),
     path("insights/tickets/", tickets.tickets, name="insights-tickets"),
+    path("insights/signals/", signals.signals, name="insights-signals"),
+    path("insights/signals/export/", signals.export, name="insights-signals-export"),
+    path("insights/signals/<slug:kind>/", signals.board, name="insights-board"),
+    path("insights/signals/<slug:kind>/export/", signals.export_board, name="insights-board-export"),
     path("insights/export/", dashboard.export, name="insights-export"),
 ]

@@ -1,11 +1,14 @@
 """REST of what says the same: similar tickets, macros that fit, incidents and the decision about them."""
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,7 +22,9 @@ from tickets.api.views import NOT_FOUND
 from tickets.models import Incident
 from tickets.selectors import ticket_of
 from tickets.services.decide_incident import confirm_incident, dismiss_incident
-from tickets.similar import incidents_for, shown_incident, similar_to
+from tickets.services.save_similar_rules import MOST_CUSTOMERS, MOST_HOURS, save_similar_rules
+from tickets.similar import INCIDENT_STATES, incidents_for, incidents_in, shown_incident, similar_to
+from tickets.similar_rules import LOWEST_THRESHOLD, SimilarRules, similar_rules
 
 MOST = 20
 
@@ -68,7 +73,8 @@ class SimilarOut(serializers.Serializer[Any]):
 
 class IncidentOut(serializers.Serializer[Any]):
     """An incident as the key sees it. ``ticket`` is the one that the others are children of, null until it is confirmed;
-    ``unlinked`` are those that confirming would link."""
+    ``unlinked`` are those that confirming would link. ``arr`` is the yearly revenue of ``accounts`` by currency; both are null
+    for keys that may not read accounts."""
 
     id = serializers.IntegerField(source="pk")
     state = serializers.ChoiceField(choices=Incident.State.choices)
@@ -77,6 +83,36 @@ class IncidentOut(serializers.Serializer[Any]):
     unlinked = serializers.SerializerMethodField()
     proposed_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
+    open_tickets = serializers.SerializerMethodField(help_text=_("How many of the tickets are not over."))
+    first_at = serializers.SerializerMethodField(help_text=_("When the first of the tickets came."))
+    last_at = serializers.SerializerMethodField()
+    accounts = serializers.SerializerMethodField()
+    arr = serializers.SerializerMethodField()
+
+    def get_open_tickets(self, incident: Incident) -> int:
+        """How many are not over."""
+        return shown_incident(incident).still_open
+
+    def get_first_at(self, incident: Incident) -> datetime:
+        """When the first of the tickets came."""
+        return shown_incident(incident).first_at
+
+    def get_last_at(self, incident: Incident) -> datetime:
+        """When the last of them came."""
+        return shown_incident(incident).last_at
+
+    def get_accounts(self, incident: Incident) -> list[int] | None:
+        """The ids of the companies, the most valuable first."""
+        if not self._may_read_accounts():
+            return None
+        return [one.pk for one in shown_incident(incident).accounts]
+
+    def get_arr(self, incident: Incident) -> dict[str, Decimal] | None:
+        """Their yearly revenue."""
+        return shown_incident(incident).arr if self._may_read_accounts() else None
+
+    def _may_read_accounts(self) -> bool:
+        return bool(self.context.get("sees_accounts"))
 
     def get_ticket(self, incident: Incident) -> int | None:
         """The first ticket, when the key sees it."""
@@ -111,14 +147,21 @@ class IncidentList(APIView):
     pagination_class = KeysetPagination
     listing = Listing(
         IncidentOut,
-        filters=[Filter("state", lookup="state", choices=("proposed", "confirmed", "dismissed"))],
+        filters=[
+            Filter("state", lookup="state", choices=("proposed", "confirmed", "dismissed")),
+            Filter("progress", choices=INCIDENT_STATES, description="Whether tickets of it are open."),
+        ],
         orders=("-id",),
     )
 
     @extend_schema(operation_id="incidents_list", responses=IncidentOut(many=True))
     def get(self, request: Request) -> Response:
         """List the incidents with at least one visible ticket, newest first."""
-        return self.listing.answer(request, self, incidents_for(viewer_of(request)))
+        viewer, progress = viewer_of(request), request.query_params.get("progress", "")
+        if progress and progress not in INCIDENT_STATES:
+            raise ValidationError({"progress": [_("Choose one of: %s.") % ", ".join(INCIDENT_STATES)]})
+        rows = incidents_in(viewer, progress) if progress else incidents_for(viewer)
+        return self.listing.answer(request, self, rows, **_context(viewer))
 
 
 class IncidentConfirm(APIView):
@@ -140,7 +183,7 @@ class IncidentConfirm(APIView):
         """Link the tickets as children of the oldest one; repeated, those that came since."""
         viewer = viewer_of(request)
         confirm_incident(incident=_incident(viewer, pk), by=viewer)
-        return Response(IncidentOut(_incident(viewer, pk)).data)
+        return Response(IncidentOut(_incident(viewer, pk), context=_context(viewer)).data)
 
 
 class IncidentDismiss(APIView):
@@ -162,7 +205,46 @@ class IncidentDismiss(APIView):
         """Say that the tickets are no incident; it is proposed again only at twice as many."""
         viewer = viewer_of(request)
         dismiss_incident(incident=_incident(viewer, pk), by=viewer)
-        return Response(IncidentOut(_incident(viewer, pk)).data)
+        return Response(IncidentOut(_incident(viewer, pk), context=_context(viewer)).data)
+
+
+class SimilarRulesBody(serializers.Serializer[SimilarRules]):
+    """Whether similar tickets are looked for, and when tickets that say the same are proposed as an incident: at least ``fewest``
+    customers within ``hours`` at a cosine of ``threshold`` or more."""
+
+    is_on = serializers.BooleanField()
+    incidents = serializers.BooleanField()
+    threshold = serializers.FloatField(min_value=LOWEST_THRESHOLD, max_value=1)
+    hours = serializers.IntegerField(min_value=1, max_value=MOST_HOURS)
+    fewest = serializers.IntegerField(min_value=2, max_value=MOST_CUSTOMERS)
+
+
+class SimilarSettings(APIView):
+    """The rules of the search."""
+
+    required_permissions: ClassVar = {"*": "tickets.configure"}
+
+    @extend_schema(operation_id="similar_rules_read", responses=SimilarRulesBody)
+    def get(self, request: Request) -> Response:
+        """Read the rules."""
+        return Response(SimilarRulesBody(similar_rules()).data)
+
+    @extend_schema(
+        operation_id="similar_rules_save",
+        request=SimilarRulesBody,
+        responses={200: SimilarRulesBody, 400: OpenApiResponse(description="A value cannot be used.")},
+    )
+    def put(self, request: Request) -> Response:
+        """Set all rules; they hold for tickets that come from now on."""
+        wanted = SimilarRulesBody(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        rules = SimilarRules(**wanted.validated_data)
+        save_similar_rules(rules=rules, by=viewer_of(request))
+        return Response(SimilarRulesBody(rules).data)
+
+
+def _context(viewer: Viewer) -> dict[str, bool]:
+    return {"sees_accounts": viewer.can("customers.view")}
 
 
 def _incident(viewer: Viewer, pk: int) -> Incident:

@@ -82,6 +82,7 @@ _CONFIGURATION: list[tuple[str, type[APIView], str]] = [
     ("form-submissions/<int:pk>/accept/", submissions.SubmissionAccept, "form-submission-accept"),
     ("form-submissions/<int:pk>/refuse/", submissions.SubmissionRefuse, "form-submission-refuse"),
     ("costs/", costs.CostSettings, "costs"),
+    ("similar-rules/", similar.SimilarSettings, "similar-rules"),
     ("outgoing-servers/", mailboxes.OutgoingServerList, "outgoing-servers"),
     ("ticket-types/", configuration.TicketTypes, "ticket-types"),
     ("ticket-types/<int:pk>/", configuration.TicketTypeDetail, "ticket-type"),
