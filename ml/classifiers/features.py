@@ -10,12 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 SIDES = ("word", "char")
-SUBJECT = "subject"
 MAX_CHARACTERS = 20_000
 MANY_ROWS = 3_000
 WORD_FEATURES = 60_000
 CHAR_FEATURES = 60_000
-SUBJECT_FEATURES = 20_000
 
 _SPACES = re.compile(r"\s+")
 _WORD = r"(?u)\b\w[\w'.-]*\w\b|\b\w\b"
@@ -42,27 +40,25 @@ def prepare(text: str) -> str:
 
 
 def _vectorizer(name: str, **options: Any) -> Any:
-    """An unfitted TF-IDF vectorizer: "word", "subject" = words and word pairs, "char" = 2 to 5 characters within words."""
+    """An unfitted TF-IDF vectorizer: "word" = words and word pairs, "char" = 2 to 5 characters within words."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    if name != "char":
-        most = SUBJECT_FEATURES if name == SUBJECT else WORD_FEATURES
-        options |= {"ngram_range": (1, 2), "token_pattern": _WORD, "max_features": most}
+    if name == "word":
+        options |= {"ngram_range": (1, 2), "token_pattern": _WORD, "max_features": WORD_FEATURES}
     else:
         options |= {"ngram_range": (2, 5), "analyzer": "char_wb", "max_features": CHAR_FEATURES}
     return TfidfVectorizer(lowercase=False, sublinear_tf=True, **options)
 
 
-def build_vectorizers(prepared: Sequence[str], subjects: Sequence[str] = ()) -> dict[str, Any]:
-    """Vectorizers "word" and "char" fitted on prepared texts, "subject" on prepared subjects where there is any.
+def build_vectorizers(prepared: Sequence[str]) -> dict[str, Any]:
+    """Vectorizers "word" and "char" fitted on prepared texts.
 
     A side that finds no feature at all (empty texts, only signs) gets the single feature "text", to keep its shape valid.
     """
     fitted = {}
-    sides = dict.fromkeys(SIDES, prepared) | ({SUBJECT: subjects} if any(subjects) else {})
-    for name, texts in sides.items():
+    for name in SIDES:
         try:
-            fitted[name] = _vectorizer(name, min_df=2 if len(texts) > MANY_ROWS else 1).fit(texts)
+            fitted[name] = _vectorizer(name, min_df=2 if len(prepared) > MANY_ROWS else 1).fit(prepared)
         except ValueError:  # "empty vocabulary"
             fitted[name] = restore_vectorizer(name, ["text"], np.ones(1))
     return fitted

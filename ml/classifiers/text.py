@@ -16,20 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.artefacts import Artefact, ArtefactRefused
-from ml.classifiers.beside import Input, fact_columns, subject_of, text_of, usual_facts
+from ml.classifiers.beside import Input, fact_columns, text_of, usual_facts
 from ml.classifiers.familiarity import USUAL_SHARE, Familiarity
-from ml.classifiers.features import (
-    SIDES,
-    SUBJECT,
-    build_vectorizers,
-    prepare,
-    readable_terms,
-    restore_vectorizer,
-)
+from ml.classifiers.features import SIDES, build_vectorizers, prepare, readable_terms, restore_vectorizer
 from ml.classifiers.folds import assign_folds
 from ml.classifiers.members import Linear, fit_ngram, fit_vector, linear_scores
 from ml.classifiers.mix import Mix
 from ml.classifiers.neighbours import Neighbourhood, blended
+from ml.classifiers.opening import Opening, every_opening, openings, out_of_fold
 from ml.classifiers.prediction import Reason, TextEncoder, TextPrediction, best_classes
 from ml.evaluation.class_precision import Judged
 from ml.metrics import Floats, classification_figures
@@ -39,6 +33,7 @@ KIND = "text-classifier/4"
 KNOWN_KINDS = (KIND, "text-classifier/3")  # the one before knew texts only
 _Described = tuple[npt.NDArray[np.float32], npt.NDArray[np.int_]] | None  # layers and classes of descriptions
 REASONS = 5
+WORTH_A_MEMBER = 0.01  # the openings stay when they lower the log-loss of the mix by this share
 TELLING_FACT = 0.05  # a fact that weighs less is no reason
 TARGET_ACCURACY = 0.90
 LEAST_PROBABILITY = 0.50  # below it the label is more likely wrong than right
@@ -78,6 +73,7 @@ class TextClassifier:
         self._ngram: Any = None
         self._vector: Any = None
         self._neighbours: Neighbourhood | None = None
+        self._opening: Opening | None = None
 
     # Training
 
@@ -86,7 +82,7 @@ class TextClassifier:
     ) -> Self:
         """Train on texts with their labels (same length, at least one row); raises ``ValueError`` otherwise.
 
-        A ``TextInput`` brings subject and facts; n-grams alone read them, the encoder reads the text as it is.
+        A ``TextInput`` brings subject and facts; facts are read beside the n-grams, openings by a member of their own.
         ``descriptions`` (label -> words) are a text more for the classes they describe: they help where examples are few.
         They are never measured on.
         """
@@ -112,10 +108,13 @@ class TextClassifier:
     def _fit_members(
         self, inputs: Sequence[Input], layers: Any, targets: npt.NDArray[np.int_], described: _Described
     ) -> None:
-        self._vectorizers = build_vectorizers(*_prepared(inputs))
+        self._vectorizers = build_vectorizers(_prepared(inputs))
         self._facts = usual_facts(inputs)
         grams = self._ngram_matrix(inputs)
-        self._choose_on_out_of_fold(grams, layers, targets, described)
+        starts = openings(inputs)
+        start_layers = self._encoder.encode_layers(starts) if starts is not None and self._encoder else None
+        if self._choose_on_out_of_fold(grams, layers, targets, described, starts, start_layers):
+            self._opening = Opening.fitted(starts or [], start_layers, targets, self._seed)
         self._ngram = fit_ngram(grams, targets, self._seed)
         self._prepare_reasons()
         if layers is not None:
@@ -129,13 +128,20 @@ class TextClassifier:
         return fit_vector(layers, targets), Neighbourhood.of(blended(layers), targets, self._seed)
 
     def _choose_on_out_of_fold(
-        self, grams: Any, layers: Any, targets: npt.NDArray[np.int_], described: _Described
-    ) -> None:
+        self,
+        grams: Any,
+        layers: Any,
+        targets: npt.NDArray[np.int_],
+        described: _Described,
+        starts: Sequence[str] | None,
+        start_layers: Any,
+    ) -> bool:
+        """Choose mix, thresholds and familiarity; whether the openings take part."""
         folds = assign_folds(targets, self._seed)
         if folds is None:  # too few rows to hold any out: an even mix, never trusted without a person
             self.mix = Mix() if layers is None else Mix(1.0, 0.3, 0.3)
             self.least_probability = NEVER
-            return
+            return False
         classes = len(self.labels)
         names = ("ngram",) if layers is None else ("ngram", "vector", "neighbours")
         scores = {name: np.empty((len(targets), classes)) for name in names}
@@ -149,6 +155,13 @@ class TextClassifier:
                 scores["vector"][held] = linear_scores(vector, layers[held], classes)
                 scores["neighbours"][held], near[held] = known.asked(blended(layers[held]), classes)
         self.mix = Mix.fitted(scores, targets, self._seed)
+        opened = False
+        if starts is not None:
+            more = scores | out_of_fold(starts, start_layers, targets, folds, self._seed)
+            richer = Mix.fitted(more, targets, self._seed)
+            if richer.loss(more, targets) < (1 - WORTH_A_MEMBER) * self.mix.loss(scores, targets):
+                self.mix, scores, opened = richer, more, True
+        self.mix = self.mix.evened(scores, targets)
         probabilities = np.exp(self.mix.log_probabilities(scores))
         predicted, confidence = probabilities.argmax(1), probabilities.max(1)
         labels = np.array(self.labels)
@@ -160,6 +173,7 @@ class TextClassifier:
             self.familiarity = Familiarity.learned(evidence, self._rejected_share)
             abstained |= self.familiarity.of(evidence) < self.familiarity.minimum
         self.judged = Judged(list(labels[targets]), list(labels[predicted]), confidence, abstained)
+        return opened
 
     # Prediction
 
@@ -183,6 +197,10 @@ class TextClassifier:
             scores["neighbours"], near = self._neighbours.asked(blended(layers), classes)
             if self.familiarity is not None:
                 familiarity = self.familiarity.of(_evidence(scores, near))
+        if self._opening is not None:
+            starts = every_opening(inputs)
+            start_layers = self._encoder.encode_layers(starts) if self._encoder else None
+            scores |= self._opening.scores(starts, start_layers, classes)
         return np.exp(self.mix.log_probabilities(scores)), grams, near, familiarity
 
     def predict(self, inputs: Sequence[Input]) -> list[TextPrediction]:
@@ -257,11 +275,8 @@ class TextClassifier:
     def _ngram_matrix(self, inputs: Sequence[Input]) -> Any:
         from scipy.sparse import hstack
 
-        texts, subjects = _prepared(inputs)
-        sides = [
-            vectorizer.transform(subjects if name == SUBJECT else texts)
-            for name, vectorizer in self._vectorizers.items()
-        ]
+        texts = _prepared(inputs)
+        sides = [vectorizer.transform(texts) for vectorizer in self._vectorizers.values()]
         if self._facts:
             sides.append(fact_columns(inputs, self._facts))
         return hstack(sides, format="csr")
@@ -281,6 +296,9 @@ class TextClassifier:
                 name: side.get_feature_names_out().tolist() for name, side in self._vectorizers.items()
             },
         }
+        if self._opening is not None:
+            estimators["opening_model"] = self._opening.model
+            decisive["opening_terms"] = self._opening.terms()
         if self._facts:
             decisive["facts"] = [list(pair) for pair in self._facts]
         arrays = {f"{name}_idf": side.idf_ for name, side in self._vectorizers.items()}
@@ -290,6 +308,8 @@ class TextClassifier:
         if self._neighbours is not None:
             arrays["neighbours"] = self._neighbours.vectors
             arrays["neighbour_targets"] = self._neighbours.targets
+        if self._opening is not None:
+            arrays |= self._opening.arrays()
         return Artefact(
             metadata={
                 "model": decisive,
@@ -316,7 +336,7 @@ class TextClassifier:
         loaded.out_of_fold = artefact.metadata.get("out_of_fold", {})
         loaded._vectorizers = {
             name: restore_vectorizer(name, model["terms"][name], artefact.arrays[f"{name}_idf"])
-            for name in (*SIDES, SUBJECT)
+            for name in SIDES
             if name in model["terms"]
         }
         loaded._ngram, loaded._vector = (
@@ -331,12 +351,15 @@ class TextClassifier:
             loaded._neighbours = Neighbourhood(
                 artefact.arrays["neighbours"], artefact.arrays["neighbour_targets"]
             )
+        if "opening_terms" in model:
+            loaded._opening = Opening.restored(
+                model["opening_terms"], artefact.arrays, artefact.estimators["opening_model"]
+            )
         return loaded
 
 
-def _prepared(inputs: Sequence[Input]) -> tuple[list[str], list[str]]:
-    """The prepared texts and subjects."""
-    return [prepare(text_of(given)) for given in inputs], [prepare(subject_of(given)) for given in inputs]
+def _prepared(inputs: Sequence[Input]) -> list[str]:
+    return [prepare(text_of(given)) for given in inputs]
 
 
 def _codes(labels: Sequence[str]) -> npt.NDArray[np.int_]:
