@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ml.classifiers.beside import Input, subject_of, text_of
 from ml.classifiers.features import build_vectorizers, prepare, restore_vectorizer
-from ml.classifiers.members import fit_ngram, linear_scores
+from ml.classifiers.members import Linear, fit_ngram, linear_scores
 from ml.classifiers.neighbours import Neighbourhood, blended
 from ml.metrics import Floats
 
@@ -81,14 +81,15 @@ class Opening:
     def arrays(self) -> dict[str, Any]:
         """What else goes into the file of the model."""
         kept = {f"opening_{name}_idf": side.idf_ for name, side in self.vectorizers.items()}
+        kept |= Linear.of(self.model).to_arrays("opening_model")
         if self.neighbours is not None:
             kept["opening_neighbours"] = self.neighbours.vectors
             kept["opening_neighbour_targets"] = self.neighbours.targets
         return kept
 
     @classmethod
-    def restored(cls, terms: dict[str, list[str]], arrays: dict[str, Any], model: Any) -> Self:
-        """What ``terms`` and ``arrays`` wrote, with the linear model."""
+    def restored(cls, terms: dict[str, list[str]], arrays: dict[str, Any]) -> Self:
+        """What ``terms`` and ``arrays`` wrote."""
         vectorizers = {
             name: restore_vectorizer(name, words, arrays[f"opening_{name}_idf"])
             for name, words in terms.items()
@@ -96,7 +97,7 @@ class Opening:
         neighbours = None
         if "opening_neighbours" in arrays:
             neighbours = Neighbourhood(arrays["opening_neighbours"], arrays["opening_neighbour_targets"])
-        return cls(vectorizers, model, neighbours)
+        return cls(vectorizers, Linear.from_arrays("opening_model", arrays), neighbours)
 
 
 def out_of_fold(

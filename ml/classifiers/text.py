@@ -297,7 +297,6 @@ class TextClassifier:
             },
         }
         if self._opening is not None:
-            estimators["opening_model"] = self._opening.model
             decisive["opening_terms"] = self._opening.terms()
         if self._facts:
             decisive["facts"] = [list(pair) for pair in self._facts]
@@ -352,9 +351,7 @@ class TextClassifier:
                 artefact.arrays["neighbours"], artefact.arrays["neighbour_targets"]
             )
         if "opening_terms" in model:
-            loaded._opening = Opening.restored(
-                model["opening_terms"], artefact.arrays, artefact.estimators["opening_model"]
-            )
+            loaded._opening = Opening.restored(model["opening_terms"], artefact.arrays)
         return loaded
 
 

@@ -18,6 +18,7 @@ from ml.sentiment.heads import HEADS
 
 MOODS = 3
 GRID = np.linspace(0.1, 0.8, 71)
+WANTED_PRECISION = 0.6  # a tenth above what may be shown: held-out rows are never quite as good
 SMOOTHED = 7  # thresholds that are averaged: a few dozen rows make the curve jump
 
 
@@ -74,12 +75,25 @@ def fit_platt(
 
 
 def best_threshold(probability: Floats, truth: npt.NDArray[np.bool_]) -> float:
-    """The probability from which on "yes" gives the best F1, over a smoothed curve; 0.5 when nothing is true."""
+    """The probability from which on "yes" gives the best F1 among those where it is right often enough to be shown.
+
+    Both curves are smoothed. Where no threshold is right in 60 % the best F1 decides; 0.5 when nothing is true.
+    """
     if not truth.any():
         return 0.5
-    curve = np.array([_f1(probability >= threshold, truth) for threshold in GRID])
-    padded = np.pad(curve, SMOOTHED // 2, mode="edge")
-    return float(GRID[np.convolve(padded, np.full(SMOOTHED, 1 / SMOOTHED), mode="valid").argmax()])
+    f1 = _smoothed([_f1(probability >= threshold, truth) for threshold in GRID])
+    right = _smoothed([_precision(probability >= threshold, truth) for threshold in GRID])
+    enough = right >= WANTED_PRECISION
+    return float(GRID[np.where(enough, f1, -1.0).argmax() if enough.any() else f1.argmax()])
+
+
+def _smoothed(curve: list[float]) -> Floats:
+    padded = np.pad(np.array(curve), SMOOTHED // 2, mode="edge")
+    return np.convolve(padded, np.full(SMOOTHED, 1 / SMOOTHED), mode="valid")
+
+
+def _precision(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
+    return float((predicted & truth).sum() / max(predicted.sum(), 1))
 
 
 def _f1(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:

@@ -44,7 +44,7 @@ def test_openings_that_add_nothing_stay_out() -> None:
     bodies = [f"good morning\n{text}" for text in texts]  # the first line is the same everywhere
     model = TextClassifier(None).fit(bodies, labels)
     assert model.mix.opening == 0
-    assert "opening_model" not in model.to_artefact().estimators
+    assert "opening_model_coef" not in model.to_artefact().arrays
 
 
 def test_where_a_text_opens() -> None:
