@@ -8,7 +8,7 @@ from core.models import Setting
 
 SETTING = "tickets.similar"
 # Of two messages of a bank's customers at this cosine 90 % had the same intent, of paraphrased questions 98 % the same
-# answer (docs/ml/measurements.md, "Near-duplicates").
+# answer (docs/models.md, "Near-duplicates").
 THRESHOLD = 0.80
 LOWEST_THRESHOLD = 0.50
 

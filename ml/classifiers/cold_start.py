@@ -1,7 +1,7 @@
 """Classifying without any history: similarity of a text to the descriptions of the classes.
 
 The descriptions are what a lead typed for each team and category; a few example texts sharpen them. The softmax
-temperature was chosen on public intent sets with the bare intent names as descriptions (docs/ml/measurements.md).
+temperature was chosen on public intent sets with the bare intent names as descriptions (docs/models.md).
 """
 
 from __future__ import annotations

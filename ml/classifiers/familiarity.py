@@ -1,7 +1,7 @@
 """Whether a text is of a kind that the classifier has seen: three pieces of evidence, each against its usual value.
 
 The best score of the n-grams, the best score of the vectors and the cosine to the nearest training texts, standardised
-over out-of-fold rows and averaged. Alone each misses strangers that the others see (docs/ml/measurements.md).
+over out-of-fold rows and averaged. Alone each misses strangers that the others see (docs/models.md).
 """
 
 from __future__ import annotations

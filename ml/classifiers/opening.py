@@ -1,7 +1,7 @@
 """The opening of a text, its subject line or first words, as a member of its own: what a mail is about is said there.
 
 Quoted mails, signatures and logs drown it when all words count alike. On tickets whose bodies say little, openings alone took
-routing from 50 to 63 % (docs/ml/measurements.md). The mix gives openings their say on out-of-fold answers, and leaves them
+routing from 50 to 63 % (docs/models.md). The mix gives openings their say on out-of-fold answers, and leaves them
 out where they add too little to be worth another pass of the encoder.
 """
 

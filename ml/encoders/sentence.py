@@ -1,7 +1,7 @@
 """Sentence vectors: mean-pooled, L2-normalised transformer states (Reimers & Gurevych 2019, sentence-transformers).
 
 ``encode`` gives the last layer, for meaning; ``encode_layers`` adds the middle layer, which keeps more of the wording and
-makes better classifiers (docs/ml/measurements.md).
+makes better classifiers (docs/models.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ranking a catalogue of answers (macros, articles) for a question: by title, by title with text, and by shared words.
 
-The weights are those that cross-validation over the questions of a public FAQ chose (docs/ml/measurements.md, "Retrieval").
+The weights are those that cross-validation over the questions of a public FAQ chose (docs/models.md, "Retrieval").
 Ranking only compares within one question; whether the best is near enough is said by the cosine alone.
 """
 

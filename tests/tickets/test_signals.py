@@ -387,7 +387,7 @@ def test_reading_the_thread_costs_nothing_more(
 ) -> None:
     browser = login(agent)
     browser.get("/inbox/")
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         browser.get(f"/inbox/{leaving.pk}/conversation/", headers={"HX-Request": "true"})
 
 

@@ -12,7 +12,7 @@ from tickets.pages.tickets import head_answer, visible_ticket
 from tickets.ticket_facts import ROUTING_TASK
 
 
-@page("ml.audit")
+@page("tickets.view")
 @require_POST
 def golden(request: StaffRequest, ticket_id: int) -> HttpResponse:
     """Keep the ticket as a case that every new model must route where it is now."""
