@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from ml.classifiers.beside import Input, subject_of, text_of
 from ml.classifiers.features import build_vectorizers, prepare, restore_vectorizer
 from ml.classifiers.members import Linear, fit_ngram, linear_scores
 from ml.classifiers.neighbours import Neighbourhood, blended
+from ml.classifiers.reasons import SpokenFor
 from ml.metrics import Floats
 
 NGRAM, NEIGHBOURS = "opening", "opening_neighbours"
@@ -67,9 +69,18 @@ class Opening:
         model = fit_ngram(_matrix(vectorizers, texts), targets, seed)
         return cls(vectorizers, model, _neighbours(layers, targets, seed))
 
-    def scores(self, texts: Sequence[str], layers: Any, classes: int) -> dict[str, Floats]:
-        """Raw scores ``(len(texts), classes)`` of each member, by its name in the mix."""
-        found = {NGRAM: linear_scores(self.model, _matrix(self.vectorizers, texts), classes)}
+    @cached_property
+    def told_by(self) -> SpokenFor:
+        """What says which words of an opening spoke for a class."""
+        return SpokenFor(self.model, self.vectorizers["word"].get_feature_names_out())
+
+    def grams(self, texts: Sequence[str]) -> Any:
+        """The n-grams of prepared openings, one sparse row each."""
+        return _matrix(self.vectorizers, texts)
+
+    def scores(self, grams: Any, layers: Any, classes: int) -> dict[str, Floats]:
+        """Raw scores ``(rows of grams, classes)`` of each member, by its name in the mix."""
+        found = {NGRAM: linear_scores(self.model, grams, classes)}
         if self.neighbours is not None:
             found[NEIGHBOURS] = self.neighbours.asked(blended(layers), classes)[0]
         return found

@@ -18,13 +18,14 @@ import numpy.typing as npt
 from ml.artefacts import Artefact, ArtefactRefused
 from ml.classifiers.beside import Input, fact_columns, text_of, usual_facts
 from ml.classifiers.familiarity import USUAL_SHARE, Familiarity
-from ml.classifiers.features import SIDES, build_vectorizers, prepare, readable_terms, restore_vectorizer
+from ml.classifiers.features import SIDES, build_vectorizers, prepare, restore_vectorizer
 from ml.classifiers.folds import assign_folds
 from ml.classifiers.members import Linear, fit_ngram, fit_vector, linear_scores
 from ml.classifiers.mix import Mix
 from ml.classifiers.neighbours import Neighbourhood, blended
 from ml.classifiers.opening import Opening, every_opening, openings, out_of_fold
 from ml.classifiers.prediction import Reason, TextEncoder, TextPrediction, best_classes
+from ml.classifiers.reasons import SpokenFor, reasons
 from ml.evaluation.class_precision import Judged
 from ml.metrics import Floats, classification_figures
 from ml.threads import single_thread
@@ -32,9 +33,7 @@ from ml.threads import single_thread
 KIND = "text-classifier/4"
 KNOWN_KINDS = (KIND, "text-classifier/3")  # the one before knew texts only
 _Described = tuple[npt.NDArray[np.float32], npt.NDArray[np.int_]] | None  # layers and classes of descriptions
-REASONS = 5
 WORTH_A_MEMBER = 0.01  # the openings stay when they lower the log-loss of the mix by this share
-TELLING_FACT = 0.05  # a fact that weighs less is no reason
 TARGET_ACCURACY = 0.90
 LEAST_PROBABILITY = 0.50  # below it the label is more likely wrong than right
 SMALLEST_SHARE = 0.20  # a threshold must leave at least this share of out-of-fold rows to judge it by
@@ -68,8 +67,7 @@ class TextClassifier:
         self.judged: Judged | None = None  # the answers behind it; not kept with the model
         self._vectorizers: dict[str, Any] = {}
         self._facts: list[tuple[str, str]] = []
-        self._terms: npt.NDArray[np.object_] = np.array([], dtype=object)
-        self._mean_weights: npt.NDArray[np.float32] = np.array([], dtype=np.float32)
+        self._told_by = SpokenFor(None, ())
         self._ngram: Any = None
         self._vector: Any = None
         self._neighbours: Neighbourhood | None = None
@@ -181,16 +179,16 @@ class TextClassifier:
         """Calibrated probabilities ``(len(inputs), len(labels))`` in the order of ``labels``; rows sum to 1."""
         return self._judge(inputs)[0]
 
-    def _judge(self, inputs: Sequence[Input]) -> tuple[Floats, Any, Floats | None, Floats | None]:
-        """Probabilities, n-grams, similarity and familiarity; the last two are None without an encoder."""
+    def _judge(self, inputs: Sequence[Input]) -> tuple[Floats, Any, Any, Floats | None, Floats | None]:
+        """Probabilities, n-grams, n-grams of the openings, similarity and familiarity; None for what the model does without."""
         if not self.labels:
             raise ValueError("the classifier is not trained")
         if len(self.labels) < 2 or not inputs:
-            return np.ones((len(inputs), len(self.labels))), None, None, None
+            return np.ones((len(inputs), len(self.labels))), None, None, None, None
         classes = len(self.labels)
         grams = self._ngram_matrix(inputs)
         scores = {"ngram": linear_scores(self._ngram, grams, classes)}
-        near = familiarity = None
+        starts = near = familiarity = None
         if self._encoder is not None and self._neighbours is not None:
             layers = self._encoder.encode_layers([text_of(given) for given in inputs])
             scores["vector"] = linear_scores(self._vector, layers, classes)
@@ -198,20 +196,22 @@ class TextClassifier:
             if self.familiarity is not None:
                 familiarity = self.familiarity.of(_evidence(scores, near))
         if self._opening is not None:
-            starts = every_opening(inputs)
-            start_layers = self._encoder.encode_layers(starts) if self._encoder else None
+            texts = every_opening(inputs)
+            starts = self._opening.grams(texts)
+            start_layers = self._encoder.encode_layers(texts) if self._encoder else None
             scores |= self._opening.scores(starts, start_layers, classes)
-        return np.exp(self.mix.log_probabilities(scores)), grams, near, familiarity
+        return np.exp(self.mix.log_probabilities(scores)), grams, starts, near, familiarity
 
     def predict(self, inputs: Sequence[Input]) -> list[TextPrediction]:
         """One prediction per text, in order."""
         if not inputs:
             return []
-        probabilities, grams, near, familiarity = self._judge(inputs)
+        probabilities, grams, starts, near, familiarity = self._judge(inputs)
         return [
             self._prediction(
                 row,
                 None if grams is None else grams[i],
+                None if starts is None else starts[i],
                 None if near is None else float(near[i]),
                 None if familiarity is None else float(familiarity[i]),
             )
@@ -219,7 +219,7 @@ class TextClassifier:
         ]
 
     def _prediction(
-        self, row: Floats, grams: Any, similarity: float | None, familiarity: float | None
+        self, row: Floats, grams: Any, starts: Any, similarity: float | None, familiarity: float | None
     ) -> TextPrediction:
         alternatives = best_classes(row, self.labels)
         label, probability = alternatives[0]
@@ -236,41 +236,27 @@ class TextClassifier:
             label=label,
             probability=probability,
             alternatives=alternatives,
-            reasons=self._reasons(grams, int(row.argmax())) if grams is not None else (),
+            reasons=self._reasons(grams, starts, int(row.argmax())) if grams is not None else (),
             abstained=bool(because),
             because=because,
             similarity=similarity,
             familiarity=familiarity,
         )
 
-    def _reasons(self, grams: Any, column: int) -> tuple[Reason, ...]:
-        """Word n-grams and facts of the text by weight for the class minus their mean weight over all classes."""
-        terms = self._terms
-        present = grams.tocoo()
-        coefficients = self._ngram.coef_
-        if len(coefficients) == 1:  # two classes share one row of weights
-            contrast = coefficients[0, present.col] * (1 if column == 1 else -1)
-        else:
-            contrast = coefficients[column, present.col] - self._mean_weights[present.col]
-        weights = contrast * present.data
-        first = grams.shape[1] - len(self._facts)
-        facts = [
-            (": ".join(self._facts[place - first]), float(weight))
-            for place, weight in zip(present.col, weights, strict=True)
-            if place >= first and abs(weight) >= TELLING_FACT
-        ]
-        words = present.col < len(terms)
-        ranked = sorted(
-            zip(terms[present.col[words]], weights[words], strict=True),
-            key=lambda pair: (-abs(pair[1]), pair[0]),
-        )
-        chosen = facts + readable_terms(ranked, REASONS)
-        strongest = sorted(chosen, key=lambda pair: (-abs(pair[1]), pair[0]))[:REASONS]
-        return tuple(Reason(term, round(float(weight), 4)) for term, weight in strongest)
+    def _reasons(self, grams: Any, starts: Any, column: int) -> tuple[Reason, ...]:
+        """What spoke for the class, by the say of each member over n-grams."""
+        share = self._opening_share()
+        parts = [(1 - share, self._told_by.of(grams, column))]
+        if self._opening is not None:
+            parts.append((share, self._opening.told_by.of(starts, column)))
+        return reasons(parts)
+
+    def _opening_share(self) -> float:
+        return self.mix.opening / (self.mix.ngram + self.mix.opening) if self.mix.opening else 0.0
 
     def _prepare_reasons(self) -> None:
-        self._terms = self._vectorizers["word"].get_feature_names_out()
-        self._mean_weights = self._ngram.coef_.mean(axis=0)
+        words = self._vectorizers["word"].get_feature_names_out()
+        self._told_by = SpokenFor(self._ngram, words, self._facts)
 
     def _ngram_matrix(self, inputs: Sequence[Input]) -> Any:
         from scipy.sparse import hstack

@@ -36,7 +36,9 @@ def test_what_a_text_opens_with_decides_when_bodies_say_nothing(
     assert model.out_of_fold["accuracy"] > 0.9
     again = TextClassifier.from_artefact(model.to_artefact(), encoder)
     assert again.predict(texts[:6]) == model.predict(texts[:6])
-    assert model.predict(["the password"])[0].label == "access"
+    found = model.predict(["the password"])[0]
+    assert found.label == "access"
+    assert found.reasons[0].term == "password"
 
 
 def test_openings_that_add_nothing_stay_out() -> None:
