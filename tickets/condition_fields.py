@@ -3,7 +3,7 @@
 What can be asked of a field follows its kind: ``tickets.condition_kinds``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db.models import Q
@@ -11,8 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from customers.models import Account, Contact
 from people.models import Team, User
+from tickets.category_tree import with_kinds
 from tickets.condition_kinds import (
     ME,
+    Asked,
     BoolField,
     ChoiceField,
     ConditionField,
@@ -32,6 +34,14 @@ from tickets.registry import channel_parts
 
 def _rows(model: Any, **filters: Any) -> RowOptions:
     return RowOptions(model, **filters)
+
+
+class CategoryField(ChoiceField):
+    """The category of a ticket; one that has kinds (Hardware > Laptop) stands for them, too."""
+
+    def _wanted(self, value: Collection[str], asked: Asked) -> tuple[list[Any], bool]:
+        wanted, with_empty = super()._wanted(value, asked)
+        return sorted({pk for one in wanted for pk in with_kinds(one)}), with_empty
 
 
 _people = RowOptions(User, special=((ME, gettext_lazy("me")),), is_active=True)
@@ -74,7 +84,7 @@ _BUILT_IN: tuple[ConditionField, ...] = (
     TagField("tags", gettext_lazy("tag")),
     ChoiceField("channel", gettext_lazy("channel"), "channel", _channels),
     ChoiceField("inbox", gettext_lazy("inbox"), "inbox_id", _rows(Inbox), nullable=True),
-    ChoiceField("category", gettext_lazy("category"), "category_id", _rows(Category), nullable=True),
+    CategoryField("category", gettext_lazy("category"), "category_id", _rows(Category), nullable=True),
     ChoiceField("team", gettext_lazy("team"), "team_id", _rows(Team), nullable=True),
     ChoiceField("assignee", gettext_lazy("assignee"), "assignee_id", _people, nullable=True),
     PeopleField("follower", gettext_lazy("follower"), _people, Follower, "ticket"),

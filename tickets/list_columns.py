@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from customers.models import Account
 from people.viewer import Viewer
+from tickets.category_tree import category_path
 from tickets.models import ConversationSignal, CustomField, FieldValue, Ticket
 from tickets.ticket_facts import sla_of
 
@@ -85,7 +86,7 @@ _BUILT_IN: tuple[Column, ...] = (
         (),
         ("ticket_tags__tag",),
     ),
-    Column("category", gettext_lazy("Category"), "text", _name("category"), ("category",)),
+    Column("category", gettext_lazy("Category"), "text", lambda ticket: category_path(ticket.category_id)),
     Column("team", gettext_lazy("Team"), "text", _name("team"), ("team",)),
     Column("assignee", gettext_lazy("Assignee"), "person", _name("assignee"), ("assignee",)),
     Column("channel", gettext_lazy("Channel"), "channel", _own("channel")),

@@ -98,7 +98,7 @@ def by_description(texts: Sequence[str]) -> tuple[str, list[TextPrediction]]:
 
 def _descriptions() -> tuple[str, dict[str, str]]:
     """The source and, per name, the words that describe it: a category's own and its team's."""
-    categories = Category.objects.filter(is_active=True).select_related("team")
+    categories = Category.objects.filter(is_active=True).select_related(*Category.WITH_TEAMS)
     if described := {
         category.name: " ".join(
             filter(
@@ -106,7 +106,7 @@ def _descriptions() -> tuple[str, dict[str, str]]:
                 (
                     f"{category.name}.",
                     category.description,
-                    category.team.description if category.team else "",
+                    team.description if (team := category.responsible_team) else "",
                 ),
             )
         )

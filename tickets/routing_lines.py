@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import pgettext
 
-from tickets.ticket_facts import SUGGESTED
+from tickets.ticket_facts import KIND_OPEN, SUGGESTED
 
 ROUTING_ICONS = {
     "tickets.routed": "route",
@@ -29,4 +29,7 @@ def words_of_routing(
     if detail.get("abstained"):
         return pgettext("routed the ticket", "to triage, the classifier was unsure")
     chosen = (categories.get(detail.get("category") or 0), teams.get(detail.get("team") or 0))
-    return pgettext("routed the ticket", "to %s") % " · ".join(name for name in chosen if name)
+    place = " · ".join(name for name in chosen if name)
+    if detail.get("because") == KIND_OPEN:
+        return pgettext("routed the ticket", "to %s, which kind is open") % place
+    return pgettext("routed the ticket", "to %s") % place

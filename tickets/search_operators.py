@@ -17,6 +17,7 @@ from core.search.language import Operator, Query
 from customers.models import Account, Contact
 from people.models import Team, User
 from people.viewer import Viewer
+from tickets.category_tree import with_kinds
 from tickets.models import (
     Attachment,
     Category,
@@ -116,6 +117,13 @@ def _assignee(value: str, viewer: Viewer) -> Q:
 
 def _its_team(value: str, viewer: Viewer) -> Q:
     return Q(team_id__in=viewer.team_ids) if value.lower() in {"mine", "my"} else _team(value, viewer)
+
+
+def _category(value: str, viewer: Viewer) -> Q:
+    if value.lower() == NONE:
+        return Q(category_id__isnull=True)
+    ids = _ids_named(Category, value, gettext_lazy("category"), "name")
+    return Q(category_id__in=frozenset[int]().union(*map(with_kinds, ids)))
 
 
 def _status(value: str, viewer: Viewer) -> Q:
@@ -264,7 +272,7 @@ OPERATORS: dict[str, SearchOperator] = {
         _named(TicketType, "type_id", gettext_lazy("type"), "name"), gettext_lazy("type, or none"), "incident"
     ),
     "category": SearchOperator(
-        _named(Category, "category_id", gettext_lazy("category"), "name"),
+        _category,
         gettext_lazy("category, or none"),
         "billing",
     ),

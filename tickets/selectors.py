@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from people.models import User
 from people.roles import PERMISSIONS
 from people.viewer import Viewer
+from tickets.category_tree import with_kinds
 from tickets.conditions import as_q, check_condition, check_permitted
 from tickets.families import family_of
 from tickets.list_rows import TicketRow, row_of, with_draft_marks, with_row_columns
@@ -320,7 +321,9 @@ FILTERS: dict[str, Any] = {
     "routing_state": lambda value: Q(routing_state=value),
     "team": lambda value: Q(team=None) if value == "none" else Q(team_id=_number(value)),
     "assignee": lambda value: Q(assignee=None) if value == "none" else Q(assignee_id=_number(value)),
-    "category": lambda value: Q(category=None) if value == "none" else Q(category_id=_number(value)),
+    "category": lambda value: (
+        Q(category=None) if value == "none" else Q(category_id__in=with_kinds(_number(value)))
+    ),
     "account": lambda value: Q(account_id=_number(value)),
     "contact": lambda value: Q(contact_id=_number(value)),
     "inbox": lambda value: Q(inbox_id=_number(value)),

@@ -25,7 +25,7 @@ def destination(wanted: Mapping[str, Any]) -> tuple[str, Team | None]:
     if wanted.get("team") is not None:
         return "team", wanted["team"]
     category = wanted.get("category")
-    return "category", None if category is None else category.team
+    return "category", None if category is None else category.responsible_team
 
 
 def refuse_out_of_sight(name: str, team: Team | None, viewer: Viewer) -> None:

@@ -1,9 +1,9 @@
 """What is known about one ticket beside its columns: how it was routed, where its promise stands. For pages and REST."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from ml.models import Feedback, GoldenCase, Prediction
 from people.viewer import Viewer
@@ -19,6 +19,8 @@ TAGS_TASK = "tags"
 SUBJECT_KIND = "ticket"
 # Why a person chooses though the classifier is sure: answers of this class are only suggested.
 SUGGESTED = "suggested"
+# The classifier is sure of a parent category and not of the kind: the ticket went to the parent, and a person names the kind.
+KIND_OPEN = "kind_open"
 
 SlaState = Literal["", "running", "paused", "met", "breached"]
 Promised = Literal["", "first_response", "next_response", "resolution"]
@@ -31,7 +33,8 @@ class RoutingFacts:
     ``category``, ``team``, ``priority`` hold now (names, None when not chosen); ``suggested`` is what the classifier said
     with ``confidence`` 0..1, ``alternatives`` its best (name, probability) pairs, ``reasons`` (term, signed weight).
     ``abstained``: it left the choice to a person, ``because`` says why. ``verdict`` is "correction" or "confirmation" once
-    a person has judged it, else empty.
+    a person has judged it, else empty. ``parent_probability`` is how likely the parent category was to which the ticket went
+    because the kind is open (``because`` is KIND_OPEN), else None.
     """
 
     category: str | None
@@ -45,6 +48,7 @@ class RoutingFacts:
     reasons: tuple[tuple[str, float], ...]
     model_version: str
     verdict: str
+    parent_probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ def routing_of(ticket: Ticket) -> RoutingFacts | None:
         reasons=tuple(_terms(prediction)),
         model_version=prediction.version.label if prediction.version else prediction.source,
         verdict=verdict or "",
+        parent_probability=_told(prediction).get("probability"),
     )
 
 
@@ -105,7 +110,12 @@ def _terms(prediction: Prediction) -> Iterable[tuple[str, float]]:
 
 def _because(prediction: Prediction) -> str:
     """The stored word for why the classifier abstained."""
-    return next((str(reason["because"]) for reason in prediction.reasons if isinstance(reason, dict)), "")
+    return str(_told(prediction).get("because", ""))
+
+
+def _told(prediction: Prediction) -> Mapping[str, Any]:
+    """What was decided beside the terms, empty when the answer was simply applied."""
+    return next((reason for reason in prediction.reasons if isinstance(reason, dict)), {})
 
 
 def sla_of(ticket: Ticket) -> SlaFacts:

@@ -67,4 +67,5 @@ class ColdStartClassifier:
             abstained=bool(because),
             because=because,
             similarity=similarity,
+            least=MIN_PROBABILITY,
         )

@@ -27,6 +27,7 @@ class TextPrediction:
     ``abstained`` says that a person should decide; ``because`` is then ``"unsure"`` (probability below the threshold)
     or ``"unfamiliar"`` (unlike everything seen). ``similarity`` is the mean cosine to the nearest known texts,
     ``familiarity`` what decides about "unfamiliar" (about 0 for a usual text, lower for strangers); None without an encoder.
+    ``least`` is the probability below which it is unsure; None where no such bar is known.
     """
 
     label: str
@@ -37,6 +38,7 @@ class TextPrediction:
     because: str = ""
     similarity: float | None = None
     familiarity: float | None = None
+    least: float | None = None
 
 
 class TextEncoder(Protocol):

@@ -241,6 +241,7 @@ class TextClassifier:
             because=because,
             similarity=similarity,
             familiarity=familiarity,
+            least=float(self.least_probability),
         )
 
     def _reasons(self, grams: Any, starts: Any, column: int) -> tuple[Reason, ...]:

@@ -41,6 +41,7 @@ def test_a_text_from_elsewhere_is_left_to_a_person(trained: TextClassifier) -> N
 
 def test_the_probability_threshold_reaches_the_target(trained: TextClassifier) -> None:
     assert 0.5 <= trained.least_probability <= 1
+    assert trained.predict(["where is my parcel"])[0].least == trained.least_probability
 
 
 def test_the_same_rows_give_the_same_model(trained: TextClassifier) -> None:

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from core.api.pagination import KeysetPagination
 from core.api.reading import Filter, Listing, prefetch, select
+from tickets.category_tree import category_path
 from tickets.models import Category, ChannelTemplate, Inbox, SLAPolicy
 
 NOT_HERE = OpenApiResponse(description="There is none here.")
@@ -39,11 +40,26 @@ class InboxOut(serializers.ModelSerializer[Inbox]):
 
 
 class CategoryOut(serializers.ModelSerializer[Category]):
-    """What tickets are about; ``team`` is who gets them."""
+    """What tickets are about; ``team`` is who gets them, null where the nearest team above does. ``path`` names all levels."""
+
+    path = serializers.SerializerMethodField()
 
     class Meta:
         model = Category
-        fields: ClassVar = ["id", "name", "description", "team", "required_skills", "is_active"]
+        fields: ClassVar = [
+            "id",
+            "name",
+            "path",
+            "parent",
+            "description",
+            "team",
+            "required_skills",
+            "is_active",
+        ]
+
+    def get_path(self, row: Category) -> str:
+        """The names from the top down."""
+        return category_path(row.pk)
 
 
 class SlaTargetOut(serializers.Serializer[Any]):
@@ -143,7 +159,11 @@ class Categories(_DeskList):
 
     listing = Listing(
         CategoryOut,
-        filters=[*_NAMED, Filter("team", "id", lookup="team", none=True)],
+        filters=[
+            *_NAMED,
+            Filter("team", "id", lookup="team", none=True),
+            Filter("parent", "id", lookup="parent", none=True),
+        ],
         orders=("-id", "name"),
         loads={"required_skills": prefetch("required_skills")},
     )

@@ -43,10 +43,19 @@ class Inbox(models.Model):
 
 
 class Category(models.Model):
-    """A topic. Its description in a customer's words routes tickets before there is any history."""
+    """A topic. Its description in a customer's words routes tickets before there is any history.
+
+    It may be a kind of another (Hardware > Laptop), ``MOST_LEVELS`` deep. ``WITH_TEAMS`` is what ``responsible_team`` reads.
+    """
+
+    MOST_LEVELS = 3
+    WITH_TEAMS: ClassVar = ("team", "parent__team", "parent__parent__team")
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     description = models.TextField(_("description"), blank=True)
+    parent = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("parent")
+    )
     team = models.ForeignKey(
         Team, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("team")
     )
@@ -59,3 +68,13 @@ class Category(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def responsible_team(self) -> Team | None:
+        """Its own team, else the nearest one above it."""
+        above: Category | None = self
+        for _level in range(self.MOST_LEVELS):
+            if above is None or above.team is not None:
+                break
+            above = above.parent
+        return None if above is None else above.team

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -38,7 +38,9 @@ class RoutingTask(TextTask):
         names = dict(Category.objects.filter(is_active=True).values_list("pk", "name"))
         said, first = _last_words(), _first_topics()
         done = Q(status_category__in=("resolved", "closed")) | Q(routing_state=Ticket.Routing.MANUAL)
-        tickets = Ticket.objects.filter(Q(category__in=names) & done | Q(pk__in=said)).order_by("-pk")
+        tickets = Ticket.objects.filter(
+            Q(category__in=names) & done & ~_kind_open() | Q(pk__in=said)
+        ).order_by("-pk")
         known = set(names.values())
 
         def label(ticket: Ticket) -> tuple[str, str]:
@@ -98,6 +100,14 @@ def labelled(tickets: Sequence[Ticket], label_of: Callable[[Ticket], tuple[str, 
                     slices={"channel": ticket.channel},
                     label_source=source,
                 )
+
+
+def _kind_open() -> Q:
+    """Tickets that went to a parent category because the model was unsure of the kind: that they stayed there tells nothing."""
+    unsure = Prediction.objects.filter(
+        task=ROUTING_TASK, subject_kind=SUBJECT_KIND, subject_id=OuterRef("pk"), abstained=True
+    )
+    return Q(Exists(unsure), routing_state=Ticket.Routing.ROUTED)
 
 
 def _first_topics() -> dict[int, int | None]:

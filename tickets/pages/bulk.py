@@ -18,6 +18,7 @@ from people.models import Team, User
 from people.requests import StaffRequest, page
 from people.viewer import Viewer
 from tickets.bulk_acts import BULK_KINDS
+from tickets.category_tree import category_path, sorted_by_path
 from tickets.list_views import view_of
 from tickets.models import BulkAct, BulkItem, Category, Macro, Tag, Ticket, TicketType
 from tickets.pages.answers import refused, with_toast
@@ -59,7 +60,10 @@ def bulk_more(request: StaffRequest) -> HttpResponse:
         "tags": Tag.objects.filter(is_active=True)[:200],
         "types": TicketType.objects.filter(is_active=True),
         "teams": Team.objects.filter(is_active=True),
-        "categories": Category.objects.filter(is_active=True),
+        "categories": [
+            (one, category_path(one.pk))
+            for one in sorted_by_path(list(Category.objects.filter(is_active=True)))
+        ],
         "macros": Macro.objects.visible_to(request.viewer).filter(is_active=True, kind=Macro.Kind.MACRO),
         "moments": [
             (_("In 4 hours"), (now + timedelta(hours=4)).isoformat(timespec="minutes")),

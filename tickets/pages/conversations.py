@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from people.models import Team
 from people.viewer import Viewer
+from tickets.category_tree import category_path
 from tickets.channels.email.mail_facts import authentication_words, invitation_cards, is_doubtful
 from tickets.conversation import EventItem, Item, MessageItem, read_conversation
 from tickets.downloads import PICTURE_TYPES
@@ -25,7 +26,7 @@ from tickets.rich_text import safe_html
 from tickets.signal_chips import said_chips
 from tickets.status_rows import statuses
 from tickets.suggested_tags import open_suggestions
-from tickets.ticket_facts import SUGGESTED, RoutingFacts, routing_of, sla_of
+from tickets.ticket_facts import KIND_OPEN, SUGGESTED, RoutingFacts, routing_of, sla_of
 
 KINDS = {Message.Kind.INBOUND: "in", Message.Kind.OUTBOUND: "out", Message.Kind.NOTE: "note"}
 _TONES = {
@@ -90,9 +91,12 @@ def _prediction(
     may_edit = viewer.can("tickets.edit") and ticket.status.category != Status.Category.CLOSED
     judged = ticket.routing_state == Ticket.Routing.MANUAL
     leaning = ticket.routing_state == Ticket.Routing.TRIAGE and facts is not None and facts.suggested != ""
+    sure_of_parent = facts.parent_probability if facts is not None and _is_kind_open(ticket, facts) else None
     return {
         "sentence_html": _sentence(ticket, facts),
-        "probability": facts.confidence
+        "probability": sure_of_parent
+        if sure_of_parent is not None
+        else facts.confidence
         if facts is not None and facts.suggested and not _overruled(ticket, facts)
         else None,
         "reasons": [(f"“{term}”", weight) for term, weight in facts.reasons]
@@ -121,9 +125,14 @@ def _is_offered(ticket: Ticket, facts: RoutingFacts | None) -> bool:
     return ticket.routing_state == Ticket.Routing.TRIAGE and facts is not None and facts.because == SUGGESTED
 
 
+def _is_kind_open(ticket: Ticket, facts: RoutingFacts | None) -> bool:
+    """Whether the classifier was sure of the category that it stands in, and not of its kind."""
+    return ticket.routing_state == Ticket.Routing.ROUTED and facts is not None and facts.because == KIND_OPEN
+
+
 def _sentence(ticket: Ticket, facts: RoutingFacts | None) -> SafeString:
     team = ticket.team.name if ticket.team else ""
-    category = ticket.category.name if ticket.category else ""
+    category = category_path(ticket.category_id)
     if ticket.routing_state == Ticket.Routing.TRIAGE:
         if facts is None or not facts.suggested:
             return format_html("{}", _("The classifier could not tell what this is about"))
@@ -138,6 +147,8 @@ def _sentence(ticket: Ticket, facts: RoutingFacts | None) -> SafeString:
     )
     if facts is None or _overruled(ticket, facts):
         return format_html(_("Routed by hand to {}"), place)
+    if _is_kind_open(ticket, facts):
+        return format_html(_("Routed to {}, which kind is open"), place)
     return format_html(_("Routed to {}"), place)
 
 
@@ -145,11 +156,11 @@ def routing_choices(ticket: Ticket) -> dict[str, Any]:
     """Variables of the menu that changes the routing: categories by team, the classifier's favourites first."""
     facts = routing_of(ticket)
     likely = dict(facts.alternatives) if facts is not None else {}
-    categories = list(Category.objects.filter(is_active=True).select_related("team"))
-    ranked = sorted(categories, key=lambda one: (-likely.get(one.name, -1.0), one.name))
+    categories = list(Category.objects.filter(is_active=True).select_related(*Category.WITH_TEAMS))
+    ranked = sorted(categories, key=lambda one: (-likely.get(one.name, -1.0), category_path(one.pk)))
     return {
         "ticket": ticket,
-        "categories": [(one, likely.get(one.name)) for one in ranked],
+        "categories": [(one, category_path(one.pk), likely.get(one.name)) for one in ranked],
         "teams": list(Team.objects.filter(is_active=True)),
     }
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from people.models import Team, User
 from people.requests import StaffRequest, page
 from people.viewer import Viewer
+from tickets.category_tree import category_path, sorted_by_path
 from tickets.conditions import in_words
 from tickets.list_views import DEFAULT_VIEW, ListView, view_of
 from tickets.models import Category, Status, Ticket
@@ -190,11 +191,9 @@ def _filter_words(name: str, value: str) -> str:
         return channel_parts(value)[1]
     if name == "status":
         return next((str(one) for one in statuses() if one.key == value), value)
-    models: dict[str, type[User] | type[Team] | type[Category]] = {
-        "assignee": User,
-        "team": Team,
-        "category": Category,
-    }
+    if name == "category" and value.isdecimal():
+        return category_path(int(value)) or value
+    models: dict[str, type[User] | type[Team]] = {"assignee": User, "team": Team}
     if name in models and value.isdecimal():
         return str(models[name]._default_manager.filter(pk=int(value)).first() or value)
     return value
@@ -335,7 +334,10 @@ def filter_form(request: StaffRequest) -> HttpResponse:
         ],
         "category": [
             ("none", _("none")),
-            *((str(one.pk), one.name) for one in Category.objects.filter(is_active=True)),
+            *(
+                (str(one.pk), category_path(one.pk))
+                for one in sorted_by_path(list(Category.objects.filter(is_active=True)))
+            ),
         ],
     }
     fields = [

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from core.pages.forms import FormPage, ListItem, ListPage, done, form_page, list_page, submitted
 from people.requests import StaffRequest, page
+from tickets.category_tree import category_path, sorted_by_path
 from tickets.models import Category
 from tickets.pages.settings_forms import CategoryForm
 from tickets.services.save_category import save_category
@@ -16,15 +17,16 @@ from tickets.services.save_category import save_category
 @page("settings.manage")
 def categories(request: StaffRequest) -> HttpResponse:
     """List the categories."""
+    rows = Category.objects.select_related(*Category.WITH_TEAMS)
     items = [
         ListItem(
-            name=category.name,
+            name=category_path(category.pk),
             url=reverse("settings-category", args=[category.pk]),
             sub=category.description or _("No description: routing cannot learn what belongs here."),
             chips=[] if category.is_active else [(_("Inactive"), "")],
-            right=category.team.name if category.team else "",
+            right=team.name if (team := category.responsible_team) else "",
         )
-        for category in Category.objects.select_related("team").order_by("-is_active", "name")
+        for category in sorted(sorted_by_path(list(rows)), key=lambda one: not one.is_active)
     ]
     return list_page(
         request,
@@ -53,11 +55,12 @@ def category_form(request: StaffRequest, category_id: int | None = None) -> Http
         initial = {
             "name": category.name,
             "description": category.description,
+            "parent": category.parent_id,
             "team": category.team_id,
             "required_skills": list(category.required_skills.values_list("pk", flat=True)),
             "is_active": category.is_active,
         }
-    form = CategoryForm(request.POST or None, initial=initial)
+    form = CategoryForm(request.POST or None, initial=initial, category=category)
     if (
         request.method == "POST"
         and submitted(form, save_category, category=category, by=request.viewer) is not None

@@ -1,10 +1,14 @@
 """Forms of inboxes, mailboxes, mail servers and categories. They parse; the services decide."""
 
+from typing import Any, cast
+
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from people.models import Skill, Team
-from tickets.models import MailAccount, Mailbox, ProviderApp, Security
+from tickets.category_tree import category_path, read_tree, sorted_by_path
+from tickets.models import Category, MailAccount, Mailbox, ProviderApp, Security
 
 
 class InboxForm(forms.Form):
@@ -121,7 +125,7 @@ class SignInForm(forms.Form):
 
 
 class CategoryForm(forms.Form):
-    """A category."""
+    """A category; its ``parent`` is chosen from what can be one (``tickets.category_tree``)."""
 
     name = forms.CharField(label=_("Name"), max_length=80)
     description = forms.CharField(
@@ -133,11 +137,18 @@ class CategoryForm(forms.Form):
             "In a customer's words, with the terms they use. Routing learns from it before there is history."
         ),
     )
+    parent = forms.ModelChoiceField(
+        label=_("Kind of"),
+        queryset=Category.objects.all(),
+        required=False,
+        empty_label=_("Nothing: it stands by itself"),
+        help_text=_("Routing that is unsure of the kind sends a ticket to the category above."),
+    )
     team = forms.ModelChoiceField(
         label=_("Team"),
         queryset=Team.objects.filter(is_active=True),
         required=False,
-        empty_label=_("Left to routing"),
+        empty_label=_("That of the category above, else left to routing"),
     )
     required_skills = forms.ModelMultipleChoiceField(
         label=_("Needed skills"),
@@ -147,3 +158,13 @@ class CategoryForm(forms.Form):
         help_text=_("In teams that assign by skills, only people who have them all get these tickets."),
     )
     is_active = forms.BooleanField(label=_("Active: may be chosen"), required=False, initial=True)
+
+    def __init__(self, *args: Any, category: Category | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        possible = read_tree().possible_parents(category.pk if category else None)
+        kept = category.parent_id if category else None
+        rows = Category.objects.filter(Q(is_active=True) | Q(pk=kept), pk__in=possible)
+        field = cast("forms.ModelChoiceField[Category]", self.fields["parent"])
+        field.queryset = rows
+        named = [(one.pk, category_path(one.pk)) for one in sorted_by_path(list(rows))]
+        field.choices = [("", field.empty_label), *named]

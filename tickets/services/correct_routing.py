@@ -38,7 +38,7 @@ def correct_routing(
         if chosen is not None and not chosen.is_active:
             raise ValidationError({name: _("%s is not in use any more.") % chosen})
     before = {"category": locked.category_id, "team": locked.team_id}
-    new_team = team or (category.team if category else None) or locked.team
+    new_team = team or (category.responsible_team if category else None) or locked.team
     locked.category = category or locked.category
     locked.team = new_team
     was_open = locked.routing_state != Ticket.Routing.MANUAL

@@ -1,10 +1,12 @@
 """Apply a classifier's suggestion to a new ticket: category, team, priority - or triage - then promise and person."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.db import transaction
 
 from core.models import Event
+from ml.class_modes import class_rows
 from ml.classifiers import TextPrediction
 from ml.evaluation.class_precision import AUTOMATIC, SUGGEST
 from ml.models import Prediction
@@ -14,11 +16,12 @@ from people.models import Team
 from people.viewer import Viewer
 from tickets.events import ROUTED
 from tickets.models import Category, Ticket
+from tickets.rolled_up import lineage, rolled_up
 from tickets.routing import COLD_START_TEAMS, RoutingSuggestion
 from tickets.services.apply_sla import choose_policy, set_deadlines
 from tickets.services.assign_ticket import assign_automatically
 from tickets.services.change_priority import set_priority
-from tickets.ticket_facts import PRIORITY_TASK, ROUTING_TASK, SUBJECT_KIND, SUGGESTED
+from tickets.ticket_facts import KIND_OPEN, PRIORITY_TASK, ROUTING_TASK, SUBJECT_KIND, SUGGESTED
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
@@ -37,12 +40,18 @@ def route_ticket(
         return False
     category, team, because = _resolve(suggestion)
     prediction = suggestion.prediction
-    abstained = bool(because)
-    _store(ROUTING_TASK, ticket, suggestion, prediction, suggestion.served, because, suggestion.mode)
+    above = _above(suggestion) if because == "unsure" else None
+    told: dict[str, object] = {"because": because} if because else {}
+    if above is not None:
+        category, team, because = above.category, above.category.responsible_team, KIND_OPEN
+        told = {"because": because, "category": category.name, "probability": round(above.probability, 4)}
+    abstained = because not in {"", KIND_OPEN}
+    _store(ROUTING_TASK, ticket, suggestion, prediction, suggestion.served, told, suggestion.mode)
     if suggestion.priority is not None and suggestion.priority_served is not None:
         priority, priority_served = suggestion.priority, suggestion.priority_served
         why = priority.because or (SUGGESTED if suggestion.priority_mode == SUGGEST else "")
-        _store(PRIORITY_TASK, ticket, suggestion, priority, priority_served, why, suggestion.priority_mode)
+        said: dict[str, object] = {"because": why} if why else {}
+        _store(PRIORITY_TASK, ticket, suggestion, priority, priority_served, said, suggestion.priority_mode)
     if ticket.routing_state != Ticket.Routing.PENDING:
         return True
     ticket.routing_state = Ticket.Routing.TRIAGE if abstained else Ticket.Routing.ROUTED
@@ -56,7 +65,7 @@ def route_ticket(
         detail={
             "category": ticket.category_id,
             "team": ticket.team_id,
-            "confidence": round(prediction.probability, 4),
+            "confidence": round(prediction.probability if above is None else above.probability, 4),
             "abstained": abstained,
             "because": because,
             "source": suggestion.served.source,
@@ -91,7 +100,11 @@ def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | Non
     if suggestion.served.source == COLD_START_TEAMS:
         team = Team.objects.filter(name=prediction.label, is_active=True).first()
         return None, team, prediction.because or ("" if team else "unknown")
-    category = Category.objects.filter(name=prediction.label, is_active=True).select_related("team").first()
+    category = (
+        Category.objects.filter(name=prediction.label, is_active=True)
+        .select_related(*Category.WITH_TEAMS)
+        .first()
+    )
     if prediction.abstained:
         return category, None, prediction.because or "unsure"
     if suggestion.served.paused:
@@ -99,7 +112,43 @@ def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | Non
     if category is not None and suggestion.mode == SUGGEST:
         return category, None, SUGGESTED
     # A category that was renamed or given up since the model was trained.
-    return category, category.team if category else None, "" if category else "unknown"
+    return category, category.responsible_team if category else None, "" if category else "unknown"
+
+
+@dataclass(frozen=True)
+class _Above:
+    """A category of which the answer is sure while the kind is open, and its probability."""
+
+    category: Category
+    probability: float
+
+
+def _above(suggestion: RoutingSuggestion) -> _Above | None:
+    """The parent under which an unsure answer lies all the same, None without one. Three queries.
+
+    The answer tells its three best classes, so the probability is a lower bound. Classes of a version earn what they do by
+    themselves: each that speaks for the parent must be one whose answers of that probability are applied.
+    """
+    prediction, served = suggestion.prediction, suggestion.served
+    if prediction.least is None or served.paused or served.source == COLD_START_TEAMS:
+        return None
+    kinds = Category.objects.filter(parent__is_active=True)
+    parents = dict(kinds.values_list("name", "parent__name"))
+    found = rolled_up(dict(prediction.alternatives), parents, prediction.least)
+    if found is None:
+        return None
+    name, probability = found
+    if served.version is None:
+        may_act = suggestion.mode == AUTOMATIC
+    else:
+        modes = class_rows([served.version]).get(served.version.pk, {})
+        speaking = [label for label, _share in prediction.alternatives if name in lineage(label, parents)]
+        may_act = all(
+            modes[label].for_probability(probability) == AUTOMATIC for label in speaking if label in modes
+        )
+    if not may_act:
+        return None
+    return _Above(Category.objects.select_related(*Category.WITH_TEAMS).get(name=name), probability)
 
 
 def _team_for(ticket: Ticket, team: Team | None) -> Team | None:
@@ -133,12 +182,12 @@ def _store(
     suggestion: RoutingSuggestion,
     prediction: TextPrediction,
     served: Served,
-    because: str,
+    told: Mapping[str, object],
     mode: str,
 ) -> None:
     reasons: list[object] = [[reason.term, reason.weight] for reason in prediction.reasons]
-    if because:
-        reasons.append({"because": because})
+    if told:
+        reasons.append(dict(told))
     record_predictions(
         task=task,
         subject_kind=SUBJECT_KIND,
@@ -147,7 +196,7 @@ def _store(
                 subject_id=ticket.pk,
                 label=prediction.label,
                 probability=prediction.probability,
-                abstained=bool(because),
+                abstained=bool(told),
                 mode="" if prediction.abstained else mode,
                 alternatives=[[label, round(share, 4)] for label, share in prediction.alternatives],
                 reasons=reasons,
