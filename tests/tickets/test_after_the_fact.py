@@ -10,6 +10,7 @@ import pytest
 from core.delivery import pump as deliver
 from core.models import DeadLetter, Event, Notification, SubscriberPosition
 from customers.models import Contact
+from ml.classifiers.beside import text_of
 from ml.models import ModelAlias, ModelVersion, Prediction, ShadowPrediction
 from ml.registry import ml_tasks
 from ml.services.answer_in_shadow import answer_in_shadow
@@ -188,7 +189,8 @@ def test_mood_of_one_message_is_its_own() -> None:
 
 
 class _Champion:
-    def predict(self, texts: list[str]) -> list[Any]:
+    def predict(self, inputs: list[Any]) -> list[Any]:
+        texts = [text_of(given) for given in inputs]
         return [suggestion(text, True, "urgent" if "down" in text else "normal").prediction for text in texts]
 
 

@@ -48,7 +48,10 @@ class Command(BaseCommand):
         parser.add_argument("--epochs", type=int, default=2)
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument(
-            "--limit", type=int, default=0, help="train on this many rows per epoch only (a quick trial)"
+            "--limit",
+            type=int,
+            default=0,
+            help="train on this many rows per epoch, measure on about as many of ours (a quick trial)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,7 +60,10 @@ class Command(BaseCommand):
             raise CommandError(f"no such file: {', '.join(missing)}")
         plan = TrainingPlan(epochs=options["epochs"], seed=options["seed"])
         emotions = split_by_group(read_goemotions(options["goemotions"]), validation=0.05, test=0.1)
-        corpus = split_by_group(read_corpus(), VALIDATION, TEST)
+        train, validation, test = split_by_group(read_corpus(), VALIDATION, TEST)
+        if options["limit"]:
+            validation, test = (part[:: max(1, len(part) // options["limit"])] for part in (validation, test))
+        corpus = (train, validation, test)
         epochs = [
             self._training_rows(emotions[0], corpus[0], plan.seed + number)[: options["limit"] or None]
             for number in range(plan.epochs)
