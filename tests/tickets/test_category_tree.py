@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.classifiers import TextPrediction
@@ -251,6 +251,7 @@ SHARES = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(SHARES, st.floats(0.05, 1.0))
 def test_the_lowest_parent_that_is_certain_is_taken(raw: dict[str, float], least: float) -> None:
     total = sum(raw.values())
