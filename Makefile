@@ -32,10 +32,10 @@ run: setup ## Start CS Ops (PORT=8000, DEMO=1); Ctrl-C stops all of it
 test: setup-py ## The suite on SQLite and the filesystem broker (TESTS=path, PYTEST_ARGS=...)
 	@$(PY) -m pytest $(TESTS) -n $(WORKERS) $(XDIST) -m "not e2e and not long" $(PYTEST_ARGS)
 
-test-services: setup-py ## The same suite on PostgreSQL and Redis (TEST_DATABASE_URL, TEST_REDIS_URL)
+test-services: setup-py ## The same suite on PostgreSQL and Redis, less what touches no database (TEST_DATABASE_URL, TEST_REDIS_URL)
 	@$(PY) scripts/check_services.py "$(TEST_DATABASE_URL)" "$(TEST_REDIS_URL)"
 	@DATABASE_URL="$(TEST_DATABASE_URL)" CELERY_BROKER_URL="$(TEST_REDIS_URL)" \
-		$(PY) -m pytest $(TESTS) -n $(WORKERS) $(XDIST) -m "not e2e and not long" $(PYTEST_ARGS)
+		$(PY) -m pytest $(TESTS) -n $(WORKERS) $(XDIST) -m "not e2e and not long and not computes" $(PYTEST_ARGS)
 
 e2e: setup ## Browser tests in Chromium (CHROMIUM=/path/to/chromium)
 	@[ -x "$(CHROMIUM)" ] || { echo "The browser tests need Chromium: install it (Debian: apt-get install chromium) or name one: CHROMIUM=/path make e2e" >&2; exit 1; }
