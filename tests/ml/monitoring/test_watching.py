@@ -329,9 +329,8 @@ def test_drift_needs_two_windows_and_is_told_once(version: ModelVersion, admin: 
     assert not Event.objects.filter(verb="ml.drift_seen").exists()
     store(version, range(1_500, 2_000), facts=chat)
     assert watch_drift(by=BY) == 2
-    assert list(
-        DriftWindow.objects.filter(item="channel", verdict="alarm").values_list("number", flat=True)
-    ) == [5, 6]
+    alarms = DriftWindow.objects.filter(item="channel", verdict="alarm").values_list("number", flat=True)
+    assert sorted(alarms) == [5, 6]
     # Windows that differ are no reference for later ones.
     assert DriftWindow.objects.get(number=6, item="channel").reference_rows == 1_250
     assert Event.objects.filter(verb="ml.drift_seen").count() == 1
