@@ -115,7 +115,9 @@ def page(context: BrowserContext) -> Iterator[Page]:
     yield made
     if aborted:  # a page that is left drops its requests, and htmx tells of each
         complaints = [
-            one for one in complaints if not one.startswith(("htmx:afterRequest,", "htmx:sendError,"))
+            one
+            for one in complaints
+            if not one.startswith(("htmx:afterRequest,", "htmx:sendError,", "htmx:sendAbort,"))
         ]
     assert complaints == []
 
