@@ -31,8 +31,12 @@ def measure_cohort(facts: Facts, account_ids: Iterable[int], as_of: datetime) ->
     values: dict[str, dict[str, list[float]]] = {}
     for signal in signals:
         if signal.needs_peers:
-            readings = signal.readings(facts, as_of, NO_COHORT)
-            pairs = [(segments[pk], reading.value) for pk, reading in readings.items() if pk in chosen]
+            column = signal.readings(facts, as_of, NO_COHORT).value
+            pairs = [
+                (segments[pk], float(value))
+                for pk, value in zip(facts.account_ids, column, strict=True)
+                if pk in chosen and not np.isnan(value)
+            ]
             values[signal.key] = _by_segment(pairs)
     ratios = usage_ratios(facts, as_of)
     pairs = [

@@ -132,6 +132,21 @@ class Person:
     created: float
 
 
+#: The roles of contacts; ``People.role`` is the place in this list.
+ROLES: tuple[str, ...] = tuple(str(role) for role, _label in Contact._meta.get_field("role").choices or ())
+
+
+@dataclass(frozen=True)
+class People:
+    """People with a role as columns, by id. ``heard`` is POSIX seconds, ``-inf`` for never; ``mood`` NaN when unknown."""
+
+    id: Ints
+    row: Ints
+    role: Ints
+    heard: Floats
+    mood: Floats
+
+
 class Facts:
     """Facts about accounts for moments from ``first`` to ``last`` (both aware); see the module."""
 
@@ -142,6 +157,7 @@ class Facts:
         self.account_ids: list[int] = [account.pk for account in self.accounts]
         self.rows: dict[int, int] = {pk: row for row, pk in enumerate(self.account_ids)}
         self._view = lru_cache(maxsize=2)(self._usage_view)
+        self._people_view = lru_cache(maxsize=2)(self._view_people)
 
     def __len__(self) -> int:
         return len(self.account_ids)
@@ -192,8 +208,14 @@ class Facts:
 
     def segment(self, account: Account, as_of: datetime) -> str:
         """Return the account's peer group: its tier, and whether it is in its first year."""
-        young = account.customer_since is None or (as_of.date() - account.customer_since).days < 365
-        return f"{account.tier}:{'new' if young else 'grown'}"
+        return segment_name(account.tier, account.customer_since, as_of.date())
+
+    def segments(self, as_of: datetime) -> tuple[list[str], Ints]:
+        """Return the peer groups that occur, and for each account the place of its own in that list."""
+        day = as_of.date()
+        names = [segment_name(account.tier, account.customer_since, day) for account in self.accounts]
+        known = {name: place for place, name in enumerate(sorted(set(names)))}
+        return list(known), np.array([known[name] for name in names], dtype=np.int64)
 
     # --- Usage ------------------------------------------------------------------------------------------------------
 
@@ -444,7 +466,7 @@ class Facts:
 
     @cached_property
     def _people(self) -> list[Person]:
-        rows = Contact.objects.filter(account_id__in=self.account_ids, merged_into=None).exclude(role="")
+        rows = Contact.objects.filter(account_id__in=self.account_ids, merged_into=None, role__in=ROLES)
         return [
             Person(contact.pk, self.rows[contact.account_id or 0], contact.role, _stamp(contact.left_at),
                    contact.created_at.timestamp())
@@ -452,39 +474,56 @@ class Facts:
         ]  # fmt: skip
 
     def people(self, as_of: datetime) -> list[tuple[Person, float, float]]:
-        """Return (person, last heard, mean sentiment) of people with a role who were known and had not left.
-
-        Last heard is POSIX seconds, ``-inf`` for never; sentiment is decayed as the signal's, NaN when unknown. One is
-        known from the first message or from being entered.
-        """
-        now = as_of.timestamp()
-        heard, mood = self._heard(as_of)
+        """Return (person, last heard, mean sentiment) of the people of ``people_known``."""
+        known = self.people_known(as_of)
+        by_id = {person.id: person for person in self._people}
         return [
-            (person, heard.get(person.id, -NEVER), mood.get(person.id, np.nan))
-            for person in self._people
-            if person.left > now and (person.created <= now or person.id in heard)
+            (by_id[pk], heard, mood)
+            for pk, heard, mood in zip(
+                known.id.tolist(), known.heard.tolist(), known.mood.tolist(), strict=True
+            )
         ]
+
+    def people_known(self, as_of: datetime) -> People:
+        """Return the people with a role who were known and had not left: known from the first message or from being entered.
+
+        The mood is the mean sentiment of what they wrote, decayed as the signal's.
+        """
+        return self._people_view(as_of)
+
+    def _view_people(self, as_of: datetime) -> People:
+        now, rows, table = as_of.timestamp(), self.messages, self._people_columns
+        ids = table[:, 0].astype(np.int64)
+        heard = np.full(len(ids), -NEVER)
+        pulls, sums = np.zeros(len(ids)), np.zeros(len(ids))
+        chosen = rows.inbound & (rows.known <= now) & np.isin(rows.contact, ids)
+        place = np.searchsorted(ids, rows.contact[chosen])
+        np.maximum.at(heard, place, rows.known[chosen])
+        score = rows.score[chosen]
+        weight = rows.confidence[chosen] * np.exp2(
+            -np.maximum(now - rows.known[chosen], 0) / DAY_SECONDS / 21
+        )
+        scored = ~np.isnan(score)
+        np.add.at(pulls, place[scored], weight[scored])
+        np.add.at(sums, place[scored], (weight * score)[scored])
+        mood = np.divide(sums, pulls, out=np.full(len(ids), np.nan), where=pulls > 0)
+        there = (table[:, 3] > now) & ((table[:, 4] <= now) | (heard > -NEVER))
+        return People(
+            ids[there], table[there, 1].astype(np.int64), table[there, 2].astype(np.int64), heard[there], mood[there]
+        )  # fmt: skip
+
+    @cached_property
+    def _people_columns(self) -> Floats:
+        """Id, row, role, left and created of everybody with a role, by id."""
+        table = [
+            (person.id, person.row, ROLES.index(person.role), person.left, person.created)
+            for person in self._people
+        ]
+        return np.array(table, dtype=float).reshape(-1, 5)
 
     def departed(self, as_of: datetime, *, days: int) -> list[Person]:
         """Return people with a role who had left at least ``days`` before."""
         return [person for person in self._people if person.left <= as_of.timestamp() - days * DAY_SECONDS]
-
-    def _heard(self, as_of: datetime) -> tuple[dict[int, float], dict[int, float]]:
-        rows, now = self.messages, as_of.timestamp()
-        chosen = rows.inbound & (rows.known <= now) & (rows.contact > 0)
-        heard: dict[int, float] = {}
-        for contact, at in zip(rows.contact[chosen].tolist(), rows.known[chosen].tolist(), strict=True):
-            heard[contact] = max(at, heard.get(contact, -NEVER))
-        scored = chosen & ~np.isnan(rows.score)
-        weight = rows.confidence * np.exp2(-np.maximum(now - rows.known, 0) / DAY_SECONDS / 21)
-        sums: dict[int, list[float]] = {}
-        for contact, s, w in zip(
-            rows.contact[scored].tolist(), rows.score[scored].tolist(), weight[scored].tolist(), strict=True
-        ):
-            pair = sums.setdefault(contact, [0.0, 0.0])
-            pair[0] += s * w
-            pair[1] += w
-        return heard, {contact: total / w for contact, (total, w) in sums.items() if w > 0}
 
     def last_touch(self, as_of: datetime) -> Floats:
         """Return when a CSM was last in touch (a logged touch, or an answer written by a CSM); ``-inf`` for never."""
@@ -538,6 +577,12 @@ class Facts:
             if (account.customer_since is None or account.customer_since <= day)
             and (account.churned_on is None or account.churned_on > day)
         ]
+
+
+def segment_name(tier: str, since: date | None, day: date) -> str:
+    """Return the name of a peer group: the tier, and whether the first year is over."""
+    young = since is None or (day - since).days < 365
+    return f"{tier}:{'new' if young else 'grown'}"
 
 
 def _days_to_anniversary(renewal: date, day: date) -> int:

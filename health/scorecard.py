@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from core.formatting import band_of
 from customers.models import Account
 
@@ -70,7 +73,14 @@ class Score:
 
 def freshness(age_days: float, grace_days: float, half_life_days: float) -> float:
     """Return 1 up to the grace, then 2^(−(age − grace)/half-life)."""
-    return 1.0 if age_days <= grace_days else float(2 ** (-(age_days - grace_days) / half_life_days))
+    return float(freshness_of(np.array([age_days]), grace_days, half_life_days)[0])
+
+
+def freshness_of(
+    age_days: npt.NDArray[np.float64], grace_days: float, half_life_days: float
+) -> npt.NDArray[np.float64]:
+    """Return the freshness of each age."""
+    return np.exp2(-np.maximum(0.0, age_days - grace_days) / half_life_days)
 
 
 def score_of(measures: Sequence[Measure], caps: Sequence[Cap]) -> Score:

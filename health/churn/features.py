@@ -97,10 +97,7 @@ def _plain(value: float) -> float | None:
 
 def _signal(facts: Facts, key: str, as_of: datetime) -> Floats:
     """Return the raw values of a health signal; NaN where it knows nothing."""
-    column = np.full(len(facts), np.nan)
-    for pk, reading in signals.get(key).readings(facts, as_of, NO_COHORT).items():
-        column[facts.rows[pk]] = reading.value
-    return column
+    return signals.get(key).readings(facts, as_of, NO_COHORT).value
 
 
 def _tickets_per_100_seats(facts: Facts, as_of: datetime) -> Floats:

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from health.facts import Facts
 from health.normalisers import CohortPercentile
 from health.peers import Cohort
-from health.registry import Group, Reading, Signal
+from health.registry import Group, Readings, Signal
 
 
 class FeatureBreadth(Signal):
@@ -24,13 +23,9 @@ class FeatureBreadth(Signal):
     normaliser = CohortPercentile()
     needs_peers = True
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts that were ever used."""
-        counts = facts.features_used(as_of)
-        return {
-            facts.account_ids[row]: Reading(float(counts[row]), as_of, 28)
-            for row in np.flatnonzero(~np.isnan(counts))
-        }
+        return Readings.of(facts, facts.features_used(as_of), as_of, 28)
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Number of features."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -12,7 +11,7 @@ from core.formatting import plain
 from health.facts import Facts
 from health.normalisers import Piecewise
 from health.peers import Cohort
-from health.registry import Group, Reading, Signal
+from health.registry import Group, Readings, Signal
 
 
 class RenewalNear(Signal):
@@ -24,13 +23,9 @@ class RenewalNear(Signal):
     weight = 5
     normaliser = Piecewise(((0, 40), (30, 55), (90, 70), (180, 85), (365, 95)))
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts with a renewal date."""
-        days = facts.days_to_renewal(as_of)
-        return {
-            facts.account_ids[row]: Reading(float(days[row]), as_of)
-            for row in np.flatnonzero(~np.isnan(days))
-        }
+        return Readings.of(facts, facts.days_to_renewal(as_of), as_of)
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Days ahead."""

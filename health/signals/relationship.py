@@ -1,7 +1,7 @@
 """Relationship: how we reach the people who matter, how many of them, and whether the CSM is in touch."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from core.formatting import percent, plain
-from health.facts import DAY_SECONDS, NEVER, Facts
+from health.facts import DAY_SECONDS, ROLES, Facts, Floats, People
 from health.normalisers import Piecewise, Recency
 from health.peers import Cohort
-from health.registry import Group, Reading, Signal
+from health.registry import Group, Readings, Signal
 from health.signals.support import MOOD
 
 ROLE_WEIGHTS = {"sponsor": 3.0, "buyer": 3.0, "champion": 3.0, "admin": 2.0, "user": 1.0}
@@ -20,9 +20,9 @@ KEY_ROLES = ("sponsor", "buyer", "champion", "admin")
 REACH = Recency(grace=30, half_life=45)
 
 
-def reach(heard: float, now: float) -> float:
-    """Return 0..1: 1 up to 30 days after a person wrote, then halving every 45; 0 when never."""
-    return 0.0 if heard == -NEVER else REACH(max(0.0, now - heard) / DAY_SECONDS) / 100
+def reach(people: People, now: float) -> Floats:
+    """Return 0..1 per person: 1 up to 30 days after they wrote, then halving every 45; 0 when never."""
+    return REACH.many(np.maximum(0.0, now - people.heard) / DAY_SECONDS) / 100
 
 
 class KeyContacts(Signal):
@@ -34,20 +34,15 @@ class KeyContacts(Signal):
     weight = 7
     normaliser = Piecewise(((0, 10), (0.15, 45), (0.35, 75), (0.6, 100)))
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts with at least one person whose role is known."""
-        now = as_of.timestamp()
-        sums: dict[int, list[float]] = {}
-        for person, heard, mood in facts.people(as_of):
-            weight = ROLE_WEIGHTS[person.role]
-            mood_share = 0.6 if np.isnan(mood) else MOOD(mood) / 100
-            pair = sums.setdefault(facts.account_ids[person.row], [0.0, 0.0, 0])
-            pair[0] += weight * reach(heard, now) * mood_share
-            pair[1] += weight
-            pair[2] += 1
-        return {
-            pk: Reading(total / weight, as_of, int(people)) for pk, (total, weight, people) in sums.items()
-        }
+        people, size = facts.people_known(as_of), len(facts)
+        weight = np.array([ROLE_WEIGHTS.get(role, 1.0) for role in ROLES])[people.role]
+        mood = np.where(np.isnan(people.mood), 0.6, MOOD.many(people.mood) / 100)
+        total = np.bincount(people.row, weight * reach(people, as_of.timestamp()) * mood, size)
+        weights = np.bincount(people.row, weight, size)
+        share = np.divide(total, weights, out=np.full(size, np.nan), where=weights > 0)
+        return Readings.of(facts, share, as_of, np.bincount(people.row, minlength=size))
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Share of the full value."""
@@ -67,15 +62,15 @@ class Multithreading(Signal):
     weight = 4
     normaliser = Piecewise(((0, 15), (1, 55), (2, 80), (3, 92), (4, 100)))
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts with at least one person whose role is known."""
-        now = as_of.timestamp()
-        found: dict[int, set[str]] = {}
-        for person, heard, _mood in facts.people(as_of):
-            roles = found.setdefault(facts.account_ids[person.row], set())
-            if person.role in KEY_ROLES and reach(heard, now) > 0.5:
-                roles.add(person.role)
-        return {pk: Reading(float(len(roles)), as_of, len(roles)) for pk, roles in found.items()}
+        people, size = facts.people_known(as_of), len(facts)
+        key = np.array([role in KEY_ROLES for role in ROLES])
+        near = key[people.role] & (reach(people, as_of.timestamp()) > 0.5)
+        pairs = np.unique(people.row[near] * len(ROLES) + people.role[near])
+        roles = np.bincount(pairs // len(ROLES), minlength=size)
+        known = np.bincount(people.row, minlength=size) > 0
+        return Readings.of(facts, np.where(known, roles, np.nan), as_of, roles)
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Number of roles."""
@@ -95,18 +90,10 @@ class CsmTouch(Signal):
     weight = 5
     normaliser = Recency(grace=30, half_life=45)
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts with a touch in the last half year."""
-        now, last = as_of.timestamp(), facts.last_touch(as_of)
-        return {
-            facts.account_ids[row]: Reading(
-                (now - last[row]) / DAY_SECONDS,
-                as_of,
-                1,
-                {"at": datetime.fromtimestamp(last[row], UTC).isoformat()},
-            )
-            for row in np.flatnonzero(last > -NEVER)
-        }
+        days = (as_of.timestamp() - facts.last_touch(as_of)) / DAY_SECONDS
+        return Readings.of(facts, np.where(np.isinf(days), np.nan, days), as_of)
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Days ago."""

@@ -1,7 +1,7 @@
 """Satisfaction: how the people of an account rated our solutions lately."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from core.formatting import plain
 from health.facts import NEVER, Facts
 from health.normalisers import Piecewise
 from health.peers import Cohort
-from health.registry import Group, Reading, Signal
+from health.registry import Group, Readings, Signal
 from tickets.satisfaction import GOOD
 
 WINDOW_DAYS = 180
@@ -30,7 +30,7 @@ class Satisfaction(Signal):
     normaliser = Piecewise(((0.3, 0), (0.5, 25), (0.65, 50), (0.8, 75), (0.95, 100)))
     grace_days, half_life_days = 45, 45
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts of which at least one rating is known."""
         rows, size = facts.ratings(as_of, days=WINDOW_DAYS), len(facts)
         rated = np.bincount(rows.row, minlength=size)
@@ -39,19 +39,10 @@ class Satisfaction(Signal):
         last = np.full(size, -NEVER)
         np.maximum.at(last, rows.row, rows.known)
         share = (good + PRIOR_ANSWERS * PRIOR_GOOD) / (rated + PRIOR_ANSWERS)
-        return {
-            facts.account_ids[place]: Reading(
-                float(share[place]),
-                datetime.fromtimestamp(last[place], UTC),
-                int(rated[place]),
-                {
-                    "good": int(good[place]),
-                    "rated": int(rated[place]),
-                    "mean": round(float(sums[place] / rated[place]), 2),
-                },
-            )
-            for place in np.flatnonzero(rated)
-        }
+        mean = np.round(sums / np.maximum(rated, 1), 2)
+        return Readings.of(
+            facts, np.where(rated > 0, share, np.nan), last, rated, good=good, rated=rated, mean=mean
+        )
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """How many of how many ratings were good, and their mean."""

@@ -1,7 +1,7 @@
 """Support: how many tickets, how bad the open ones are, and the mood of what the customer writes."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from core.formatting import plain
 from health.facts import DAY_SECONDS, NEVER, Facts
 from health.normalisers import CohortPercentile, Piecewise
 from health.peers import Cohort
-from health.registry import Group, Reading, Signal
+from health.registry import Group, Readings, Signal
 from tickets.models import ConversationSignal
 
 Kind = ConversationSignal.Kind
@@ -38,19 +38,14 @@ class TicketLoad(Signal):
     normaliser = CohortPercentile(inverted=True)
     needs_peers = True
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts with seats."""
         now, rows = as_of.timestamp(), facts.tickets
         recent = (rows.created <= now) & (rows.created > now - LOAD_DAYS * DAY_SECONDS)
         tickets = np.bincount(rows.row[recent], minlength=len(facts))
         seats = facts.seats(as_of)
         load = (tickets + PRIOR_TICKETS) / (seats * LOAD_DAYS / 30 + PRIOR_SEAT_MONTHS)
-        return {
-            facts.account_ids[row]: Reading(
-                float(load[row]), as_of, int(tickets[row]), {"tickets": int(tickets[row])}
-            )
-            for row in np.flatnonzero(seats > 0)
-        }
+        return Readings.of(facts, np.where(seats > 0, load, np.nan), as_of, tickets, tickets=tickets)
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Tickets in 90 days."""
@@ -74,7 +69,7 @@ class OpenTrouble(Signal):
     weight = 12
     normaliser = Piecewise(((0, 100), (1, 70), (2, 45), (4, 15), (6, 0)))
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read every account: no trouble is good news."""
         now, rows = as_of.timestamp(), facts.tickets
         breached = (rows.breached <= now) & (rows.breached > now - 28 * DAY_SECONDS)
@@ -86,19 +81,7 @@ class OpenTrouble(Signal):
         pressing = np.bincount(rows.row[is_open], minlength=len(facts))
         worded, bugs = facts.said(Kind.PROMISE, as_of), facts.said(Kind.BUG, as_of)
         total = total + worded + BUG_BURDEN * bugs
-        return {
-            pk: Reading(
-                float(total[row]),
-                as_of,
-                1,
-                {
-                    "breaches": int(breaches[row] + worded[row]),
-                    "pressing": int(pressing[row]),
-                    "bugs": int(bugs[row]),
-                },
-            )
-            for row, pk in enumerate(facts.account_ids)
-        }
+        return Readings.of(facts, total, as_of, breaches=breaches + worded, pressing=pressing, bugs=bugs)
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Open urgent and high tickets, broken promises."""
@@ -128,7 +111,7 @@ class TicketSentiment(Signal):
     normaliser = MOOD
     fewest = 2
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts with at least two scored messages."""
         now, rows = as_of.timestamp(), facts.messages
         chosen = rows.inbound & (rows.known <= now) & ~np.isnan(rows.score)
@@ -139,14 +122,9 @@ class TicketSentiment(Signal):
         counts = np.bincount(row, minlength=size)
         last = np.full(size, -NEVER)
         np.maximum.at(last, row, rows.known[chosen])
-        return {
-            facts.account_ids[place]: Reading(
-                float(sums[place] / pulls[place]),
-                datetime.fromtimestamp(last[place], UTC),
-                int(counts[place]),
-            )
-            for place in np.flatnonzero((counts >= self.fewest) & (pulls > 0))
-        }
+        enough = (counts >= self.fewest) & (pulls > 0)
+        mean = np.divide(sums, pulls, out=np.full(size, np.nan), where=enough)
+        return Readings.of(facts, mean, last, counts)
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Mean on the scale of the model."""

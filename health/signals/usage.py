@@ -5,18 +5,30 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from core.formatting import percent, plain
-from health.facts import Facts
+from health.facts import Facts, Floats
 from health.normalisers import Piecewise, Recency, SelfBaseline, Trend
 from health.peers import Cohort
-from health.registry import Group, Reading, Signal
+from health.registry import Group, Readings, Signal
 
 BASELINE_WEEKS = slice(1, 23)  # of 27: days -182 to -28
 FEWEST_WEEKS = 8
 TREND_WEEKS = 8
+
+
+def row_medians(table: Floats, wanted: npt.NDArray[np.bool_]) -> Floats:
+    """Return the median of what is known in each wanted row (which know something), NaN for the others."""
+    medians = np.full(len(table), np.nan)
+    whole = wanted & ~np.isnan(table).any(axis=1)
+    medians[whole] = np.median(table[whole], axis=1)
+    part = wanted & ~whole
+    if part.any():
+        medians[part] = np.nanmedian(table[part], axis=1)
+    return medians
 
 
 class ActiveUsers(Signal):
@@ -33,20 +45,18 @@ class ActiveUsers(Signal):
     weight = 15
     normaliser = SelfBaseline()
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts with at least eight weeks of use before the last four."""
         weekly = facts.usage(as_of).weekly_users
         past, recent = weekly[:, BASELINE_WEEKS], weekly[:, -4:].mean(axis=1)
-        enough = (~np.isnan(past)).sum(axis=1) >= FEWEST_WEEKS
-        found: dict[int, Reading] = {}
-        for row in np.flatnonzero(enough & ~np.isnan(recent)):
-            known = past[row][~np.isnan(past[row])]
-            median = float(np.median(known))
-            spread = 1.4826 * float(np.median(np.abs(known - median))) + max(0.05 * median, 0.25)
-            now = float(recent[row]) / cohort.ratio(facts.segment(facts.accounts[row], as_of))
-            detail = {"now": round(float(recent[row]), 3), "usual": round(median, 3)}
-            found[facts.account_ids[row]] = Reading((now - median) / spread, as_of, len(known), detail)
-        return found
+        weeks = (~np.isnan(past)).sum(axis=1)
+        median = row_medians(past, weeks >= FEWEST_WEEKS)
+        spread = 1.4826 * row_medians(np.abs(past - median[:, None]), weeks >= FEWEST_WEEKS)
+        spread += np.maximum(0.05 * median, 0.25)
+        names, places = facts.segments(as_of)
+        now = recent / np.array([cohort.ratio(name) for name in names])[places]
+        z = (now - median) / spread
+        return Readings.of(facts, z, as_of, weeks, now=np.round(recent, 3), usual=np.round(median, 3))
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Users a day now and usually."""
@@ -69,16 +79,15 @@ class UsageTrend(Signal):
     weight = 8
     normaliser = Trend()
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts with eight weeks of use, some of it not zero."""
         weekly = facts.usage(as_of).weekly_users[:, -TREND_WEEKS:]
         left, right = np.triu_indices(TREND_WEEKS, 1)
         slope = np.median((weekly[:, right] - weekly[:, left]) / (right - left), axis=1)
         middle = np.median(weekly, axis=1)
-        return {
-            facts.account_ids[row]: Reading(float(slope[row] / middle[row]), as_of, TREND_WEEKS)
-            for row in np.flatnonzero(np.nan_to_num(middle) > 0)
-        }
+        some = np.nan_to_num(middle) > 0
+        relative = np.divide(slope, middle, out=np.full(len(facts), np.nan), where=some)
+        return Readings.of(facts, relative, as_of, TREND_WEEKS)
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Change per week."""
@@ -98,20 +107,13 @@ class SeatUse(Signal):
     weight = 14
     normaliser = Piecewise(((0, 0), (0.5, 50), (0.8, 85), (1, 100)))
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts with seats and use."""
         users = facts.usage(as_of).users[:, -28:]
         busiest = users.reshape(len(users), 4, 7).max(axis=2).mean(axis=1)
         seats = facts.seats(as_of)
-        return {
-            facts.account_ids[row]: Reading(
-                float(busiest[row] / seats[row]),
-                as_of,
-                28,
-                {"users": round(float(busiest[row]), 1), "seats": int(seats[row])},
-            )
-            for row in np.flatnonzero((seats > 0) & ~np.isnan(busiest))
-        }
+        share = np.divide(busiest, seats, out=np.full(len(facts), np.nan), where=seats > 0)
+        return Readings.of(facts, share, as_of, 28, users=np.round(busiest, 1), seats=seats.astype(int))
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Users of seats."""
@@ -134,15 +136,12 @@ class LastUse(Signal):
     weight = 8
     normaliser = Recency(grace=2, half_life=7)
 
-    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Mapping[int, Reading]:
+    def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Read accounts that were ever used."""
         users = facts.usage(as_of).users
         used = np.nan_to_num(users) > 0
         silent = np.where(used.any(axis=1), used[:, ::-1].argmax(axis=1), users.shape[1])
-        return {
-            facts.account_ids[row]: Reading(float(silent[row]) + 1, as_of)
-            for row in np.flatnonzero(~np.isnan(users[:, -1]))
-        }
+        return Readings.of(facts, np.where(np.isnan(users[:, -1]), np.nan, silent + 1.0), as_of)
 
     def describe(self, value: float, detail: Mapping[str, Any]) -> str:
         """Days ago."""
