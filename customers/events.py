@@ -8,6 +8,12 @@ ACCOUNT_CREATED = EventType("customers.account_created", subject="account", sent
 ACCOUNT_CHANGED = EventType(
     "customers.account_changed", subject="account", sentence=_("changed the customer")
 )
+EXTERNAL_ID_ADDED = EventType(
+    "customers.external_id_added", subject="account", sentence=_("added an id of another system")
+)
+EXTERNAL_ID_REMOVED = EventType(
+    "customers.external_id_removed", subject="account", sentence=_("removed an id of another system")
+)
 CONTACT_CREATED = EventType("customers.contact_created", subject="contact", sentence=_("added a contact"))
 CONTACT_CHANGED = EventType("customers.contact_changed", subject="contact", sentence=_("changed a contact"))
 IDENTITY_ADDED = EventType(

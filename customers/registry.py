@@ -34,6 +34,10 @@ class AccountPanel(Part):
         """Say whether the viewer gets the panel; must cost no query."""
         return not self.permission or viewer.can(self.permission)
 
+    def belongs_to(self, account: Account) -> bool:
+        """Say whether a tab is offered for the account; at most one query."""
+        return True
+
     def template_name(self) -> str:
         """The template of the content; it gets ``account``, ``viewer`` and the variables of ``context``."""
         return f"{type(self).__module__.partition('.')[0]}/_account_panels/{self.key}.html"

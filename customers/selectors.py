@@ -16,8 +16,9 @@ from people.viewer import Viewer
 def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Account]:
     """Return the visible accounts that match the filters, CSMs loaded, unordered.
 
-    ``wanted`` may hold ``owner`` (mine, none or a user id), ``band``, ``tier``, ``lifecycle``, ``renewal`` (days ahead) and
-    ``search`` (name or domain). Churned accounts are left out unless asked for. Unknown values raise ValidationError.
+    ``wanted`` may hold ``owner`` (mine, none or a user id), ``band``, ``tier``, ``lifecycle``, ``renewal`` (days ahead),
+    ``known_as`` (system:id, as another system knows them) and ``search`` (name or domain). Churned accounts are left out
+    unless asked for. Unknown values raise ValidationError.
     """
     accounts: QuerySet[Account] = Account.objects.visible_to(viewer).select_related("csm")
     if wanted.get("band") and not viewer.can("health.view"):
@@ -39,6 +40,9 @@ def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Acc
         today = timezone.now().date()
         until = today + timedelta(days=min(_number("renewal", wanted["renewal"]), 3650))
         accounts = accounts.filter(renewal_on__gte=today, renewal_on__lte=until)
+    if wanted.get("known_as"):
+        source, _colon, value = wanted["known_as"].replace("\x00", "").partition(":")
+        accounts = accounts.filter(external_ids__source=source, external_ids__value=value)
     words = wanted.get("search", "").replace("\x00", "").strip()
     if words:
         accounts = accounts.filter(Q(name__icontains=words) | Q(domain__icontains=words))

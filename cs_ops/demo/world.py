@@ -16,6 +16,7 @@ from core.services.fast_forward import fast_forward
 from core.services.record_history import record_history
 from cs_ops.demo.companies import SYSTEM, Customers, build_customers
 from cs_ops.demo.escalations import add_escalations
+from cs_ops.demo.groups import add_groups
 from cs_ops.demo.macros import add_macros
 from cs_ops.demo.notes import add_notes
 from cs_ops.demo.outreach import add_outreach
@@ -49,6 +50,7 @@ def build_world(
         Setting.objects.update_or_create(key="demo", defaults={"value": True})
         report(f"{accounts} customers with contracts and revenue")
         customers = build_customers(seed, accounts, desk, now)
+        add_groups(seed, customers, now)
         report("a year of product usage")
         usage_rows = build_usage(seed, customers.companies, now)
         report(f"{tickets} tickets")

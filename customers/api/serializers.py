@@ -7,10 +7,34 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from customers.models import Account, ConsentEvent, Contact, ContactIdentity, RevenueMovement, Subscription
+from customers.models import (
+    Account,
+    AccountExternalId,
+    ConsentEvent,
+    Contact,
+    ContactIdentity,
+    RevenueMovement,
+    Subscription,
+)
 from customers.services.ingest_usage import MAX_ITEMS
 from customers.upserts import MOST_ROWS
 from people.models import User
+
+
+class ExternalIdOut(serializers.ModelSerializer[AccountExternalId]):
+    """An id of an account in another system; ``remote_changed_at`` is how far that system's record has been read."""
+
+    class Meta:
+        model = AccountExternalId
+        fields: ClassVar = ["id", "source", "value", "changed_at", "remote_changed_at"]
+
+
+class ExternalIdIn(serializers.Serializer[Any]):
+    """An id of an account in another system. Sent again, it moves only ``remote_changed_at``."""
+
+    source = serializers.CharField(max_length=40, help_text="Short name of the system, as in hubspot.")  # type: ignore[assignment]
+    value = serializers.CharField(max_length=120)
+    remote_changed_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
 class AccountHealthBrief(serializers.Serializer[Account]):
@@ -30,12 +54,14 @@ class AccountOut(serializers.ModelSerializer[Account]):
 
     csm = serializers.SerializerMethodField()
     health = serializers.SerializerMethodField()
+    external_ids = ExternalIdOut(many=True, read_only=True)
 
     class Meta:
         model = Account
         fields = [
-            "id", "name", "domain", "external_id", "tier", "lifecycle", "arr", "currency", "seats", "csm",
-            "customer_since", "renewal_on", "churned_on", "timezone", "open_tickets", "last_touch_at", "health", "created_at",
+            "id", "name", "domain", "external_id", "external_ids", "parent", "tier", "lifecycle", "arr", "currency", "seats",
+            "csm", "customer_since", "renewal_on", "churned_on", "timezone", "open_tickets", "last_touch_at", "health",
+            "created_at",
         ]  # fmt: skip
 
     @extend_schema_field(
@@ -58,19 +84,55 @@ class AccountIn(serializers.ModelSerializer[Account]):
         source="csm_id", queryset=User.objects.filter(is_active=True), allow_null=True, required=False
     )
 
+    parent = serializers.PrimaryKeyRelatedField(
+        source="parent_id", queryset=Account.objects.all(), allow_null=True, required=False
+    )
+
     class Meta:
         model = Account
         fields = [
-            "name", "domain", "external_id", "tier", "lifecycle", "arr", "currency", "seats", "csm", "customer_since",
-            "renewal_on", "timezone",
+            "name", "domain", "external_id", "parent", "tier", "lifecycle", "arr", "currency", "seats", "csm",
+            "customer_since", "renewal_on", "timezone",
         ]  # fmt: skip
         extra_kwargs = {"lifecycle": {"required": False}, "tier": {"required": False}}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Give the service ids."""
-        if attrs.get("csm_id") is not None:
-            attrs["csm_id"] = attrs["csm_id"].pk
+        for name in ("csm_id", "parent_id"):
+            if attrs.get(name) is not None:
+                attrs[name] = attrs[name].pk
         return attrs
+
+
+class GroupMemberOut(serializers.Serializer[Any]):
+    """A company of a tree; ``level`` 0 is the account asked for, ``band`` null for keys that may not read health."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    parent = serializers.IntegerField(allow_null=True)
+    level = serializers.IntegerField()
+    lifecycle = serializers.CharField()
+    band = serializers.CharField(allow_null=True)
+    arr = serializers.DecimalField(max_digits=14, decimal_places=2)
+    currency = serializers.CharField()
+
+
+class GroupMoneyOut(serializers.Serializer[Any]):
+    """ARR of a tree in one currency, without churned companies; ``in_red`` is that of the band at risk."""
+
+    currency = serializers.CharField()
+    total = serializers.DecimalField(max_digits=16, decimal_places=2)
+    in_red = serializers.DecimalField(max_digits=16, decimal_places=2, allow_null=True)
+
+
+class AccountGroupOut(serializers.Serializer[Any]):
+    """An account, all companies below it, each followed by its own, and their money."""
+
+    account = serializers.IntegerField()
+    parent = serializers.IntegerField(allow_null=True)
+    accounts = serializers.IntegerField(help_text="Companies that have not churned.")
+    money = GroupMoneyOut(many=True)
+    members = GroupMemberOut(many=True)
 
 
 class ContactOut(serializers.ModelSerializer[Contact]):
@@ -119,6 +181,10 @@ class AccountUpsertIn(AccountIn):
     csm = serializers.IntegerField(  # type: ignore[assignment]
         source="csm_id", allow_null=True, required=False, min_value=1, max_value=2**53
     )
+    parent = None  # type: ignore[assignment]
+
+    class Meta(AccountIn.Meta):
+        fields = [name for name in AccountIn.Meta.fields if name != "parent"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Leave ids to the service, which reads those of a whole batch at once."""

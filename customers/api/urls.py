@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from customers.api import personal_data, views
+from customers.api import account_details, personal_data, views
 
 urlpatterns: list[URLPattern] = [
     path("accounts/", views.AccountList.as_view(), name="api-accounts"),
@@ -10,6 +10,17 @@ urlpatterns: list[URLPattern] = [
     path("accounts/<int:pk>/usage/", views.AccountUsage.as_view(), name="api-account-usage"),
     path("contacts/bulk/", views.ContactBulk.as_view(), name="api-contacts-bulk"),
     path("accounts/<int:pk>/", views.AccountDetail.as_view(), name="api-account"),
+    path("accounts/<int:pk>/group/", account_details.AccountGroup.as_view(), name="api-account-group"),
+    path(
+        "accounts/<int:pk>/external-ids/",
+        account_details.AccountExternalIds.as_view(),
+        name="api-account-external-ids",
+    ),
+    path(
+        "accounts/<int:pk>/external-ids/<int:row_id>/",
+        account_details.AccountExternalIdDetail.as_view(),
+        name="api-account-external-id",
+    ),
     path(
         "accounts/<int:pk>/subscriptions/",
         views.AccountSubscriptions.as_view(),

@@ -66,12 +66,14 @@ class AccountList(APIView):
             Filter("lifecycle", choices=tuple(Account.Lifecycle.values)),
             Filter("renewal", "number", description="renews within so many days"),
             Filter("search", description="part of the name or domain"),
+            Filter("known_as", description="id in another system, as in hubspot:4711"),
+            Filter("parent", "id", lookup="parent", none=True),
             Filter("external_id", lookup="external_id"),
             Filter("domain", lookup="domain__iexact"),
             Filter("created_since", "time", lookup="created_at__gte"),
         ],
         orders=("-id", "name", "created_at", "arr"),
-        loads={"csm": select("csm")},
+        loads={"csm": select("csm"), "external_ids": prefetch("external_ids")},
     )
 
     @extend_schema(operation_id="accounts_list", responses=serializers.AccountOut(many=True))

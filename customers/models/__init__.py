@@ -1,6 +1,6 @@
 """Tables of customers."""
 
-from customers.models.account import Account
+from customers.models.account import Account, AccountExternalId
 from customers.models.consent import ConsentEvent
 from customers.models.contact import Contact, ContactIdentity, ContactMerge
 from customers.models.personal_data import ContactErasure, ContactExport
@@ -9,6 +9,7 @@ from customers.models.usage import DirtyUsageDay, UsageDaily, UsageDailyRevision
 
 __all__ = [
     "Account",
+    "AccountExternalId",
     "ConsentEvent",
     "Contact",
     "ContactErasure",

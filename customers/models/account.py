@@ -49,6 +49,10 @@ class Account(models.Model):
     name = models.CharField(_("name"), max_length=160)
     domain = models.CharField(_("domain"), max_length=253, blank=True)
     external_id = models.CharField(_("external id"), max_length=120, null=True, blank=True, unique=True)
+    # The company above this one. ``customers/hierarchy.py`` keeps the lines short and without circles.
+    parent = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="children", verbose_name=_("part of")
+    )
     tier = models.CharField(_("tier"), max_length=16, choices=Tier.choices, default=Tier.STARTER)
     lifecycle = models.CharField(
         _("stage"), max_length=16, choices=Lifecycle.choices, default=Lifecycle.ONBOARDING
@@ -92,6 +96,34 @@ class Account(models.Model):
             models.Index(fields=["-value_at_risk", "id"], name="account_value_at_risk"),
             models.Index(fields=["csm", "health_band"], name="account_csm_band"),
         ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(parent=None) | ~models.Q(parent=models.F("id")),
+                name="account_not_above_itself",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class AccountExternalId(models.Model):
+    """The id of an account in another system. A system that holds one customer twice may know an account by two.
+
+    ``Account.external_id`` is the id that the product itself uses: the groupId of usage and the key of upserts. Here are the
+    others, by the name of their system ("hubspot", "billing"). ``changed_at`` is when the row was last written;
+    ``remote_changed_at`` is how far a synchronisation has read the other system's record, None before the first time.
+    """
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="external_ids")
+    source = models.CharField(_("system"), max_length=40)
+    value = models.CharField(_("id"), max_length=120)
+    changed_at = models.DateTimeField()
+    remote_changed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["source", "value"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source", "value"], name="one_account_per_external_id")
+        ]
+        indexes: ClassVar = [models.Index(fields=["source", "changed_at"], name="external_id_changed")]

@@ -141,6 +141,8 @@ def _panel_url(found: Account, panel: AccountPanel) -> str:
 def _shell(request: StaffRequest, found: Account, current: str) -> dict[str, Any]:
     tabs = [{"label": _("Overview"), "url": reverse("account", args=[found.pk]), "current": not current}]
     for panel in panels_at("tab", request.viewer):
+        if panel.key != current and not panel.belongs_to(found):
+            continue
         url = reverse("account-tab", args=[found.pk, panel.key])
         count = found.open_tickets if panel.key == "tickets" and found.open_tickets else None
         tabs.append({"label": panel.label, "url": url, "current": panel.key == current, "count": count})

@@ -38,7 +38,7 @@ class Asked:
 @page("customers.edit")
 def account_new(request: StaffRequest) -> HttpResponse:
     """Add a customer."""
-    form = AccountForm(request.POST or None, initial={"csm": request.viewer.user_id})
+    form = AccountForm(request.POST or None, initial={"csm": request.viewer.user_id}, viewer=request.viewer)
     if request.method == "POST":
         made = attempt(form, lambda: create_account(values=form.values(), by=request.viewer))
         if made is not None:
@@ -51,7 +51,11 @@ def account_new(request: StaffRequest) -> HttpResponse:
 def account_edit(request: StaffRequest, pk: int) -> HttpResponse:
     """Change a customer."""
     found = find_account(request, pk)
-    form = AccountForm(request.POST or None, instance=Account.objects.get(pk=found.pk))
+    form = AccountForm(
+        request.POST or None,
+        instance=Account.objects.select_related("parent").get(pk=found.pk),
+        viewer=request.viewer,
+    )
     if request.method == "POST":
         saved = attempt(form, lambda: update_account(account=found, values=form.values(), by=request.viewer))
         if saved is not None:

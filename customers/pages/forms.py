@@ -10,9 +10,11 @@ from django.utils.timezone import localtime, make_aware
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Account, Contact, ContactIdentity, RevenueMovement, Subscription
+from customers.pages.account_choice import AccountChoice
 from customers.services.log_touch import TouchKind
 from people.models import User
 from people.roles import Role
+from people.viewer import Viewer
 
 
 def _day() -> forms.DateInput:
@@ -37,12 +39,17 @@ class AccountForm(forms.ModelForm[Account]):
     """Everything a person may say about an account."""
 
     timezone = forms.ChoiceField(label=_("Time zone"), choices=lambda: _zones("–")[1:], initial="UTC")
+    parent = AccountChoice(
+        label=_("Part of"),
+        required=False,
+        help_text=_("The company above this one. Start typing its name."),
+    )
 
     class Meta:
         model = Account
         fields: ClassVar = [
             "name", "domain", "external_id", "tier", "lifecycle", "csm", "arr", "currency", "seats", "customer_since",
-            "renewal_on", "timezone", "next_step",
+            "renewal_on", "timezone", "parent", "next_step",
         ]  # fmt: skip
         labels: ClassVar = {"external_id": _("Id in your CRM"), "next_step": _("Next step")}
         help_texts: ClassVar = {
@@ -51,15 +58,28 @@ class AccountForm(forms.ModelForm[Account]):
         }
         widgets: ClassVar = {"customer_since": _day(), "renewal_on": _day()}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, viewer: Viewer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["csm"].queryset = possible_csms()  # type: ignore[attr-defined]
+        self.fields["parent"].viewer = viewer  # type: ignore[attr-defined]
+        self.initial["parent"] = self.instance.parent
 
     def values(self) -> dict[str, Any]:
-        """Return what the services take: the CSM by id."""
+        """Return what the services take: the CSM and the company above by id."""
         values = dict(self.cleaned_data)
-        csm = values.pop("csm")
-        return {**values, "csm_id": csm.pk if csm else None}
+        csm, parent = values.pop("csm"), values.pop("parent")
+        return {
+            **values,
+            "csm_id": csm.pk if csm else None,
+            "parent_id": parent.pk if parent else None,
+        }
+
+
+class ExternalIdForm(forms.Form):
+    """The id of an account in another system."""
+
+    source = forms.CharField(label=_("System"), max_length=40, help_text=_("Its short name, as in hubspot."))
+    value = forms.CharField(label=_("Id there"), max_length=120)
 
 
 class StepForm(forms.Form):

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from customers.pages import account, account_forms, contact, personal_data, portfolio
+from customers.pages import (
+    account,
+    account_choice,
+    account_details,
+    account_forms,
+    contact,
+    personal_data,
+    portfolio,
+)
 
 urlpatterns: list[URLPattern] = [
     path("customers/", portfolio.portfolio, name="portfolio"),
@@ -11,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("customers/rows/", portfolio.portfolio_rows, name="portfolio-rows"),
     path("customers/export.csv", portfolio.portfolio_export, name="portfolio-export"),
     path("customers/new/", account_forms.account_new, name="account-new"),
+    path("customers/suggestions/", account_choice.account_suggestions, name="account-suggestions"),
     path("customers/<int:pk>/", account.account, name="account"),
     path("customers/<int:pk>/head/", account.account_head, name="account-head"),
     path("customers/<int:pk>/panels/<slug:key>/", account.account_panel, name="account-panel"),
@@ -21,6 +30,12 @@ urlpatterns: list[URLPattern] = [
     path("customers/<int:pk>/subscriptions/new/", account_forms.subscription_new, name="subscription-new"),
     path("customers/<int:pk>/revenue/new/", account_forms.revenue_new, name="revenue-new"),
     path("customers/<int:pk>/contacts/new/", contact.contact_new, name="contact-new"),
+    path("customers/<int:pk>/ids/", account_details.external_id_add, name="account-external-ids"),
+    path(
+        "customers/<int:pk>/ids/<int:row_id>/remove/",
+        account_details.external_id_remove,
+        name="account-external-id-remove",
+    ),
     path("customers/<int:pk>/timeline/rows/", account.timeline_rows, name="timeline-rows"),
     path("customers/<int:pk>/<slug:tab>/", account.account_tab, name="account-tab"),
     path("contacts/<int:pk>/", contact.contact, name="contact"),

@@ -82,7 +82,8 @@ def _prepared(
     row: Mapping[str, Any], account: Account | None, active: set[int]
 ) -> tuple[Account, dict[str, list[Any]] | None]:
     """The customer as the row wants it, and what changes on it (None: it is new). Raises ValidationError naming the field."""
-    values = {name: row[name] for name in EDITABLE if name in row}
+    # Who is above whom is checked one by one: ``update_account``.
+    values = {name: row[name] for name in EDITABLE if name in row and name != "parent_id"}
     if values.get("csm_id") is not None and values["csm_id"] not in active:
         raise ValidationError({"csm": _("There is no such colleague.")})
     row_account = account or Account()

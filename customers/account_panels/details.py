@@ -1,0 +1,29 @@
+"""What is noted about an account besides its figures: under which ids other systems know it."""
+
+from django.utils.translation import gettext_lazy
+
+from customers.models import Account, AccountExternalId
+from customers.registry import AccountPanel
+from people.viewer import Viewer
+
+
+class DetailsTab(AccountPanel):
+    """Ids of other systems, with a form to add one."""
+
+    key = "details"
+    label = gettext_lazy("Details")
+    place = "tab"
+    order = 80
+    permission = "customers.view"
+    lazy = False
+    live = False
+
+    def context(self, viewer: Viewer, account: Account) -> dict[str, object]:
+        """Return the ids and whether they may be changed."""
+        from customers.pages.forms import ExternalIdForm
+
+        return {
+            "external_ids": AccountExternalId.objects.filter(account=account),
+            "id_form": ExternalIdForm(),
+            "may_edit": viewer.can("customers.edit"),
+        }
