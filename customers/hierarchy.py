@@ -68,7 +68,7 @@ def lock_place(*, account_id: int | None, parent_id: int) -> None:
     """
     line = line_above(parent_id)
     while True:
-        wanted = {*line, account_id} - {None}
+        wanted = {*line, *([account_id] if account_id is not None else [])}
         list(Account.objects.select_for_update().filter(pk__in=wanted).order_by("pk").values_list("pk"))
         now = line_above(parent_id)
         if now == line:

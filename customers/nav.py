@@ -18,6 +18,19 @@ class CustomersNav(NavItem):
     on_phone = True
 
 
+class TraitsNav(NavItem):
+    """Traits of customers and contacts."""
+
+    key = "settings-traits"
+    label = _("Customer traits")
+    icon = "tag"
+    url_name = "settings-traits"
+    place = "settings"
+    group = _("Customers")
+    order = 60
+    permission = "settings.manage"
+
+
 class NewCustomer(NavItem):
     """A new customer, in the create menu."""
 

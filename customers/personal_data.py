@@ -13,7 +13,7 @@ from customers.models import ConsentEvent, Contact, ContactExport, ContactIdenti
 from customers.registry import PersonalData
 
 _KNOWN = (
-    "pk", "external_id", "name", "title", "role", "timezone", "language", "is_verified", "created_at", "last_seen_at",
+    "pk", "external_id", "name", "title", "role", "timezone", "language", "traits", "is_verified", "created_at", "last_seen_at",
 )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ class ContactData(PersonalData):
             role="",
             timezone="",
             language="",
+            traits={},
             last_seen_at=None,
             erased_at=timezone.now(),
         )

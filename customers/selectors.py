@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.models import Account, ConsentEvent, Contact, UsageDaily
+from customers.traits import rows_with_trait
 from people.viewer import Viewer
 
 
@@ -17,8 +18,8 @@ def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Acc
     """Return the visible accounts that match the filters, CSMs loaded, unordered.
 
     ``wanted`` may hold ``owner`` (mine, none or a user id), ``band``, ``tier``, ``lifecycle``, ``renewal`` (days ahead),
-    ``known_as`` (system:id, as another system knows them) and ``search`` (name or domain). Churned accounts are left out
-    unless asked for. Unknown values raise ValidationError.
+    ``known_as`` (system:id, as another system knows them), ``trait`` (key:value) and ``search`` (name or domain). Churned
+    accounts are left out unless asked for. Unknown values raise ValidationError.
     """
     accounts: QuerySet[Account] = Account.objects.visible_to(viewer).select_related("csm")
     if wanted.get("band") and not viewer.can("health.view"):
@@ -43,6 +44,8 @@ def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Acc
     if wanted.get("known_as"):
         source, _colon, value = wanted["known_as"].replace("\x00", "").partition(":")
         accounts = accounts.filter(external_ids__source=source, external_ids__value=value)
+    if wanted.get("trait"):
+        accounts = rows_with_trait(accounts, "account", wanted["trait"].replace("\x00", ""))
     words = wanted.get("search", "").replace("\x00", "").strip()
     if words:
         accounts = accounts.filter(Q(name__icontains=words) | Q(domain__icontains=words))

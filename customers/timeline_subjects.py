@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from core.formatting import MISSING, money, plain
 from customers.models import Account, Contact, RevenueMovement
 from customers.registry import TimelineSubject
+from customers.traits import definitions
 from people.viewer import Viewer
 
 SHOWN_CHANGES = 4
@@ -60,12 +61,18 @@ def changes_told(model: type[Account] | type[Contact], data: Mapping[str, Any]) 
 def _change(model: type[Account] | type[Contact], name: str, pair: Any) -> str:
     fields = {field.name: field for field in model._meta.fields}
     field = fields.get(name.removesuffix("_id"))
-    label = str(field.verbose_name) if field is not None else name
+    label = str(field.verbose_name) if field is not None else _trait_label(model, name)
     if name.endswith("_id") or not isinstance(pair, list) or len(pair) != 2:
         return label
     choices = {str(value): str(text) for value, text in getattr(field, "flatchoices", ())}
     old, new = (choices.get(str(value)) or _value(value) for value in pair)
     return f"{label}: {old} → {new}"
+
+
+def _trait_label(model: type[Account] | type[Contact], name: str) -> str:
+    """The label of a trait, told as ``traits.<key>``; other names are their own."""
+    known = definitions("account" if model is Account else "contact").get(name.removeprefix("traits."))
+    return known.label if known is not None else name.removeprefix("traits.")
 
 
 def _value(value: Any) -> str:

@@ -1,14 +1,15 @@
-"""What is noted about an account besides its figures: under which ids other systems know it."""
+"""What is noted about an account besides its figures: its traits, and under which ids other systems know it."""
 
 from django.utils.translation import gettext_lazy
 
 from customers.models import Account, AccountExternalId
 from customers.registry import AccountPanel
+from customers.traits import shown_traits
 from people.viewer import Viewer
 
 
 class DetailsTab(AccountPanel):
-    """Ids of other systems, with a form to add one."""
+    """Traits, and ids of other systems with a form to add one."""
 
     key = "details"
     label = gettext_lazy("Details")
@@ -25,5 +26,6 @@ class DetailsTab(AccountPanel):
         return {
             "external_ids": AccountExternalId.objects.filter(account=account),
             "id_form": ExternalIdForm(),
+            "traits": shown_traits("account", account.traits),
             "may_edit": viewer.can("customers.edit"),
         }

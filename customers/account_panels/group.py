@@ -29,7 +29,7 @@ class GroupPanel(AccountPanel):
         if account.parent_id is None and not below:
             return None
         return {
-            "parent": Account.objects.visible_to(viewer).filter(pk=account.parent_id).first(),
+            "parent": Account.objects.visible_to(viewer).filter(children=account.pk).first(),
             "group": group,
             "below": below[:SHOWN],
             "more_text": _("All %(n)d") % {"n": len(group.members) - 1} if len(group.members) > 1 else "",

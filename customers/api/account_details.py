@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from core.api.idempotency import idempotent
 from customers.api import serializers
 from customers.hierarchy import group_of
-from customers.models import Account
+from customers.models import Account, TraitDefinition
 from customers.services.name_account import add_external_id, remove_external_id
 from people.api.permissions import viewer_of
 
@@ -93,6 +93,17 @@ class AccountExternalIdDetail(APIView):
         row = get_object_or_404(account_of(request, pk).external_ids, pk=row_id)
         remove_external_id(row=row, by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Traits(APIView):
+    """Traits of customers and contacts."""
+
+    required_permissions: ClassVar = {"GET": "customers.view"}
+
+    @extend_schema(operation_id="traits_list", responses=serializers.TraitOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List the definitions; values are in ``traits`` of accounts and contacts."""
+        return Response(serializers.TraitOut(TraitDefinition.objects.all(), many=True).data)
 
 
 def account_of(request: Request, pk: int) -> Account:

@@ -15,6 +15,7 @@ from customers.models import (
     ContactIdentity,
     RevenueMovement,
     Subscription,
+    TraitDefinition,
 )
 from customers.services.ingest_usage import MAX_ITEMS
 from customers.upserts import MOST_ROWS
@@ -55,12 +56,13 @@ class AccountOut(serializers.ModelSerializer[Account]):
     csm = serializers.SerializerMethodField()
     health = serializers.SerializerMethodField()
     external_ids = ExternalIdOut(many=True, read_only=True)
+    traits = serializers.DictField(read_only=True)
 
     class Meta:
         model = Account
         fields = [
             "id", "name", "domain", "external_id", "external_ids", "parent", "tier", "lifecycle", "arr", "currency", "seats",
-            "csm", "customer_since", "renewal_on", "churned_on", "timezone", "open_tickets", "last_touch_at", "health",
+            "csm", "customer_since", "renewal_on", "churned_on", "timezone", "traits", "open_tickets", "last_touch_at", "health",
             "created_at",
         ]  # fmt: skip
 
@@ -84,15 +86,18 @@ class AccountIn(serializers.ModelSerializer[Account]):
         source="csm_id", queryset=User.objects.filter(is_active=True), allow_null=True, required=False
     )
 
-    parent = serializers.PrimaryKeyRelatedField(
+    parent = serializers.PrimaryKeyRelatedField(  # type: ignore[assignment]
         source="parent_id", queryset=Account.objects.all(), allow_null=True, required=False
+    )
+    traits = serializers.DictField(
+        required=False, help_text="Values by the key of a trait; those not named stay, null removes one."
     )
 
     class Meta:
         model = Account
         fields = [
             "name", "domain", "external_id", "parent", "tier", "lifecycle", "arr", "currency", "seats", "csm",
-            "customer_since", "renewal_on", "timezone",
+            "customer_since", "renewal_on", "timezone", "traits",
         ]  # fmt: skip
         extra_kwargs = {"lifecycle": {"required": False}, "tier": {"required": False}}
 
@@ -104,12 +109,20 @@ class AccountIn(serializers.ModelSerializer[Account]):
         return attrs
 
 
+class TraitOut(serializers.ModelSerializer[TraitDefinition]):
+    """The definition of a trait."""
+
+    class Meta:
+        model = TraitDefinition
+        fields: ClassVar = ["id", "target", "key", "label", "kind", "help_text", "choices", "is_active"]
+
+
 class GroupMemberOut(serializers.Serializer[Any]):
     """A company of a tree; ``level`` 0 is the account asked for, ``band`` null for keys that may not read health."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
-    parent = serializers.IntegerField(allow_null=True)
+    parent = serializers.IntegerField(allow_null=True)  # type: ignore[assignment]
     level = serializers.IntegerField()
     lifecycle = serializers.CharField()
     band = serializers.CharField(allow_null=True)
@@ -129,7 +142,7 @@ class AccountGroupOut(serializers.Serializer[Any]):
     """An account, all companies below it, each followed by its own, and their money."""
 
     account = serializers.IntegerField()
-    parent = serializers.IntegerField(allow_null=True)
+    parent = serializers.IntegerField(allow_null=True)  # type: ignore[assignment]
     accounts = serializers.IntegerField(help_text="Companies that have not churned.")
     money = GroupMoneyOut(many=True)
     members = GroupMemberOut(many=True)
@@ -138,14 +151,15 @@ class AccountGroupOut(serializers.Serializer[Any]):
 class ContactOut(serializers.ModelSerializer[Contact]):
     """A contact as answered."""
 
+    traits = serializers.DictField(read_only=True)
     emails = serializers.SerializerMethodField()
     identities = serializers.SerializerMethodField()
 
     class Meta:
         model = Contact
         fields = [
-            "id", "external_id", "account", "name", "title", "role", "timezone", "language", "emails", "identities",
-            "merged_into", "left_at", "last_seen_at", "created_at",
+            "id", "external_id", "account", "name", "title", "role", "timezone", "language", "traits", "emails",
+            "identities", "merged_into", "left_at", "last_seen_at", "created_at",
         ]  # fmt: skip
 
     def get_emails(self, contact: Contact) -> list[str]:
@@ -172,6 +186,9 @@ class ContactIn(serializers.Serializer[Contact]):
     email = serializers.EmailField(required=False, max_length=254)
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True)
     language = serializers.CharField(max_length=16, required=False, allow_blank=True)
+    traits = serializers.DictField(
+        required=False, help_text="Values by the key of a trait; those not named stay, null removes one."
+    )
 
 
 class AccountUpsertIn(AccountIn):
@@ -209,6 +226,7 @@ class ContactUpsertIn(serializers.Serializer[Contact]):
     )
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True)
     language = serializers.CharField(max_length=16, required=False, allow_blank=True)
+    traits = serializers.DictField(required=False)
 
 
 class AccountBulkIn(serializers.Serializer[Any]):

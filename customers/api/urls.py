@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern] = [
     path("accounts/<int:pk>/usage/", views.AccountUsage.as_view(), name="api-account-usage"),
     path("contacts/bulk/", views.ContactBulk.as_view(), name="api-contacts-bulk"),
     path("accounts/<int:pk>/", views.AccountDetail.as_view(), name="api-account"),
+    path("traits/", account_details.Traits.as_view(), name="api-traits"),
     path("accounts/<int:pk>/group/", account_details.AccountGroup.as_view(), name="api-account-group"),
     path(
         "accounts/<int:pk>/external-ids/",

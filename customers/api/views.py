@@ -31,8 +31,10 @@ from customers.services.record_consent import record_consent
 from customers.services.record_revenue import record_revenue_movement, save_subscription
 from customers.services.save_account import create_account, update_account
 from customers.services.save_contact import add_identity, create_contact, remove_identity, update_contact
+from customers.services.set_traits import set_account_traits, set_contact_traits
 from customers.services.upsert_accounts import upsert_accounts
 from customers.services.upsert_contacts import upsert_contacts
+from customers.traits import rows_with_trait
 from people.api.permissions import viewer_of
 
 MOST_DAYS = 400
@@ -66,6 +68,7 @@ class AccountList(APIView):
             Filter("lifecycle", choices=tuple(Account.Lifecycle.values)),
             Filter("renewal", "number", description="renews within so many days"),
             Filter("search", description="part of the name or domain"),
+            Filter("trait", description="value of a trait, as in region:north; region: for those without"),
             Filter("known_as", description="id in another system, as in hubspot:4711"),
             Filter("parent", "id", lookup="parent", none=True),
             Filter("external_id", lookup="external_id"),
@@ -89,7 +92,10 @@ class AccountList(APIView):
         """Create a customer."""
         wanted = serializers.AccountIn(data=request.data)
         wanted.is_valid(raise_exception=True)
-        account = create_account(values=wanted.validated_data, by=viewer_of(request))
+        values, by = dict(wanted.validated_data), viewer_of(request)
+        traits = values.pop("traits", {})
+        with transaction.atomic():
+            account = set_account_traits(account=create_account(values=values, by=by), values=traits, by=by)
         return Response(_out(request, account).data, status=status.HTTP_201_CREATED)
 
 
@@ -114,7 +120,10 @@ class AccountDetail(Versioned, APIView):
         with transaction.atomic():
             Account.objects.select_for_update().filter(pk=pk).first()
             self.check_version(request, lambda: _out(request, _account(request, pk)).data)
-            account = update_account(account=account, values=wanted.validated_data, by=viewer_of(request))
+            values, by = dict(wanted.validated_data), viewer_of(request)
+            traits = values.pop("traits", {})
+            account = update_account(account=account, values=values, by=by)
+            account = set_account_traits(account=account, values=traits, by=by)
         return self.answer(request, _out(request, account).data)
 
 
@@ -129,6 +138,7 @@ class ContactList(APIView):
         filters=[
             Filter("account", "id", lookup="account", none=True),
             Filter("email"),
+            Filter("trait", description="value of a trait, as in persona:buyer; persona: for those without"),
             Filter("external_id", lookup="external_id"),
             Filter("name", lookup="name__icontains", description="part of the name"),
             Filter("role", lookup="role", choices=("sponsor", "buyer", "champion", "admin", "user")),
@@ -144,6 +154,9 @@ class ContactList(APIView):
         contacts = Contact.objects.visible_to(viewer_of(request))
         if email := self.listing.asked(request).get("email", "").replace("\x00", "").strip().lower():
             contacts = contacts.filter(identities__kind="email", identities__value=email)
+        if trait := self.listing.asked(request).get("trait", "").replace("\x00", ""):
+            found = rows_with_trait(contacts, "contact", trait)
+            return self.listing.answer(request, self, found)
         return self.listing.answer(request, self, contacts)
 
     @extend_schema(request=serializers.ContactIn, responses={201: serializers.ContactOut})
@@ -152,8 +165,11 @@ class ContactList(APIView):
         """Add a contact."""
         wanted = serializers.ContactIn(data=request.data)
         wanted.is_valid(raise_exception=True)
-        email, values = _contact_values(wanted.validated_data)
-        contact = create_contact(values=values, email=email, by=viewer_of(request))
+        email, traits, values = _contact_values(wanted.validated_data)
+        by = viewer_of(request)
+        with transaction.atomic():
+            contact = create_contact(values=values, email=email, by=by)
+            contact = set_contact_traits(contact=contact, values=traits, by=by)
         return Response(serializers.ContactOut(contact).data, status=status.HTTP_201_CREATED)
 
 
@@ -178,11 +194,12 @@ class ContactDetail(Versioned, APIView):
         """Change a contact, all of it or nothing; an ``email`` it does not have yet is added."""
         wanted = serializers.ContactIn(data=request.data, partial=True)
         wanted.is_valid(raise_exception=True)
-        email, values = _contact_values(wanted.validated_data)
+        email, traits, values = _contact_values(wanted.validated_data)
         with transaction.atomic():
             Contact.objects.select_for_update().filter(pk=pk).first()
             self.check_version(request, lambda: serializers.ContactOut(_contact(request, pk)).data)
             contact = update_contact(contact=_contact(request, pk), values=values, by=viewer_of(request))
+            set_contact_traits(contact=contact, values=traits, by=viewer_of(request))
             if email:
                 add_identity(contact=contact, kind="email", value=email, by=viewer_of(request))
         return self.answer(request, serializers.ContactOut(_contact(request, pk)).data)
@@ -436,11 +453,11 @@ def _contact(request: Request, pk: int) -> Contact:
     )
 
 
-def _contact_values(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Split the address off and give the service ids."""
+def _contact_values(given: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Split address and traits off and give the service ids."""
     values = dict(given)
-    email = str(values.pop("email", ""))
+    email, traits = str(values.pop("email", "")), values.pop("traits", {})
     if "account" in values:
         account = values.pop("account")
         values["account_id"] = account.pk if account else None
-    return email, values
+    return email, traits, values

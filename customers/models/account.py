@@ -72,6 +72,8 @@ class Account(models.Model):
     renewal_on = models.DateField(_("renewal"), null=True, blank=True)
     churned_on = models.DateField(_("churned"), null=True, blank=True)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    # Values by the key of a ``TraitDefinition``.
+    traits = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     health_score = models.FloatField(null=True)

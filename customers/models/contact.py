@@ -40,6 +40,8 @@ class Contact(models.Model):
     timezone = models.CharField(_("time zone"), max_length=64, blank=True)
     language = models.CharField(_("language"), max_length=16, blank=True)
     is_verified = models.BooleanField(default=True)
+    # Values by the key of a ``TraitDefinition``.
+    traits = models.JSONField(default=dict, blank=True)
     left_at = models.DateTimeField(null=True)
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
     last_seen_at = models.DateTimeField(null=True)

@@ -72,7 +72,7 @@ def typed(account: Account) -> str:
 @require_GET
 def account_suggestions(request: StaffRequest) -> HttpResponse:
     """The first accounts whose name or domain contains what is typed, as options."""
-    asked = next((value for name, value in request.GET.items() if name != "next"), "")
+    asked = next((str(value) for name, value in request.GET.items() if name != "next"), "")
     words = asked.strip().replace("\x00", "")
     if len(words) < SHORTEST_QUERY:
         return HttpResponse("")

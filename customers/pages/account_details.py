@@ -1,4 +1,4 @@
-"""The forms of the details of an account: ids of other systems."""
+"""The forms of the details of an account: traits, ids of other systems."""
 
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -10,9 +10,11 @@ from django.views.decorators.http import require_POST
 from core.pages.forms import done, refused
 from customers.models import Account
 from customers.pages.account import find_account
-from customers.pages.account_forms import Asked, attempt, show
+from customers.pages.account_forms import Asked, asked, attempt, finished, show
 from customers.pages.forms import ExternalIdForm
+from customers.pages.trait_forms import TraitForm
 from customers.services.name_account import add_external_id, remove_external_id
+from customers.services.set_traits import set_account_traits
 from people.requests import StaffRequest, page
 
 
@@ -42,6 +44,21 @@ def external_id_remove(request: StaffRequest, pk: int, row_id: int) -> HttpRespo
     except ValidationError as error:
         return refused(request, error, details_url(found))
     return done(request, _("The id is removed."), details_url(found))
+
+
+@page("customers.edit")
+def account_traits(request: StaffRequest, pk: int) -> HttpResponse:
+    """Set the traits of an account."""
+    found = find_account(request, pk)
+    form = TraitForm(request.POST or None, target="account", traits=found.traits)
+    if request.method == "POST":
+        saved = attempt(
+            form, lambda: set_account_traits(account=found, values=form.values(), by=request.viewer)
+        )
+        if saved is not None:
+            return finished(request, found, _("Saved."), tab="details")
+    heading = _("Traits of %(name)s") % {"name": found.name}
+    return show(request, form, asked(request, found, heading, _("Save"), tab="details"))
 
 
 def details_url(found: Account) -> str:

@@ -15,10 +15,13 @@ from customers.pages.account import find_account
 from customers.pages.account_forms import Asked, attempt, show
 from customers.pages.forms import AddressForm, ContactForm, MergeForm, NewContactForm
 from customers.pages.personal_data import personal_data_parts_of
+from customers.pages.trait_forms import TraitForm
 from customers.registry import sections_of
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.save_contact import add_identity, create_contact, remove_identity, update_contact
-from people.requests import StaffRequest, page
+from customers.services.set_traits import set_contact_traits
+from customers.traits import shown_traits
+from people.requests import StaffRequest, is_partial, page
 
 
 @page("customers.edit")
@@ -107,6 +110,22 @@ def contact_unmerge(request: StaffRequest, pk: int) -> HttpResponse:
     return done(request, _("The merge is taken back."), reverse("contact", args=[found.pk]))
 
 
+@page("customers.edit")
+def contact_traits(request: StaffRequest, pk: int) -> HttpResponse:
+    """Set the traits of a person."""
+    found = _find(request, pk)
+    form = TraitForm(request.POST or None, target="contact", traits=found.traits)
+    url = reverse("contact", args=[found.pk])
+    if request.method == "POST":
+        saved = attempt(
+            form, lambda: set_contact_traits(contact=found, values=form.values(), by=request.viewer)
+        )
+        if saved is not None:
+            messages.success(request, _("Saved."))
+            return HttpResponse(headers={"HX-Redirect": url}) if is_partial(request) else redirect(url)
+    return show(request, form, Asked(_("Traits of %(name)s") % {"name": found}, _("Save"), url))
+
+
 def _find(request: StaffRequest, pk: int) -> Contact:
     people = Contact.objects.visible_to(request.viewer).select_related("account", "merged_into")
     return get_object_or_404(people.prefetch_related("identities"), pk=pk)
@@ -140,6 +159,7 @@ def _contact_page(
         "merge_form": merge_form or MergeForm(targets=_targets(request, found)),
         "can_merge": may_edit and found.merged_into_id is None and _targets(request, found).exists(),
         "may_edit": may_edit,
+        "traits": shown_traits("contact", found.traits),
         "merges": ContactMerge.objects.filter(target=found, undone_at=None)
         .select_related("source")
         .order_by("-pk"),

@@ -10,6 +10,7 @@ from customers.pages import (
     contact,
     personal_data,
     portfolio,
+    settings_traits,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -30,6 +31,11 @@ urlpatterns: list[URLPattern] = [
     path("customers/<int:pk>/subscriptions/new/", account_forms.subscription_new, name="subscription-new"),
     path("customers/<int:pk>/revenue/new/", account_forms.revenue_new, name="revenue-new"),
     path("customers/<int:pk>/contacts/new/", contact.contact_new, name="contact-new"),
+    path("customers/<int:pk>/traits/edit/", account_details.account_traits, name="account-traits"),
+    path("contacts/<int:pk>/traits/", contact.contact_traits, name="contact-traits"),
+    path("settings/traits/", settings_traits.traits, name="settings-traits"),
+    path("settings/traits/new/", settings_traits.trait_new, name="settings-trait-new"),
+    path("settings/traits/<int:pk>/", settings_traits.trait_edit, name="settings-trait"),
     path("customers/<int:pk>/ids/", account_details.external_id_add, name="account-external-ids"),
     path(
         "customers/<int:pk>/ids/<int:row_id>/remove/",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from customers.events import ACCOUNT_CHANGED, ACCOUNT_CREATED
 from customers.models import Account
 from customers.services.save_account import EDITABLE, clean_account
+from customers.traits import merged_traits, told_changes
 from customers.upserts import MOST_ROWS, Upserted, refuse_repeated
 from people.models import User
 from people.viewer import Viewer
@@ -65,7 +66,7 @@ def _upsert(rows: Sequence[Mapping[str, Any]], by: Viewer) -> list[Upserted]:
         ACCOUNT_CHANGED.record_many(
             by=by,
             rows=[
-                {"subject_id": one.pk, "account_id": one.pk, "detail": {"changed": changed}}
+                {"subject_id": one.pk, "account_id": one.pk, "detail": {"changed": told_changes(changed)}}
                 for one, changed in changed_rows
             ],
         )
@@ -87,6 +88,8 @@ def _prepared(
     if values.get("csm_id") is not None and values["csm_id"] not in active:
         raise ValidationError({"csm": _("There is no such colleague.")})
     row_account = account or Account()
+    if "traits" in row:
+        values["traits"] = merged_traits("account", row_account.traits, row["traits"])
     before = {name: getattr(row_account, name) for name in values}
     for name, value in values.items():
         setattr(row_account, name, value)

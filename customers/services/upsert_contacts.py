@@ -13,6 +13,7 @@ from customers.domains import normalise_address
 from customers.events import CONTACT_CHANGED, CONTACT_CREATED, IDENTITY_ADDED
 from customers.models import Account, Contact, ContactIdentity
 from customers.services.save_contact import EDITABLE, NOT_TYPED
+from customers.traits import merged_traits, told_changes
 from customers.upserts import MOST_ROWS, Upserted, refuse_repeated
 from people.viewer import Viewer
 
@@ -125,6 +126,8 @@ class _Batch:
         if contact is None or contact.external_id is None:
             values["external_id"] = external_id
         target = contact or Contact()
+        if "traits" in row:
+            values["traits"] = merged_traits("contact", target.traits, row["traits"])
         addresses = self._new_addresses(target, row["emails"])
         before = {name: getattr(target, name) for name in values}
         for name, value in values.items():
@@ -185,7 +188,8 @@ class _Batch:
             names = sorted({name for one in changed for name in one.changed or ()})
             Contact.objects.bulk_update([one.contact for one in changed], names, batch_size=100)
             CONTACT_CHANGED.record_many(
-                by=self.by, rows=[_told(one.contact, {"changed": one.changed}) for one in changed]
+                by=self.by,
+                rows=[_told(one.contact, {"changed": told_changes(one.changed or {})}) for one in changed],
             )
         added = [(one, address) for one in written for address in one.addresses]
         ContactIdentity.objects.bulk_create(
