@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from health.scorecard import Cap, Measure
 
-Effect = Literal["value", "weight", "cap"]
+Effect = Literal["value", "weight", "cap", "method", "override"]
+METHOD = "method"
 NOTHING = 1e-12
 
 
@@ -60,6 +61,31 @@ def changes_between(
         lines.append(Change(key, "weight", by_weight, old_n, new_n))
     lines += _cap_lines(old_raw, before_caps, new_raw, after_caps)
     return sorted((line for line in lines if abs(line.points) > NOTHING), key=lambda line: -abs(line.points))
+
+
+def changes_with_method(
+    before: tuple[Sequence[Measure], Sequence[Cap]],
+    as_before: tuple[Sequence[Measure], Sequence[Cap]],
+    after: tuple[Sequence[Measure], Sequence[Cap]],
+) -> list[Change]:
+    """Return the lines when another card counts now than before: first what moved by the former card, then one line for
+    what the new card makes of the same day. ``as_before`` is the newer day by the former card."""
+    lines = changes_between(*before, *as_before)
+    former, now = final_of(*as_before), final_of(*after)
+    if former is None or now is None or final_of(*before) is None:
+        return []
+    if abs(now - former) > NOTHING:
+        lines.append(Change(METHOD, "method", now - former))
+    return sorted(lines, key=lambda line: -abs(line.points))
+
+
+def final_of(measures: Sequence[Measure], caps: Sequence[Cap]) -> float | None:
+    """Return the capped weighted mean; None when nothing is known."""
+    pull = sum(measure.pull for measure in measures)
+    if not pull:
+        return None
+    raw = sum(measure.pull * (measure.n or 0) for measure in measures) / pull
+    return min([raw, *(cap.ceiling for cap in caps)])
 
 
 def _cap_lines(old_raw: float, before: Sequence[Cap], new_raw: float, after: Sequence[Cap]) -> list[Change]:

@@ -4,8 +4,7 @@ Computed from a sample of accounts as known when the day before ended, and store
 compares with the same peers and the same ``as_of`` gives the same score again.
 """
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from django.db.models import Q
 
 from customers.models import Account
+from health.card_book import CardBook
 from health.facts import Facts, moment_of
 from health.models import CohortDay
 from health.peers import EVERYONE, NO_COHORT, Cohort
@@ -22,15 +22,17 @@ SAMPLE = 400
 FEWEST_FOR_RATIO = 5
 
 
-def measure_cohort(facts: Facts, account_ids: Iterable[int], as_of: datetime) -> Cohort:
-    """Measure the cohort of ``account_ids`` (a part of the facts) at a moment."""
+def measure_cohort(
+    facts: Facts, account_ids: Iterable[int], as_of: datetime, ranked: Collection[str]
+) -> Cohort:
+    """Measure the cohort of ``account_ids`` (a part of the facts) at a moment: the raw values of the ``ranked`` signals."""
     chosen = set(account_ids)
     segments = {
         account.pk: facts.segment(account, as_of) for account in facts.accounts if account.pk in chosen
     }
     values: dict[str, dict[str, list[float]]] = {}
     for signal in signals:
-        if signal.needs_peers:
+        if signal.key in ranked:
             column = signal.readings(facts, as_of, NO_COHORT).value
             pairs = [
                 (segments[pk], float(value))
@@ -84,22 +86,16 @@ def sample_ids(day: date) -> list[int]:
     return ids[::step]
 
 
-def cohort_of(day: date) -> Cohort:
-    """Return the cohort of a day, measured and stored when nobody has asked before: two queries, or a dozen once a day."""
-    stored = CohortDay.objects.filter(day=day, card_version=card_version()).first()
+def cohort_of(day: date, book: CardBook) -> Cohort:
+    """Return the cohort of a day, measured and stored when nobody has asked before: two queries, or a dozen once a day.
+
+    When cards begin to rank further signals the day is measured again, as known at the same moment.
+    """
+    stored = CohortDay.objects.filter(day=day, card_version=book.peers_version).first()
     if stored is None:
         ids, as_of = sample_ids(day), moment_of(day - timedelta(days=1))
-        cohort = measure_cohort(Facts(ids, first=as_of, last=as_of), ids, as_of)
+        cohort = measure_cohort(Facts(ids, first=as_of, last=as_of), ids, as_of, book.ranked)
         stored, _created = CohortDay.objects.update_or_create(
-            day=day, defaults={"stats": cohort.to_json(), "card_version": card_version()}
+            day=day, defaults={"stats": cohort.to_json(), "card_version": book.peers_version}
         )
     return Cohort.from_json(stored.stats)
-
-
-def card_version() -> str:
-    """Return a name for the set of signals with their weights and formulas; it changes when one of them does."""
-    text = "|".join(
-        f"{part.key} {part.group} {part.weight} {part.normaliser} {part.grace_days} {part.half_life_days} {part.missing_as}"
-        for part in signals
-    )
-    return f"card-{hashlib.sha256(text.encode()).hexdigest()[:10]}"

@@ -1,4 +1,4 @@
-"""The extension point of health: a signal is one measure of an account (docs/how-to/add-a-signal.md)."""
+"""The extension points of health: signals, each one measure of an account, and knock-outs (docs/how-to/add-a-signal.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +26,9 @@ class Group(models.TextChoices):
     SENTIMENT = "sentiment", _("Sentiment")
     RELATIONSHIP = "relationship", _("Relationship")
     COMMERCIAL = "commercial", _("Contract")
+    SURVEY = "survey", _("Surveys")
+    OUTCOME = "outcome", _("Outcomes")
+    MANUAL = "manual", _("Judgement")
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ class Signal(Part):
 
     Freshness is 1 up to ``grace_days`` after the observation, then halves every ``half_life_days``; below 0.1 the signal
     counts as missing. ``missing_as`` is the n taken when nothing is known; None, the default, leaves the signal out (it
-    then lowers coverage). ``needs_peers`` asks for the raw values of comparable accounts.
+    then lowers coverage). ``needs_peers`` asks for the raw values of comparable accounts. ``in_default_card`` False keeps
+    a signal out of the built-in card: published cards may take it. These values are what a card starts from.
     """
 
     label: ClassVar[str | Promise] = ""
@@ -117,6 +121,7 @@ class Signal(Part):
     half_life_days: ClassVar[float] = 30.0
     missing_as: ClassVar[float | None] = None
     needs_peers: ClassVar[bool] = False
+    in_default_card: ClassVar[bool] = True
 
     def readings(self, facts: Facts, as_of: datetime, cohort: Cohort) -> Readings:
         """Return the raw values of all accounts of the facts as columns, NaN where nothing is known at ``as_of``.
@@ -136,3 +141,21 @@ class Signal(Part):
 
 
 signals: Registry[Signal] = Registry(Signal, "signals")
+
+
+class KnockOut(Part):
+    """A fact that no good value makes up for: while it holds, the score is at most ``ceiling``; cards may set another.
+
+    In ``<health or any app above>/knock_outs.py`` or a folder of that name. All that hold are shown, the lowest binds.
+    """
+
+    label: ClassVar[str | Promise] = ""
+    ceiling: ClassVar[float] = 100.0
+    order: ClassVar[int] = 100
+
+    def holds(self, facts: Facts, as_of: datetime) -> Mapping[int, Mapping[str, Any]]:
+        """Return, per account id for which it holds as known at ``as_of``, what explains it."""
+        raise NotImplementedError
+
+
+knock_outs: Registry[KnockOut] = Registry(KnockOut, "knock_outs")

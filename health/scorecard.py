@@ -23,7 +23,8 @@ LEAST_COVERAGE = 0.5
 class Measure:
     """One signal of one account: raw ``value``, ``n`` 0..100 (None: missing), ``weight``, ``freshness`` 0..1.
 
-    An ``imputed`` n stands for something unknown: it counts in the score and not in the coverage.
+    An ``imputed`` n stands for something unknown: it counts in the score and not in the coverage. A ``carried`` one was
+    measured on a former day.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Measure:
     detail: Mapping[str, Any] = field(default_factory=dict)
     imputed: bool = False
     stale: bool = False
+    carried: bool = False
 
     @property
     def pull(self) -> float:
@@ -51,6 +53,10 @@ class Cap:
     key: str
     ceiling: float
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the cap as a snapshot stores it."""
+        return {"key": self.key, "ceiling": self.ceiling, "detail": dict(self.detail)}
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,8 @@ def _part(measure: Measure, share: float) -> dict[str, Any]:
         part["imputed"] = True
     if measure.stale:
         part["stale"] = True
+    if measure.carried:
+        part["carried"] = True
     return part
 
 
@@ -159,6 +167,7 @@ def measures_from(parts: Sequence[Mapping[str, Any]]) -> list[Measure]:
             detail=part.get("detail", {}),
             imputed=part.get("imputed", False),
             stale=part.get("stale", False),
+            carried=part.get("carried", False),
         )
         for part in parts
     ]

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from customers.models import Account
 from health.churn.features import FEATURES
-from health.knock_outs import LABELS
 from health.models import HealthSnapshot
-from health.registry import Group, signals
+from health.registry import Group, knock_outs, signals
+from health.scoring import LOW_PREFIX
 from people.viewer import Viewer
 
 HISTORY_DAYS = 365
@@ -131,8 +131,10 @@ def cap_lines(snapshot: HealthSnapshot) -> list[tuple[str, float]]:
 
 def label_of(key: str) -> str:
     """Return the name of a signal or knock-out; a part of a former version keeps its key."""
-    if key in LABELS:
-        return str(LABELS[key])
+    if key in knock_outs:
+        return str(knock_outs.get(key).label)
+    if key.startswith(LOW_PREFIX):
+        return _("%(signal)s is very low") % {"signal": label_of(key.removeprefix(LOW_PREFIX))}
     return str(signals.get(key).label) if key in signals else key
 
 

@@ -28,10 +28,12 @@ _WORK_TICKETS = {
     "tickets.assign",
     "tickets.escalate",
 }
-_WORK_CUSTOMERS = {"customers.edit", "success.act"}
+_WORK_CUSTOMERS = {"customers.edit", "success.act", "health.override"}
 _LEAD = {
     "people.schedule",
     "success.manage",
+    "health.manage",
+    "health.approve",
     "tickets.share_macros",
     "tickets.share_views",
     "operations.view",
@@ -80,6 +82,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "accounts:erase": frozenset({"customers.view", "customers.erase"}),
     "usage:write": frozenset({"usage.write"}),
     "health:read": frozenset({"customers.view", "health.view"}),
+    "health:write": frozenset({"customers.view", "health.view", "health.override", "health.manage"}),
     "success:read": frozenset({"success.view"}),
     "success:write": frozenset({"success.view", "success.act"}),
     "people:read": frozenset({"people.view"}),
@@ -100,6 +103,9 @@ SCOPE_LABELS = {
     "accounts:erase": _("Export and erase the data of people"),
     "usage:write": _("Send product usage"),
     "health:read": _("Read health and churn scores"),
+    "health:write": _(
+        "Change health cards, override scores and give judgements; only people approve overrides"
+    ),
     "success:read": _("Read tasks, playbooks and outreach"),
     "success:write": _("Open and close tasks"),
     "people:read": _("Read colleagues, teams, availability, absences and skills"),
@@ -129,6 +135,9 @@ PERMISSION_LABELS = {
     "customers.edit": _("Change customers and contacts"),
     "customers.erase": _("Export and erase everything about a person"),
     "health.view": _("See health and churn scores"),
+    "health.override": _("Override health scores and give judgements of customers"),
+    "health.manage": _("Change and publish health cards"),
+    "health.approve": _("Decide about overrides that somebody else proposes"),
     "success.view": _("See tasks, playbooks and outreach"),
     "success.act": _("Work on tasks and outreach"),
     "success.manage": _("Write and start playbooks"),

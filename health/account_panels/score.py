@@ -11,6 +11,7 @@ from core.formatting import band_label
 from customers.milestones import milestones
 from customers.models import Account
 from customers.registry import AccountPanel
+from health.comparison import COMPARED_DAYS
 from health.models import HealthSnapshot
 from health.registry import Group
 from health.selectors import (
@@ -22,7 +23,6 @@ from health.selectors import (
     part_lines,
     score_history,
 )
-from health.services.score_accounts import COMPARED_DAYS
 from people.viewer import Viewer
 
 SHOWN_NOTES = 5

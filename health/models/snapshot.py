@@ -17,7 +17,7 @@ class HealthSnapshot(models.Model):
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="health_snapshots")
     as_of = models.DateField()
-    card_version = models.CharField(max_length=24)
+    card_version = models.CharField(max_length=64)
     raw_score = models.FloatField(null=True)
     score = models.FloatField(null=True)
     band = models.CharField(max_length=10)
@@ -42,6 +42,27 @@ class HealthSnapshot(models.Model):
         indexes: ClassVar = [models.Index(fields=["account", "-as_of"], name="snapshot_latest")]
 
 
+class LensSnapshot(models.Model):
+    """A further score of an account on one day, by a card that is not the primary one; fields as in HealthSnapshot."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="lens_snapshots")
+    lens = models.CharField(max_length=16)
+    as_of = models.DateField()
+    card_version = models.CharField(max_length=64)
+    score = models.FloatField(null=True)
+    band = models.CharField(max_length=10)
+    coverage = models.FloatField()
+    confidence = models.CharField(max_length=8)
+    parts = models.JSONField(default=list)
+    knock_outs = models.JSONField(default=list)
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "lens", "as_of"], name="one_lens_score_per_day"),
+        ]
+
+
 class ScoreDue(models.Model):
     """An account whose score must be computed again; a row per account, removed by the computation that saw it."""
 
@@ -54,6 +75,6 @@ class CohortDay(models.Model):
     """What was usual among comparable accounts on a day (``health.cohort``); kept so that a score can be repeated."""
 
     day = models.DateField(unique=True)
-    card_version = models.CharField(max_length=24)
+    card_version = models.CharField(max_length=64)
     stats = models.JSONField()
     computed_at = models.DateTimeField(auto_now=True)

@@ -7,24 +7,25 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Max
 from django.utils import timezone
 
 from customers.models import Account
-from health.attribution import Change, changes_between
+from health.attribution import Change
+from health.card_book import CardBook
+from health.cards import Card, Missing
 from health.churn.estimate import ChurnEstimate, estimate_churn
 from health.churn.features import features_as_of
-from health.cohort import card_version, cohort_of
+from health.cohort import cohort_of
+from health.comparison import by_former_card, compare, compared_with
 from health.events import BAND_CHANGED, SCORE_CHANGED
 from health.facts import Facts
-from health.models import HealthSnapshot
-from health.scorecard import Cap, Score, inputs_hash, measures_from, parts_of
-from health.scoring import scores_at
+from health.models import HealthSnapshot, LensSnapshot
+from health.scorecard import Measure, Score, inputs_hash, measures_from, parts_of
+from health.scoring import Moment
 from people.viewer import Viewer
 from tickets.models import Ticket
 
-COMPARED_DAYS = 30
-COMPARED_SLACK = 14
 TREND_DAYS = 90
 TREND_POINTS = 13
 # A change of the score that a person would ask about.
@@ -41,6 +42,7 @@ class Scored:
     changes: list[Change]
     delta: float | None
     digest: str
+    version: str
 
 
 def score_accounts(*, account_ids: Sequence[int], by: Viewer, as_of: datetime | None = None) -> int:
@@ -52,49 +54,42 @@ def score_accounts(*, account_ids: Sequence[int], by: Viewer, as_of: datetime | 
     by.require("customers.edit")
     moment = as_of or timezone.now()
     facts = Facts(account_ids, first=moment, last=moment)
-    alive = facts.alive(moment)
-    scores = scores_at(facts, alive, moment, cohort_of(moment.date()))
+    alive, book = facts.alive(moment), CardBook.load()
+    primary = book.primary(facts, moment)
+    cards = {pk: primary[pk] for pk in alive}
+    carried = _carried(cards, moment.date())
+    read = Moment(facts, moment, cohort_of(moment.date(), book), carried)
+    scores = read.scores(cards)
     features = features_as_of(facts, moment)
     churn = estimate_churn({pk: features[pk] for pk in alive})
-    past = _compared_with(alive, moment.date())
-    version = card_version()
+    past = compared_with(alive, moment.date())
+    as_before = by_former_card(read, cards, {pk: row.card_version for pk, row in past.items()})
     scored: dict[int, Scored] = {}
     for pk in alive:
-        changes, delta = compare(past.get(pk), scores[pk])
+        changes, delta = compare(past.get(pk), scores[pk], as_before.get(pk))
         estimate = churn.get(pk)
         extra: dict[str, Any] = {"features": features[pk], "model": estimate.model if estimate else ""}
-        scored[pk] = Scored(scores[pk], estimate, changes, delta, inputs_hash(scores[pk], version, extra))
-    _write(facts, scored, moment, version, by)
+        digest = inputs_hash(scores[pk], cards[pk].version, extra)
+        scored[pk] = Scored(scores[pk], estimate, changes, delta, digest, cards[pk].version)
+    lenses = _lens_rows(read, book, alive)
+    _write(facts, scored, lenses, moment, by)
     return len(scored)
 
 
-def compare(past: HealthSnapshot | None, score: Score) -> tuple[list[Change], float | None]:
-    """Return the lines from a snapshot to a score and the difference they sum to; ([], None) without something to compare."""
-    if past is None or past.score is None or score.final is None:
-        return [], None
-    caps = [Cap(cap["key"], cap["ceiling"]) for cap in past.knock_outs]
-    lines = changes_between(measures_from(past.parts), caps, score.measures, score.caps)
-    return lines, score.final - past.score
-
-
-def snapshot_of(
-    account_id: int, day: date, scored: Scored, *, version: str, computed_at: datetime
-) -> HealthSnapshot:
+def snapshot_of(account_id: int, day: date, scored: Scored, *, computed_at: datetime) -> HealthSnapshot:
     """Return the row that stores a score."""
     score, churn = scored.score, scored.churn
     return HealthSnapshot(
         account_id=account_id,
         as_of=day,
-        card_version=version,
+        card_version=scored.version,
         raw_score=score.raw,
         score=score.final,
         band=score.band,
         coverage=round(score.coverage, 6),
         confidence=score.confidence,
         parts=parts_of(score),
-        knock_outs=[
-            {"key": cap.key, "ceiling": cap.ceiling, "detail": dict(cap.detail)} for cap in score.caps
-        ],
+        knock_outs=[cap.to_json() for cap in score.caps],
         changes=[change.to_json() for change in scored.changes],
         delta_30=scored.delta,
         churn_probability=churn.probability if churn else None,
@@ -107,23 +102,56 @@ def snapshot_of(
     )
 
 
-def _compared_with(account_ids: Sequence[int], day: date) -> dict[int, HealthSnapshot]:
-    """Return, per account, the snapshot that is 30 days old, or up to 14 days older."""
-    rows = HealthSnapshot.objects.filter(
-        account_id__in=account_ids,
-        as_of__lte=day - timedelta(days=COMPARED_DAYS),
-        as_of__gte=day - timedelta(days=COMPARED_DAYS + COMPARED_SLACK),
-    ).order_by("as_of")
-    return {row.account_id: row for row in rows}
+def _carried(cards: Mapping[int, Card], day: date) -> dict[int, dict[str, Measure]]:
+    """Return the measures of the last snapshot before a day, for accounts whose card carries values forward."""
+    wanted = [
+        pk for pk, card in cards.items() if any(rule.missing == Missing.CARRY for rule in card.measures)
+    ]
+    if not wanted:
+        return {}
+    former = HealthSnapshot.objects.filter(account_id__in=wanted, as_of__lt=day)
+    newest = dict(former.order_by().values_list("account_id").annotate(newest=Max("as_of")))
+    rows = former.filter(as_of__in=set(newest.values())).values_list("account_id", "as_of", "parts")
+    return {
+        pk: {measure.key: measure for measure in measures_from(parts)}
+        for pk, at, parts in rows
+        if newest[pk] == at
+    }
 
 
-def _write(facts: Facts, scored: Mapping[int, Scored], moment: datetime, version: str, by: Viewer) -> None:
+def _lens_rows(read: Moment, book: CardBook, alive: Sequence[int]) -> list[LensSnapshot]:
+    """Return the further scores of accounts that further cards apply to."""
+    now, wanted, rows = timezone.now(), set(alive), []
+    for lens, cards in book.lenses(read.facts, read.as_of).items():
+        chosen = {pk: card for pk, card in cards.items() if pk in wanted}
+        for pk, score in read.scores(chosen).items():
+            rows.append(
+                LensSnapshot(
+                    account_id=pk,
+                    lens=lens,
+                    as_of=read.as_of.date(),
+                    card_version=chosen[pk].version,
+                    score=score.final,
+                    band=score.band,
+                    coverage=round(score.coverage, 6),
+                    confidence=score.confidence,
+                    parts=parts_of(score),
+                    knock_outs=[cap.to_json() for cap in score.caps],
+                    computed_at=now,
+                )
+            )
+    return rows
+
+
+def _write(
+    facts: Facts, scored: Mapping[int, Scored], lenses: Sequence[LensSnapshot], moment: datetime, by: Viewer
+) -> None:
     """Store snapshots and columns and record what is worth telling, in one transaction."""
     now, day = timezone.now(), moment.date()
     with transaction.atomic():
         accounts = list(Account.objects.select_for_update().filter(pk__in=facts.account_ids).order_by("pk"))
         HealthSnapshot.objects.bulk_create(
-            [snapshot_of(pk, day, entry, version=version, computed_at=now) for pk, entry in scored.items()],
+            [snapshot_of(pk, day, entry, computed_at=now) for pk, entry in scored.items()],
             update_conflicts=True,
             unique_fields=["account", "as_of"],
             update_fields=[
@@ -132,6 +160,22 @@ def _write(facts: Facts, scored: Mapping[int, Scored], moment: datetime, version
                 if field.name not in {"id", "account", "as_of"}
             ],
         )
+        if lenses:
+            LensSnapshot.objects.bulk_create(
+                lenses,
+                update_conflicts=True,
+                unique_fields=["account", "lens", "as_of"],
+                update_fields=[
+                    "card_version",
+                    "score",
+                    "band",
+                    "coverage",
+                    "confidence",
+                    "parts",
+                    "knock_outs",
+                    "computed_at",
+                ],
+            )
         told = [_news(account, scored[account.pk]) for account in accounts if account.pk in scored]
         trends, open_tickets = _trends(list(scored), day), _open_tickets(facts.account_ids)
         for account in accounts:
