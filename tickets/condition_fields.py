@@ -1,6 +1,6 @@
 """The fields of tickets that conditions can ask about: the built-in ones, and every custom field as ``field:<key>``.
 
-What can be asked of a field follows its kind: ``tickets.condition_kinds``.
+What can be asked of a field follows its kind: ``core.conditions.kinds``, ``tickets.condition_kinds``.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,10 +9,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
-from customers.models import Account, Contact
-from people.models import Team, User
-from tickets.category_tree import with_kinds
-from tickets.condition_kinds import (
+from core.conditions.kinds import (
     ME,
     Asked,
     BoolField,
@@ -21,13 +18,13 @@ from tickets.condition_kinds import (
     MomentField,
     NumberField,
     Options,
-    OwnField,
-    PeopleField,
     RowOptions,
-    SaysField,
-    TagField,
     TextField,
 )
+from customers.models import Account, Contact
+from people.models import Team, User
+from tickets.category_tree import with_kinds
+from tickets.condition_kinds import OwnField, PeopleField, SaysField, TagField
 from tickets.models import Category, CustomField, Follower, Inbox, Mention, Status, Ticket, TicketType
 from tickets.registry import channel_parts
 

@@ -4,14 +4,22 @@
  */
 import { all, first, once } from "./dom";
 
-type Value = string[] | string | number | boolean | null;
+interface Parts {
+  number?: number | string;
+  within?: number | string;
+  for?: number | string;
+  of?: string[];
+  from?: string[];
+  to?: string[];
+}
+type Value = string[] | string | number | boolean | Parts | null;
 interface Clause {
   field: string;
   is: string;
   value: Value;
 }
 interface Group {
-  match: "all" | "any";
+  match: "all" | "any" | "none";
   of: Part[];
 }
 type Part = Clause | Group;
@@ -44,6 +52,23 @@ function element<K extends keyof HTMLElementTagNameMap>(tag: K, css = "", label 
 
 function isGroup(part: Part): part is Group {
   return "of" in part;
+}
+
+const LISTS = ["of", "from", "to"] as const;
+type ListName = (typeof LISTS)[number];
+const USUAL: Record<string, number> = { number: 1, within: 28, for: 14 };
+
+function isList(name: keyof Parts): name is ListName {
+  return (LISTS as readonly string[]).includes(name);
+}
+
+/** The names of the parts of a kind like "parts:number,of,within". */
+function partsOf(kind: string): (keyof Parts)[] {
+  return kind.slice("parts:".length).split(",") as (keyof Parts)[];
+}
+
+function usual(kind: string): Parts {
+  return Object.fromEntries(partsOf(kind).map((name) => [name, isList(name) ? [] : USUAL[name]])) as Parts;
 }
 
 class Builder {
@@ -89,7 +114,17 @@ class Builder {
     const kind = this.kindOf(clause);
     if (kind === "none") return true;
     if (kind === "choice") return Array.isArray(clause.value) && clause.value.length > 0;
+    if (kind.startsWith("parts:")) return this.hasAllParts(clause, kind);
     return clause.value !== null && clause.value !== "" && !Array.isArray(clause.value);
+  }
+
+  /** Numbers must be there; a list may be empty ("anything") only where something is counted. */
+  private hasAllParts(clause: Clause, kind: string): boolean {
+    const names = partsOf(kind);
+    const parts = (clause.value ?? {}) as Parts;
+    return names.every((name) =>
+      isList(name) ? names.includes("number") || (parts[name]?.length ?? 0) > 0 : String(parts[name] ?? "") !== "",
+    );
   }
 
   private draw(): void {
@@ -99,7 +134,8 @@ class Builder {
   private group(group: Group, parent: Group | null): HTMLElement {
     const box = element("fieldset", parent ? "cond-group" : "cond-root", this.word("match"));
     const head = element("div", "cond-line");
-    const match = this.select([["all", this.word("all")], ["any", this.word("any")]], group.match, this.word("match"));
+    const matches = ["all", "any", "none"].map((key): [string, string] => [key, this.word(key)]);
+    const match = this.select(matches, group.match, this.word("match"));
     match.addEventListener("change", () => {
       group.match = match.value as Group["match"];
       this.store();
@@ -116,7 +152,7 @@ class Builder {
     const foot = element("div", "cond-line");
     foot.append(this.adder(this.word("add"), () => group.of.push(this.fresh())));
     if (!parent) {
-      const other = group.match === "all" ? "any" : "all";
+      const other: Group["match"] = group.match === "all" ? "any" : "all";
       foot.append(this.adder(this.word("add_group"), () => group.of.push({ match: other, of: [this.fresh()] })));
     }
     box.append(foot);
@@ -166,7 +202,7 @@ class Builder {
 
   private reset(clause: Clause): void {
     const kind = this.kindOf(clause);
-    clause.value = kind === "choice" ? [] : kind === "bool" ? true : kind === "span" ? 3600 : null;
+    clause.value = kind === "choice" ? [] : kind === "bool" ? true : kind === "span" ? 3600 : kind.startsWith("parts:") ? usual(kind) : null;
     this.store();
   }
 
@@ -175,7 +211,7 @@ class Builder {
       case "none":
         return [];
       case "choice":
-        return [this.choice(clause)];
+        return [this.choice(clause, this.listIn(clause))];
       case "bool":
         return [this.yesNo(clause)];
       case "span":
@@ -183,15 +219,17 @@ class Builder {
     }
     const input = element("input", "form-control", this.word("value"));
     const kind = this.kindOf(clause);
-    input.type = kind === "date" ? "date" : kind === "number" ? "number" : "text";
+    if (kind.startsWith("parts:")) return this.parts(clause, kind);
+    input.type = kind === "date" ? "date" : kind === "number" || kind === "days" ? "number" : "text";
     if (kind === "number") input.step = "any";
+    if (kind === "days") input.className += " cond-amount";
     const shown = clause.value === null ? "" : String(clause.value);
     input.value = kind === "date" ? shown.slice(0, 10) : shown;
     input.addEventListener("input", () => {
       clause.value = input.value;
       this.store();
     });
-    return [input];
+    return kind === "days" ? [input, this.told("days")] : [input];
   }
 
   private yesNo(clause: Clause): HTMLElement {
@@ -223,10 +261,41 @@ class Builder {
     return [amount, units];
   }
 
-  /** Several values out of a list that the server searches: a menu of checkboxes. */
-  private choice(clause: Clause): HTMLElement {
+  /** Several inputs that make one value: a number, lists of options, days. */
+  private parts(clause: Clause, kind: string): HTMLElement[] {
+    const value: Parts = clause.value && typeof clause.value === "object" && !Array.isArray(clause.value) ? clause.value : usual(kind);
+    clause.value = value;
+    const names = partsOf(kind);
+    return names.flatMap((name) => {
+      if (isList(name)) {
+        const empty = names.includes("number") ? this.word("anything") : this.word("choose");
+        return [this.told(name), this.choice(clause, (value[name] ??= []), empty)];
+      }
+      const input = element("input", "form-control cond-amount", this.word(name === "number" ? "value" : name));
+      input.type = "number";
+      input.min = "0";
+      input.value = String(value[name] ?? "");
+      input.addEventListener("input", () => {
+        value[name] = input.value;
+        this.store();
+      });
+      return name === "number" ? [input] : [this.told(name), input, this.told("days")];
+    });
+  }
+
+  private told(key: string): HTMLElement {
+    const text = element("span", "t-2 nowrap");
+    text.textContent = this.word(key);
+    return text;
+  }
+
+  private listIn(clause: Clause): string[] {
     if (!Array.isArray(clause.value)) clause.value = clause.value ? [String(clause.value)] : [];
-    const chosen = clause.value;
+    return clause.value;
+  }
+
+  /** Several values out of a list that the server searches: a menu of checkboxes. */
+  private choice(clause: Clause, chosen: string[], empty = this.word("choose")): HTMLElement {
     const names = (this.data.names[clause.field] ??= {});
     const menu = element("details", "menu cond-choice");
     const summary = element("summary", "form-select");
@@ -238,7 +307,7 @@ class Builder {
     const title = (): void => {
       const shown = chosen.slice(0, MOST_NAMED).map((one) => names[one] ?? one);
       if (chosen.length > MOST_NAMED) shown.push(`+${chosen.length - MOST_NAMED}`);
-      summary.textContent = shown.length ? shown.join(", ") : this.word("choose");
+      summary.textContent = shown.length ? shown.join(", ") : empty;
     };
     const offer = (found: [string, string][]): void => {
       const lines = found.map(([key, name]) => {

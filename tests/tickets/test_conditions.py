@@ -13,11 +13,11 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.conditions.kinds import LONGEST_SPAN, ConditionField
 from customers.models import Account, Contact
 from people.models import Team, User
 from tests.conftest import make_user
 from tickets.condition_fields import ConditionFields, all_fields
-from tickets.condition_kinds import LONGEST_SPAN, ConditionField
 from tickets.conditions import as_q, asks_for_me, check_condition, depends_on_time, holds, in_words
 from tickets.models import (
     Category,
@@ -182,7 +182,7 @@ def _value(draw: Any, field: ConditionField, operator: str, now: datetime) -> An
 def conditions(draw: Any, fields: list[ConditionField], now: datetime, depth: int = 3) -> dict[str, Any]:
     if depth and draw(st.integers(0, 2)):
         parts = draw(st.lists(conditions(fields, now, depth - 1), max_size=3))
-        return {"match": draw(st.sampled_from(["all", "any"])), "of": parts}
+        return {"match": draw(st.sampled_from(["all", "any", "none"])), "of": parts}
     field = draw(st.sampled_from(fields))
     operator = draw(st.sampled_from(sorted(field.operators)))
     return {"field": field.key, "is": operator, "value": _value(draw, field, operator, now)}
@@ -256,7 +256,7 @@ def _samples(field: ConditionField, operator: str, now: datetime) -> list[Any]:
         [],
         "priority",
         {"of": "x"},
-        {"match": "none", "of": []},
+        {"match": "few", "of": []},
         {"field": "password", "is": "in", "value": ["x"]},
         {"field": "field:unknown", "is": "in", "value": ["x"]},
         {"field": "priority", "is": "contains", "value": "x"},
