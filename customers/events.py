@@ -50,3 +50,15 @@ TOUCH_LOGGED = EventType(
 USAGE_ROLLED_UP = EventType(
     "customers.usage_rolled_up", subject="usage", sentence=_("rolled usage up"), feed=False
 )
+SEGMENT_SAVED = EventType("customers.segment_saved", subject="segment", sentence=_("saved a segment"))
+SEGMENT_DELETED = EventType("customers.segment_deleted", subject="segment", sentence=_("deleted a segment"))
+# One per batch of an evaluation, not one per account; the detail lists the accounts.
+SEGMENT_ENTERED = EventType(
+    "customers.segment_entered", subject="segment", sentence=_("found accounts in a segment"), feed=False
+)
+SEGMENT_LEFT = EventType(
+    "customers.segment_left",
+    subject="segment",
+    sentence=_("found accounts no longer in a segment"),
+    feed=False,
+)

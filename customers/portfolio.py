@@ -48,7 +48,7 @@ VIEWS: dict[str, str | Promise] = {
     "renewals": _("Renewals"),
     "onboarding": _("Onboarding"),
 }
-FILTERS = ("owner", "band", "tier", "lifecycle", "search")
+FILTERS = ("owner", "band", "tier", "lifecycle", "segment", "search")
 
 
 def _condition(view: str, viewer: Viewer, today: date) -> Q:

@@ -1,11 +1,12 @@
 """The extension points of customers: parts of the account page, reasons why an account needs somebody today, and names
 of what its timeline tells about, and what each app keeps about a person."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from django.utils.functional import Promise
 
+from core.conditions.kinds import ConditionField
 from core.registry import Part, Registry
 from customers.models import Account, Contact
 from people.viewer import Viewer
@@ -101,6 +102,25 @@ def reasons_for(viewer: Viewer, accounts: Collection[Account]) -> dict[int, str]
         for account_id, reason in part.reasons(viewer, accounts).items():
             known.setdefault(account_id, reason)
     return known
+
+
+class SegmentFields(Part):
+    """Fields that conditions on accounts can ask about, in ``<app>/segment_fields.py``.
+
+    ``permission`` is what a person must have to ask about any of them: who filters by a value reads it bit by bit. Fields select
+    in the database (``q`` on accounts) and tell with ``present`` what they see at an account
+    (``customers.segment_kinds.AccountField``).
+    """
+
+    order: ClassVar[int] = 100
+    permission: ClassVar[str] = "customers.view"
+
+    def fields(self) -> Sequence[ConditionField]:
+        """Return the fields in the order of menus."""
+        raise NotImplementedError
+
+
+segment_fields: Registry[SegmentFields] = Registry(SegmentFields, "segment_fields")
 
 
 class TimelineSubject(Part):

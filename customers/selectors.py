@@ -9,7 +9,8 @@ from django.db.models import F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from customers.models import Account, ConsentEvent, Contact, UsageDaily
+from customers.models import Account, ConsentEvent, Contact, SegmentMembership, UsageDaily
+from customers.segments import readable_segment
 from customers.traits import rows_with_trait
 from people.viewer import Viewer
 
@@ -17,9 +18,10 @@ from people.viewer import Viewer
 def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Account]:
     """Return the visible accounts that match the filters, CSMs loaded, unordered.
 
-    ``wanted`` may hold ``owner`` (mine, none or a user id), ``band``, ``tier``, ``lifecycle``, ``renewal`` (days ahead),
-    ``known_as`` (system:id, as another system knows them), ``trait`` (key:value) and ``search`` (name or domain). Churned
-    accounts are left out unless asked for. Unknown values raise ValidationError.
+    ``wanted`` may hold ``owner`` (mine, none or a user id), ``band``, ``tier``, ``lifecycle``, ``segment`` (its id), ``renewal``
+    (days ahead), ``known_as`` (system:id, as another system knows them), ``trait`` (key:value) and ``search`` (name or domain).
+    Churned accounts are left out unless asked for, by stage or by a segment that holds them. Unknown values raise
+    ValidationError.
     """
     accounts: QuerySet[Account] = Account.objects.visible_to(viewer).select_related("csm")
     if wanted.get("band") and not viewer.can("health.view"):
@@ -35,8 +37,7 @@ def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Acc
             raise ValidationError({name: ", ".join(values)})
         if value:
             accounts = accounts.filter(**{field: value})
-    if wanted.get("lifecycle") != Account.Lifecycle.CHURNED:
-        accounts = accounts.exclude(lifecycle=Account.Lifecycle.CHURNED)
+    accounts = _present(accounts, wanted, viewer)
     if wanted.get("renewal"):
         today = timezone.now().date()
         until = today + timedelta(days=min(_number("renewal", wanted["renewal"]), 3650))
@@ -50,6 +51,18 @@ def accounts_matching(viewer: Viewer, wanted: Mapping[str, str]) -> QuerySet[Acc
     if words:
         accounts = accounts.filter(Q(name__icontains=words) | Q(domain__icontains=words))
     return accounts
+
+
+def _present(accounts: QuerySet[Account], wanted: Mapping[str, str], viewer: Viewer) -> QuerySet[Account]:
+    """Who is in the segment asked for now, by its ledger; without one those who have not churned, unless asked for."""
+    if not wanted.get("segment"):
+        churned = Account.Lifecycle.CHURNED
+        return accounts if wanted.get("lifecycle") == churned else accounts.exclude(lifecycle=churned)
+    segment = readable_segment(viewer, _number("segment", wanted["segment"]))
+    if segment is None:
+        raise ValidationError({"segment": _("There is no such segment.")})
+    members = SegmentMembership.objects.filter(segment=segment, left_at=None)
+    return accounts.filter(pk__in=members.values("account"))
 
 
 def _owned(accounts: QuerySet[Account], owner: str, viewer: Viewer) -> QuerySet[Account]:

@@ -5,6 +5,7 @@ import time
 from celery import shared_task
 
 from customers.services.end_accounts import end_accounts
+from customers.services.evaluate_segments import evaluate_segments as evaluate
 from customers.services.export_contact import delete_expired_exports
 from customers.services.roll_up_usage import forget_old_usage
 from customers.services.roll_up_usage import roll_up_usage as roll_up
@@ -33,3 +34,9 @@ def end_churned_accounts() -> None:
 def delete_expired_exports_task() -> None:
     """Delete the files of exports that nobody may fetch any more."""
     delete_expired_exports()
+
+
+@shared_task(name="customers.evaluate_segments")
+def evaluate_segments() -> None:
+    """Evaluate the segments whose last look is too old, until the budget is over."""
+    evaluate(by=system_viewer("task"), budget_seconds=BUDGET_SECONDS)

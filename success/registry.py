@@ -4,7 +4,7 @@ A step is one class in ``<app>/steps/<name>.py``, a trigger one in ``<app>/trigg
 (docs/how-to/add-a-playbook-step.md). Their configuration is JSON, checked by the part's own form.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -69,8 +69,12 @@ class PlaybookTrigger(Part):
         """Return the checked configuration; raises ValidationError naming the fields."""
         return clean_config(self.form, config)
 
+    def accounts_of(self, event: Event) -> Collection[int]:
+        """Return the accounts that an event is about: its own, or those that a batch lists in its detail."""
+        return () if event.account_id is None else (event.account_id,)
+
     def occasion(self, event: Event, config: Mapping[str, Any]) -> Occasion | None:
-        """Return why the event's account should enter, or None."""
+        """Return why the event's accounts should enter, or None."""
         raise NotImplementedError
 
     def is_rearmed(self, account: Account, since: datetime, config: Mapping[str, Any]) -> bool:

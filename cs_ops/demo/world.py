@@ -22,6 +22,7 @@ from cs_ops.demo.notes import add_notes
 from cs_ops.demo.outreach import add_outreach
 from cs_ops.demo.properties import add_properties
 from cs_ops.demo.satisfaction import draw_surveys, store_surveys, survey_events
+from cs_ops.demo.segments import add_segments, keep_segments
 from cs_ops.demo.staff import build_desk
 from cs_ops.demo.structure import add_structure
 from cs_ops.demo.tickets import TicketWorld
@@ -69,6 +70,7 @@ def build_world(
         add_escalations(desk)
         playbook = add_default_playbooks(by=SYSTEM)[HEALTH_FELL]
         add_views()
+        add_segments()
         add_writing(desk)
         fast_forward()
     if with_models:
@@ -85,6 +87,7 @@ def build_world(
     report("counters of views")
     copy_value_at_risk()
     recount_everything()
+    keep_segments()
     report("search index")
     while index_missing():
         pass

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from customers.api import account_details, personal_data, views
+from customers.api import account_details, personal_data, segments, views
 
 urlpatterns: list[URLPattern] = [
     path("accounts/", views.AccountList.as_view(), name="api-accounts"),
@@ -45,5 +45,10 @@ urlpatterns: list[URLPattern] = [
         name="api-contact-export-file",
     ),
     path("contacts/<int:pk>/erasures/", personal_data.ContactErasures.as_view(), name="api-contact-erasures"),
+    path("segments/", segments.SegmentList.as_view(), name="api-segments"),
+    path("segments/preview/", segments.SegmentPreview.as_view(), name="api-segments-preview"),
+    path("segments/<int:pk>/", segments.SegmentDetail.as_view(), name="api-segment"),
+    path("segments/<int:pk>/members/", segments.SegmentMembers.as_view(), name="api-segment-members"),
+    path("segments/<int:pk>/explain/", segments.SegmentExplain.as_view(), name="api-segment-explain"),
     path("usage/batch/", views.UsageBatch.as_view(), name="api-usage-batch"),
 ]

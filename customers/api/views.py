@@ -66,6 +66,7 @@ class AccountList(APIView):
             Filter("band", choices=tuple(Account.Band.values), description="needs health:read"),
             Filter("tier", choices=tuple(Account.Tier.values)),
             Filter("lifecycle", choices=tuple(Account.Lifecycle.values)),
+            Filter("segment", "id", description="id of a segment"),
             Filter("renewal", "number", description="renews within so many days"),
             Filter("search", description="part of the name or domain"),
             Filter("trait", description="value of a trait, as in region:north; region: for those without"),

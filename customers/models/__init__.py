@@ -5,6 +5,7 @@ from customers.models.consent import ConsentEvent
 from customers.models.contact import Contact, ContactIdentity, ContactMerge
 from customers.models.personal_data import ContactErasure, ContactExport
 from customers.models.revenue import RevenueMovement, Subscription
+from customers.models.segment import Segment, SegmentMembership
 from customers.models.trait import TraitDefinition
 from customers.models.usage import DirtyUsageDay, UsageDaily, UsageDailyRevision, UsageEvent
 
@@ -19,6 +20,8 @@ __all__ = [
     "ContactMerge",
     "DirtyUsageDay",
     "RevenueMovement",
+    "Segment",
+    "SegmentMembership",
     "Subscription",
     "TraitDefinition",
     "UsageDaily",

@@ -31,6 +31,7 @@ from customers.portfolio import (
     view_counts,
 )
 from customers.registry import reasons_for
+from customers.segments import readable
 from people.requests import StaffRequest, page
 from people.roles import Role
 
@@ -90,18 +91,18 @@ def portfolio_export(request: StaffRequest) -> HttpResponse:
     for account in found.accounts:
         writer.writerow(
             [
-                account.pk, _cell(account.name), _cell(account.domain), account.tier, account.lifecycle,
-                _cell(str(account.csm or "")), account.arr, account.currency, account.renewal_on or "",
+                account.pk, csv_cell(account.name), csv_cell(account.domain), account.tier, account.lifecycle,
+                csv_cell(str(account.csm or "")), account.arr, account.currency, account.renewal_on or "",
                 _number(account.health_score), account.health_band, _number(account.health_delta_30),
                 _number(account.health_coverage), _number(account.churn_probability), _number(account.churn_low),
                 _number(account.churn_high), _number(account.value_at_risk), account.open_tickets,
-                account.last_touch_at.isoformat() if account.last_touch_at else "", _cell(account.next_step),
+                account.last_touch_at.isoformat() if account.last_touch_at else "", csv_cell(account.next_step),
             ]
         )  # fmt: skip
     return response
 
 
-def _cell(text: str) -> str:
+def csv_cell(text: str) -> str:
     """Keep a spreadsheet from reading words as a formula (OWASP, CSV injection)."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
 
@@ -289,6 +290,7 @@ def _filters(request: StaffRequest, state: dict[str, str]) -> dict[str, Any]:
             _("Stage is"),
             [(str(value), str(label)) for value, label in Account.Lifecycle.choices],
         ),
+        ("segment", _("Segment is"), [(str(one.pk), one.name) for one in readable(request.viewer)]),
     ]
     filters, addable = [], []
     for name, label, choices in known:

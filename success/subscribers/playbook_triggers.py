@@ -32,11 +32,17 @@ class PlaybookTriggers(Subscriber):
     def apply(self, events: Sequence[Event], prepared: Any) -> None:
         """Handle each event for its account."""
         by = system_viewer("subscriber")
-        accounts = Account.objects.in_bulk(
-            {event.account_id for event in events if event.account_id is not None}
-        )
+        concerned = {event.pk: _accounts_of(event) for event in events}
+        accounts = Account.objects.in_bulk({pk for found in concerned.values() for pk in found})
         for event in events:
-            account = accounts.get(event.account_id) if event.account_id is not None else None
-            if account is not None:
-                start_playbooks(event=event, account=account, by=by)
-                close_cleared_ctas(by=by, account_id=account.pk)
+            for pk in sorted(concerned[event.pk]):
+                account = accounts.get(pk)
+                if account is not None:
+                    start_playbooks(event=event, account=account, by=by)
+                    close_cleared_ctas(by=by, account_id=account.pk)
+
+
+def _accounts_of(event: Event) -> set[int]:
+    """Every account that a trigger of the event's kind sees in it."""
+    asked = (trigger for trigger in playbook_triggers if event.verb in trigger.verbs)
+    return {pk for trigger in asked for pk in trigger.accounts_of(event)}

@@ -1,0 +1,1 @@
+"""What customers do when something has happened."""
