@@ -148,7 +148,8 @@ def _work(first_ticket: str) -> None:
 
     detail = report_models()
     assert not detail["errors"], detail
-    assert {"routing", "priority"} <= detail["models"].keys(), detail
+    # Priority has a model only where it beats the rules; routing is what the figure is about.
+    assert "routing" in detail["models"], detail
 
     def turn() -> int | None:
         return None if not _left(int(first_ticket)) else pump("ml")
@@ -156,7 +157,40 @@ def _work(first_ticket: str) -> None:
     _measured(turn)
 
 
+def _answer(count: str) -> None:
+    """Route, read and look for what is similar, as the subscribers do in batches, without writing a row."""
+    from ml.encoders import sentence_encoder
+    from ml.retrieval import vector_index
+    from ml.sentiment.scorer import score_messages
+    from ml.services.report_models import report_models
+    from tickets.routing import suggest_routing
+    from tickets.signal_answers import said_in
+    from tickets.similar import TICKET_VECTORS
+
+    report_models()
+    draw, encoder = random.Random(os.getpid()), sentence_encoder()
+    index = vector_index(TICKET_VECTORS, encoder.digest, encoder.encode(["warm"]).shape[1])
+    subjects = [" ".join(draw.choices(WORDS, k=5)) for _ in range(int(count))]
+    bodies = [" ".join(draw.choices(WORDS, k=draw.randint(12, 24))) + f" {n}." for n in range(int(count))]
+    done = 0
+
+    def turn() -> int | None:
+        nonlocal done
+        some = range(done, min(done + 50, len(bodies)))
+        if not some:
+            return None
+        texts = [f"{subjects[n]}\n{bodies[n]}" for n in some]
+        suggest_routing(texts)
+        said_in(score_messages([bodies[n] for n in some]), list(some))
+        index.search(encoder.encode(texts), 40)
+        done += len(some)
+        return len(some)
+
+    _measured(turn)
+
+
 def _predict() -> None:
+    ready = time.time()
     from ml.sentiment.scorer import score_messages
     from ml.services.report_models import report_models
     from tickets.routing import suggest_routing
@@ -165,7 +199,7 @@ def _predict() -> None:
     text = "The invoice of March shows the wrong amount, please correct it today."
     [suggestion], [reading] = suggest_routing([text]), score_messages([text])
     assert reading.supported
-    tell({"at": time.time(), "cpu": time.process_time(), "by": suggestion.served.source})
+    tell({"ready": ready, "at": time.time(), "cpu": time.process_time(), "by": suggestion.served.source})
 
 
 def _wait_for_work(first_ticket: str) -> None:
@@ -181,6 +215,7 @@ CHILDREN: dict[str, Callable[..., None]] = {
     "encode": _encode,
     "write": _write,
     "work": _work,
+    "answer": _answer,
     "predict": _predict,
     "wait": _wait_for_work,
 }

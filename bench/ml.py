@@ -1,13 +1,15 @@
 """How fast and how large the machine learning is: encoder, whole pipeline, memory of every process, first prediction.
 
-    PYTHONPATH=. .venv/bin/python bench/ml.py [--only encoder,pipeline,memory,first] [--database postgres://...] [--json]
+    PYTHONPATH=. .venv/bin/python bench/ml.py [--only encoder,models,pipeline,memory,first] [--database postgres://...] [--json]
 
 *Encoder*: texts per second of texts of 20 tokens, mixed (10 to 200 tokens) and long (200) ones, by one process and by two at
-once, one torch thread each, beside transformers' own pipeline in float32 with one text at a time. *Pipeline*: messages per second
-from stored tickets to routing, priority, sentiment with all other answers, and similar tickets with macros, by the subscribers
-that an ml worker runs; one process and two, models loaded before. *Memory*: the processes of ``make run``, started by the
-supervisor, once ready and after 200 tickets were worked; proportional (PSS, what is shared is split) and resident (RSS).
-*First*: seconds from the start of a new process to its first routing and sentiment.
+once, one torch thread each, beside transformers' own pipeline in float32 with one text at a time. *Models*: messages per second
+through routing, priority (if its model serves), sentiment with all other answers, and the search for similar tickets, without
+writing a row. *Pipeline*: the same from stored tickets to stored answers, with macros, incidents, forecasts, assignment and
+promises, by the subscribers that an ml worker runs. Both with one process and two, models loaded before. *Memory*: the
+processes of ``make run``, started by the supervisor, once ready and after 200 tickets were worked; proportional (PSS, what is
+shared is split) and resident (RSS). *First*: seconds from the start of a new process, and from Django being ready in it, to its
+first routing and sentiment.
 
 Each figure is given per second of the clock and, in brackets, per second of processor time of one process, which tells versions
 apart on a machine that others use. Pipeline, memory and first fill a database with a demo world of ``--tickets`` tickets and
@@ -30,7 +32,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit, urlunsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("encoder", "pipeline", "memory", "first")
+PARTS = ("encoder", "models", "pipeline", "memory", "first")
 TEXTS = ("20 tokens", "mixed", "long")
 MESSAGES_BEFORE = 200
 SEVERAL = (1, 2)
@@ -46,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", default=",".join(PARTS), help="some of encoder, pipeline, memory, first")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
     parser.add_argument("--seconds", type=float, default=6, help="how long each encoder runs")
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--tickets", type=int, default=900)
@@ -57,10 +59,12 @@ def main() -> None:
     found: dict[str, Any] = {"machine": machine(), "load": round(os.getloadavg()[0], 1)}
     if "encoder" in wanted:
         found["encoder"] = encoder(options.seconds)
-    if set(wanted) & {"pipeline", "memory", "first"}:
+    if set(wanted) & {"models", "pipeline", "memory", "first"}:
         with ExitStack() as stack:
             environment = installation(stack, options.database, options.tickets)
             found["database"] = "postgresql" if options.database else "sqlite"
+            if "models" in wanted:
+                found["models"] = [models(environment, processes, options.messages) for processes in SEVERAL]
             if "pipeline" in wanted:
                 found["pipeline"] = [
                     pipeline(environment, processes, options.messages) for processes in SEVERAL
@@ -169,6 +173,20 @@ def _database(server: str) -> Iterator[str]:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+# --- models alone --------------------------------------------------------------------------------------------------------
+
+
+def models(environment: Mapping[str, str], processes: int, messages: int) -> dict[str, Any]:
+    """Messages per second through the models of an ml worker, rows left out."""
+    say(f"models: {messages} messages, {processes} at once")
+    ran = at_once([start("answer", messages, environment=environment) for _ in range(processes)])
+    return {
+        "processes": processes,
+        "per_second": round(sum(one["done"] / one["seconds"] for one in ran), 1),
+        "per_cpu_second": round(sum(one["done"] for one in ran) / sum(one["cpu"] for one in ran), 1),
+    }
+
+
 # --- pipeline ------------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +217,7 @@ def first(environment: Mapping[str, str]) -> dict[str, Any]:
         process.wait()
     return {
         "seconds": round(ended["at"] - started, 2),
+        "from_ready": round(ended["at"] - ended["ready"], 2),
         "cpu_seconds": round(ended["cpu"], 2),
         "routed_by": ended["by"],
     }
@@ -305,16 +324,16 @@ def report(found: Mapping[str, Any]) -> None:
             f"{row['encoder']:<14}{row['texts']:<11}{row['processes']} at once"
             f"{row['per_second']:>9} texts/s ({row['per_cpu_second']})"
         )
-    for row in found.get("pipeline", ()):
-        print(
-            f"pipeline, {found['database']:<15}{row['processes']} at once"
-            f"{row['per_second']:>9} messages/s ({row['per_cpu_second']})"
-        )
+    for part in ("models", "pipeline"):
+        for row in found.get(part, ()):
+            print(
+                f"{part + ', ' + found['database']:<25}{row['processes']} at once"
+                f"{row['per_second']:>9} messages/s ({row['per_cpu_second']})"
+            )
     if "first" in found:
         print(
-            "first prediction after {seconds} s ({cpu_seconds} s of processor time), routed by {routed_by}".format(
-                **found["first"]
-            )
+            "first prediction after {seconds} s ({cpu_seconds} s of processor time), {from_ready} s after Django was ready, "
+            "routed by {routed_by}".format(**found["first"])
         )
     for row in found.get("memory", ()):
         ready, worked = (

@@ -1,10 +1,10 @@
-"""Inserts very many plain rows: ten times faster than through model instances, on every database."""
+"""Inserts and updates very many plain rows: several times faster than through model instances, on every database."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 BATCH = 20_000
 
@@ -33,6 +33,22 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
             cursor.executemany(statement, batch)
             written += len(batch)
     return written
+
+
+def update_rows(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Set ``columns`` of rows, each given as their values and, last, its id; one prepared statement for all."""
+    if not rows:
+        return
+    quote = connection.ops.quote_name
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    names = ", ".join(f"{quote(str(fields[name].column))} = %s" for name in columns)
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {names} WHERE id = %s"  # noqa: S608 - names come from the model
+    values = [
+        [*(prepared(model, name, value) for name, value in zip(columns, row, strict=False)), row[-1]]
+        for row in rows
+    ]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(statement, values)
 
 
 def prepared(model: type[models.Model], name: str, value: Any) -> Any:

@@ -88,10 +88,9 @@ def record_together(
 ) -> list[Event]:
     """Record events of several types, in their order, in three inserts; a row has the keyword arguments of ``record``.
 
-    A row may name an actor of its own, who then takes the place of ``by``. Raises EventLoopError beyond MAX_DEPTH,
-    TransactionManagementError outside a transaction.
+    A row may name an actor and a cause of its own, which then take the place of ``by`` and ``cause``. Raises EventLoopError
+    beyond MAX_DEPTH, TransactionManagementError outside a transaction.
     """
-    depth = 0 if cause is None else cause.depth + 1
     now = timezone.now()
     events, details = [], []
     for event_type, row in entries:
@@ -99,6 +98,8 @@ def record_together(
             raise transaction.TransactionManagementError(
                 f"{event_type.verb} must be recorded inside a transaction"
             )
+        its_cause: Event | None = row.get("cause") or cause
+        depth = 0 if its_cause is None else its_cause.depth + 1
         if depth > MAX_DEPTH:
             raise EventLoopError(f"{event_type.verb} would be event number {depth} of one chain")
         data = json.loads(json.dumps(dict(row.get("detail") or {}), cls=DjangoJSONEncoder))
@@ -116,7 +117,7 @@ def record_together(
                 account_id=row.get("account_id"),
                 ticket_id=row.get("ticket_id"),
                 source=actor.source,
-                cause_id=None if cause is None else cause.pk,
+                cause_id=None if its_cause is None else its_cause.pk,
                 depth=depth,
                 detail_digest=detail_digest(data, salt),
             )

@@ -1,5 +1,6 @@
 """How services take a ticket's row for a change and put it back. Every writer of list columns goes through here."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -46,6 +47,16 @@ def lock_ticket(ticket_id: int, by: Viewer | None = None, *, merged_too: bool = 
         sentence = _("#%(number)d was merged into #%(target)d: go on there, or take the merge back first.")
         raise ValidationError({"ticket": sentence % {"number": ticket.number, "target": number}})
     return ticket
+
+
+def lock_tickets(ticket_ids: Collection[int]) -> dict[int, Ticket]:
+    """Return the tickets by id, locked in the order of their ids, which all who lock several keep to; the unknown are left out.
+
+    For writers of their own columns by id: unlike ``lock_ticket`` it reads neither status nor policy.
+    """
+    return {
+        row.pk: row for row in Ticket.objects.select_for_update().filter(pk__in=ticket_ids).order_by("pk")
+    }
 
 
 def lock_both(

@@ -11,8 +11,8 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core.bulk_rows import update_rows
 from core.job_runner import cancel_job, retry_job, start_job
-from imports.bulk_updates import update_rows
 from imports.checks import Desk
 from imports.events import BATCH_IMPORTED, IMPORT_ENDED, IMPORT_STARTED
 from imports.guesses import GUESSES, NEW, values_in_columns

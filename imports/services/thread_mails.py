@@ -2,7 +2,7 @@
 
 import hashlib
 
-from imports.bulk_updates import update_rows
+from core.bulk_rows import update_rows
 from imports.models import Import, ImportRow
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,16 @@ class SubjectPrediction:
     facts: Mapping[str, float | str | bool] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Answered:
+    """Answers of one task; ``served`` says what gave them: a version, ``"cold-start"``, an adapter."""
+
+    task: str
+    subject_kind: str
+    predictions: Sequence[SubjectPrediction]
+    served: Served
+
+
 def record_predictions(
     *,
     task: str,
@@ -37,32 +47,16 @@ def record_predictions(
     predictions: Sequence[SubjectPrediction],
     served: Served,
 ) -> None:
-    """Insert the rows; a repeated subject gets its row replaced, so that a replay stores the same thing once.
+    """``record_answers`` for one task."""
+    record_answers([Answered(task, subject_kind, predictions, served)])
 
-    ``served`` says what answered: a version, ``"cold-start"``, an adapter. Telemetry: no event.
+
+def record_answers(answered: Iterable[Answered]) -> None:
+    """Insert all the rows at once; a repeated subject gets its row replaced, so that a replay stores the same thing once.
+
+    Telemetry: no event.
     """
-    rows = [
-        Prediction(
-            task=task,
-            subject_kind=subject_kind,
-            subject_id=prediction.subject_id,
-            version=served.version,
-            role=served.role,
-            source=served.source[:64],
-            latency_ms=served.latency_ms,
-            failure=served.failure,
-            failed_version=served.failed_version,
-            facts=dict(prediction.facts),
-            label=prediction.label[:120],
-            probability=prediction.probability,
-            abstained=prediction.abstained,
-            mode=prediction.mode,
-            alternatives=list(prediction.alternatives),
-            reasons=list(prediction.reasons),
-            input_digest=hashlib.sha256(prediction.input_text.encode("utf-8", "replace")).hexdigest(),
-        )
-        for prediction in predictions
-    ]
+    rows = [_row(one, prediction) for one in answered for prediction in one.predictions]
     Prediction.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -83,4 +77,27 @@ def record_predictions(
             "reasons",
             "input_digest",
         ],
+    )
+
+
+def _row(answered: Answered, prediction: SubjectPrediction) -> Prediction:
+    served = answered.served
+    return Prediction(
+        task=answered.task,
+        subject_kind=answered.subject_kind,
+        subject_id=prediction.subject_id,
+        version=served.version,
+        role=served.role,
+        source=served.source[:64],
+        latency_ms=served.latency_ms,
+        failure=served.failure,
+        failed_version=served.failed_version,
+        facts=dict(prediction.facts),
+        label=prediction.label[:120],
+        probability=prediction.probability,
+        abstained=prediction.abstained,
+        mode=prediction.mode,
+        alternatives=list(prediction.alternatives),
+        reasons=list(prediction.reasons),
+        input_digest=hashlib.sha256(prediction.input_text.encode("utf-8", "replace")).hexdigest(),
     )

@@ -42,7 +42,7 @@ def talk(inbox: Inbox, agent: User, pump: Callable[[], int], monkeypatch: pytest
     ConversationSignal.objects.filter(pk=promise.pk).update(
         state="broken", due_at=timezone.now() - timedelta(hours=3)
     )
-    copy_signals(ticket=ticket, message_ids=[message.pk, promise.message_id])
+    copy_signals(tickets=[ticket], message_ids=[message.pk, promise.message_id])
     return ticket
 
 

@@ -194,7 +194,7 @@ def test_two_workers_score_messages_of_the_same_tickets_without_waiting_for_each
             receive_message(incoming=words, by=by, ticket=ticket)
         found = Event.objects.filter(verb="tickets.message_received").select_related("detail")
         batches.append(sorted(found.order_by("-pk")[:2], key=lambda event: event.pk))
-    together(monkeypatch, "tickets.services.score_message.lock_ticket")
+    together(monkeypatch, "tickets.services.score_messages.lock_tickets")
     at_once([lambda batch=batch: deliver(SentimentScoring(), batch) for batch in batches])  # type: ignore[misc]
     assert Message.objects.filter(sentiment_label="negative").count() == 4
     assert set(Ticket.objects.values_list("sentiment_label", flat=True)) == {"negative"}

@@ -61,7 +61,7 @@ def judge_signal(
     is_awaited = is_promise and wanted == State.OPEN and row.due_at is not None and row.due_at > now
     row.remind_at = remind_moment(row.due_at, now) if is_awaited and row.due_at else None
     row.save()
-    copy_signals(ticket=ticket, message_ids=[row.message_id])
+    copy_signals(tickets=[ticket], message_ids=[row.message_id])
     _record(row, ticket, before, by)
     if state in {State.CONFIRMED, State.DISMISSED}:
         _label(row, is_true=state != State.DISMISSED, predicted="yes", by=by)
@@ -90,7 +90,7 @@ def add_signal(*, message: Message, kind: str, by: Viewer) -> ConversationSignal
         message=message, kind=kind, state=State.CONFIRMED, source=BY_PERSON, said_at=message.created_at,
         decided_by_id=by.user_id, decided_at=timezone.now(),
     )  # fmt: skip
-    copy_signals(ticket=ticket, message_ids=[message.pk])
+    copy_signals(tickets=[ticket], message_ids=[message.pk])
     _record(row, ticket, "", by)
     _label(row, is_true=True, predicted="no", by=by)
     return row

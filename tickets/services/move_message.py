@@ -14,7 +14,7 @@ from tickets.services.apply_sla import set_deadlines
 from tickets.services.merge_tickets import private_team_of
 from tickets.services.receive_message import start_ticket
 from tickets.services.recount_messages import recount_messages
-from tickets.services.score_message import weigh_conversation
+from tickets.services.score_messages import weigh_conversations
 from tickets.ticket_rows import lock_both, lock_ticket, save_ticket
 
 
@@ -130,7 +130,7 @@ def _carry(
         recount_messages(ticket)
         set_deadlines(ticket)
         save_ticket(ticket)
-        weigh_conversation(ticket, by, event)
+        weigh_conversations({ticket.pk: ticket}, by, {ticket.pk: event})
 
 
 def subject_of_split(message: Message) -> str:

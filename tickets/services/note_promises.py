@@ -43,7 +43,7 @@ def note_promises(*, message_id: int, by: Viewer, cause: Event | None = None) ->
     fresh = _store(found)
     kept = _keep(found, ticket, is_promise=bool(fresh))
     if fresh or kept:
-        copy_signals(ticket=ticket, message_ids={found.pk, *(row.message_id for row in kept)})
+        copy_signals(tickets=[ticket], message_ids={found.pk, *(row.message_id for row in kept)})
     record_promises(PROMISE_MADE, fresh, ticket, by=by, cause=cause)
     record_promises(PROMISE_KEPT, kept, ticket, by=by, cause=cause)
     return len(fresh)
@@ -138,4 +138,4 @@ def recount_promises(*, ticket_id: int) -> None:
         row.state = State.OPEN
         row.remind_at = None if row.due_at is None else remind_moment(row.due_at, row.said_at)
     ConversationSignal.objects.bulk_update(reopened, ["state", "remind_at"])
-    copy_signals(ticket=ticket, message_ids=[row.message_id for row in reopened])
+    copy_signals(tickets=[ticket], message_ids=[row.message_id for row in reopened])

@@ -1,9 +1,9 @@
-"""Keep what a customer's message says besides its mood."""
+"""Keep what customers' messages say besides their mood."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from core.models import Event
-from ml.services.record_predictions import SubjectPrediction, record_predictions
+from ml.services.record_predictions import Answered, SubjectPrediction, record_answers
 from people.viewer import Viewer
 from tickets.events import SIGNAL_SEEN
 from tickets.models import ConversationSignal, Message, Ticket
@@ -16,55 +16,60 @@ NEWS = frozenset({Kind.CHURN, Kind.ESCALATION, Kind.BUG, Kind.FEATURE_REQUEST, K
 
 
 def note_signals(
-    *, message: Message, ticket: Ticket, said: Mapping[str, Said], by: Viewer, cause: Event | None
+    *,
+    said: Sequence[tuple[Message, Mapping[str, Said]]],
+    tickets: Mapping[int, Ticket],
+    by: Viewer,
+    causes: Mapping[int, Event],
 ) -> None:
-    """Store what was read in a message, and show what is held true; the ticket is locked by the caller.
+    """Store what was read in messages, and show what is held true; their tickets, by id, are locked by the caller.
 
-    What a machine wrote says nothing about a person.
+    ``causes`` are the events, by message, that led here. What a machine wrote says nothing about a person.
     """
-    if message.is_automatic:
-        return
-    for kind, one in said.items():
-        record_predictions(
-            task=SIGNAL_TASKS[kind],
-            subject_kind="message",
-            predictions=[
-                SubjectPrediction(
-                    message.pk,
-                    one.answer.label,
-                    one.answer.probability,
-                    input_text=message.body_text,
-                    facts={"raw": round(one.raw, 6), "shown": one.by_card, "source": one.source},
-                )
-            ],
-            served=one.served,
-        )
+    by_people = [(message, found) for message, found in said if not message.is_automatic]
+    record_answers(
+        Answered(SIGNAL_TASKS[kind], "message", [_prediction(message, one)], one.served)
+        for message, found in by_people
+        for kind, one in found.items()
+    )
     rows = [
         ConversationSignal(
             message=message,
             kind=kind,
-            probability=said[kind].answer.probability,
-            source=said[kind].read_by[:64],
+            probability=found[kind].answer.probability,
+            source=found[kind].read_by[:64],
             said_at=message.created_at,
         )
+        for message, found in by_people
         for kind in SIGNAL_TASKS
-        if kind in said and said[kind].is_shown
+        if kind in found and found[kind].is_shown
     ]
     if not rows:
         return
     ConversationSignal.objects.bulk_create(rows, ignore_conflicts=True)
-    copy_signals(ticket=ticket, message_ids=[message.pk])
+    concerned = {row.message_id: row.message.ticket_id for row in rows}
+    copy_signals(tickets=[tickets[pk] for pk in sorted({*concerned.values()})], message_ids=[*concerned])
     SIGNAL_SEEN.record_many(
         by=by,
         rows=[
             {
-                "subject_id": message.pk,
-                "ticket_id": ticket.pk,
-                "account_id": ticket.account_id,
+                "subject_id": row.message_id,
+                "ticket_id": row.message.ticket_id,
+                "account_id": tickets[row.message.ticket_id].account_id,
                 "detail": {"kind": row.kind, "probability": round(row.probability or 0.0, 4)},
+                "cause": causes.get(row.message_id),
             }
             for row in rows
             if row.kind in NEWS
         ],
-        cause=cause,
+    )
+
+
+def _prediction(message: Message, one: Said) -> SubjectPrediction:
+    return SubjectPrediction(
+        message.pk,
+        one.answer.label,
+        one.answer.probability,
+        input_text=message.body_text,
+        facts={"raw": round(one.raw, 6), "shown": one.by_card, "source": one.source},
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.db import transaction
 
@@ -25,22 +26,52 @@ from tickets.ticket_facts import KIND_OPEN, PRIORITY_TASK, ROUTING_TASK, SUBJECT
 from tickets.ticket_rows import lock_ticket, save_ticket
 
 
+class Destinations:
+    """Where tickets may go: active categories by name with their teams, their parents, and teams by name. Two queries, once.
+
+    Read for a batch: a category that is renamed meanwhile keeps its id.
+    """
+
+    @cached_property
+    def categories(self) -> dict[str, Category]:
+        """The active categories."""
+        rows = Category.objects.filter(is_active=True).select_related(*Category.WITH_TEAMS)
+        return {row.name: row for row in rows.order_by("-pk")}
+
+    @cached_property
+    def parents(self) -> dict[str, str]:
+        """The name of the parent by the name of the kind, where the parent is active."""
+        kinds = Category.objects.filter(parent__is_active=True)
+        return dict(kinds.values_list("name", "parent__name"))
+
+    @cached_property
+    def teams(self) -> dict[str, Team]:
+        """The active teams."""
+        return {row.name: row for row in Team.objects.filter(is_active=True).order_by("-pk")}
+
+
 @transaction.atomic
 def route_ticket(
-    *, ticket_id: int, suggestion: RoutingSuggestion, by: Viewer, cause: Event | None = None
+    *,
+    ticket_id: int,
+    suggestion: RoutingSuggestion,
+    by: Viewer,
+    cause: Event | None = None,
+    destinations: Destinations | None = None,
 ) -> bool:
     """Store the prediction, once per ticket, and act on it unless a person has chosen meanwhile.
 
-    Returns whether the prediction was new. Raises Ticket.DoesNotExist.
+    Returns whether the prediction was new; ``destinations`` are shared by a batch. Raises Ticket.DoesNotExist.
     """
     by.require("tickets.edit")
     ticket = lock_ticket(ticket_id)
     known = Prediction.objects.filter(task=ROUTING_TASK, subject_kind=SUBJECT_KIND, subject_id=ticket_id)
     if known.exists():
         return False
-    category, team, because = _resolve(suggestion)
+    known_places = destinations or Destinations()
+    category, team, because = _resolve(suggestion, known_places)
     prediction = suggestion.prediction
-    above = _above(suggestion) if because == "unsure" else None
+    above = _above(suggestion, known_places) if because == "unsure" else None
     told: dict[str, object] = {"because": because} if because else {}
     if above is not None:
         category, team, because = above.category, above.category.responsible_team, KIND_OPEN
@@ -94,17 +125,15 @@ def _may_act(suggestion: RoutingSuggestion) -> bool:
     return suggestion.priority_mode == AUTOMATIC
 
 
-def _resolve(suggestion: RoutingSuggestion) -> tuple[Category | None, Team | None, str]:
+def _resolve(
+    suggestion: RoutingSuggestion, destinations: Destinations
+) -> tuple[Category | None, Team | None, str]:
     """The rows that the suggestion names, and why a person must choose instead (empty when none must)."""
     prediction = suggestion.prediction
     if suggestion.served.source == COLD_START_TEAMS:
-        team = Team.objects.filter(name=prediction.label, is_active=True).first()
+        team = destinations.teams.get(prediction.label)
         return None, team, prediction.because or ("" if team else "unknown")
-    category = (
-        Category.objects.filter(name=prediction.label, is_active=True)
-        .select_related(*Category.WITH_TEAMS)
-        .first()
-    )
+    category = destinations.categories.get(prediction.label)
     if prediction.abstained:
         return category, None, prediction.because or "unsure"
     if suggestion.served.paused:
@@ -123,8 +152,8 @@ class _Above:
     probability: float
 
 
-def _above(suggestion: RoutingSuggestion) -> _Above | None:
-    """The parent under which an unsure answer lies all the same, None without one. Three queries.
+def _above(suggestion: RoutingSuggestion, destinations: Destinations) -> _Above | None:
+    """The parent under which an unsure answer lies all the same, None without one.
 
     The answer tells its three best classes, so the probability is a lower bound. Classes of a version earn what they do by
     themselves: each that speaks for the parent must be one whose answers of that probability are applied.
@@ -132,8 +161,7 @@ def _above(suggestion: RoutingSuggestion) -> _Above | None:
     prediction, served = suggestion.prediction, suggestion.served
     if prediction.least is None or served.paused or served.source == COLD_START_TEAMS:
         return None
-    kinds = Category.objects.filter(parent__is_active=True)
-    parents = dict(kinds.values_list("name", "parent__name"))
+    parents = destinations.parents
     found = rolled_up(dict(prediction.alternatives), parents, prediction.least)
     if found is None:
         return None
@@ -148,7 +176,8 @@ def _above(suggestion: RoutingSuggestion) -> _Above | None:
         )
     if not may_act:
         return None
-    return _Above(Category.objects.select_related(*Category.WITH_TEAMS).get(name=name), probability)
+    above = destinations.categories.get(name)
+    return None if above is None else _Above(above, probability)
 
 
 def _team_for(ticket: Ticket, team: Team | None) -> Team | None:

@@ -43,7 +43,7 @@ def _take(signal_id: int, moment: datetime, by: Viewer) -> int:
     if row.due_at < moment:
         row.state, row.remind_at = ConversationSignal.State.BROKEN, None
         row.save(update_fields=["state", "remind_at"])
-        copy_signals(ticket=ticket, message_ids=[row.message_id])
+        copy_signals(tickets=[ticket], message_ids=[row.message_id])
         everybody = sorted({*told, *leads_of(ticket)})
         record_promises(PROMISE_BROKEN, [row], ticket, by=by, to=everybody)
         return 1

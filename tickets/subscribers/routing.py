@@ -29,7 +29,7 @@ class Routing(Subscriber):
         """Route the tickets that have no prediction yet, in the order of their ids."""
         from tickets.routing import suggest_routing
         from tickets.routing_inputs import ticket_inputs
-        from tickets.services.route_ticket import route_ticket
+        from tickets.services.route_ticket import Destinations, route_ticket
 
         causes = {event.subject_id: event for event in events}
         known = Prediction.objects.filter(
@@ -38,9 +38,15 @@ class Routing(Subscriber):
         fresh = causes.keys() - set(known.values_list("subject_id", flat=True))
         tickets = list(Ticket.objects.filter(pk__in=fresh).order_by("pk"))
         suggestions = suggest_routing(ticket_inputs(tickets), [ticket.pk for ticket in tickets])
-        by = system_viewer("task")
+        by, destinations = system_viewer("task"), Destinations()
         for ticket, suggestion in zip(tickets, suggestions, strict=True):
-            route_ticket(ticket_id=ticket.pk, suggestion=suggestion, by=by, cause=causes[ticket.pk])
+            route_ticket(
+                ticket_id=ticket.pk,
+                suggestion=suggestion,
+                by=by,
+                cause=causes[ticket.pk],
+                destinations=destinations,
+            )
 
     def apply(self, events: Sequence[Event], prepared: None) -> None:
         """Nothing is left to write."""

@@ -14,11 +14,13 @@ from tickets.models import Message
 from tickets.signal_answers import said_in
 from tickets.ticket_facts import SENTIMENT_TASK
 
+AT_ONCE = 16
+
 
 class SentimentScoring(Subscriber):
-    """Asks the transformer and stores each answer in a transaction of its own; what the customer quotes is not scored.
+    """Asks the transformer and stores its answers, a few in one short transaction; what the customer quotes is not scored.
 
-    Held together, the tickets of a batch would make others wait who lock two of them. A repetition finds the prediction.
+    Held together, all tickets of a batch would make others wait. A repetition finds the predictions.
     """
 
     key = "tickets.sentiment"
@@ -28,8 +30,9 @@ class SentimentScoring(Subscriber):
 
     def prepare(self, events: Sequence[Event]) -> None:
         """Score the messages that have not been, in the order of their ids."""
-        from ml.sentiment.scorer import score_messages, sentiment_model
-        from tickets.services.score_message import score_message
+        from ml.sentiment.scorer import score_messages as read_messages
+        from ml.sentiment.scorer import sentiment_model
+        from tickets.services.score_messages import ReadMessage, score_messages
 
         causes = {event.subject_id: event for event in events}
         known = Prediction.objects.filter(
@@ -43,18 +46,15 @@ class SentimentScoring(Subscriber):
             new_text(message.body_text, message.quote_offsets)[:MODEL_TEXT_LENGTH] for message in messages
         ]
         model, by = sentiment_model().version, system_viewer("task")
-        readings = score_messages(texts)
-        for message, reading, said in zip(
-            messages, readings, said_in(readings, [message.pk for message in messages]), strict=True
-        ):
-            score_message(
-                message_id=message.pk,
-                reading=reading,
-                model=model,
-                by=by,
-                cause=causes[message.pk],
-                said=said,
+        readings = read_messages(texts)
+        read = [
+            ReadMessage(message.pk, reading, said, causes[message.pk])
+            for message, reading, said in zip(
+                messages, readings, said_in(readings, [message.pk for message in messages]), strict=True
             )
+        ]
+        for start in range(0, len(read), AT_ONCE):
+            score_messages(read=read[start : start + AT_ONCE], model=model, by=by)
 
     def apply(self, events: Sequence[Event], prepared: None) -> None:
         """Nothing is left to write."""
