@@ -1,6 +1,7 @@
-"""Inserts and updates very many plain rows: several times faster than through model instances, on every database."""
+"""Writes very many rows, plain ones and instances: several times faster than Django does it one by one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -55,3 +56,66 @@ def prepared(model: type[models.Model], name: str, value: Any) -> Any:
     """Return a value of a field as the database adapter takes it."""
     fields = {field.attname: field for field in model._meta.concrete_fields}
     return fields[name].get_db_prep_save(value, connection)
+
+
+def store_instances(rows: Sequence[models.Model], *, unique: Sequence[str]) -> None:
+    """Insert instances of one model, or replace all columns but the key of the rows with the same ``unique`` fields."""
+    if not rows:
+        return
+    model = type(rows[0])
+    fields = [field for field in model._meta.concrete_fields if not field.generated and not field.primary_key]
+    changed = [field for field in fields if field.name not in unique]
+    if connection.vendor != "postgresql":
+        model._default_manager.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=list(unique),
+            update_fields=[field.name for field in changed],
+        )
+        return
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(str(field.column)) for field in fields)
+    key = ", ".join(quote(str(model._meta.get_field(name).column)) for name in unique)  # type: ignore[union-attr]
+    new = ", ".join(f"{quote(str(field.column))} = EXCLUDED.{quote(str(field.column))}" for field in changed)
+    with _staged(model, fields, rows) as (cursor, staged):
+        cursor.execute(
+            f"INSERT INTO {quote(model._meta.db_table)} ({names}) SELECT {names} FROM {staged}"  # noqa: S608
+            f" ON CONFLICT ({key}) DO UPDATE SET {new}"
+        )
+
+
+def update_instances(rows: Sequence[models.Model], names: Sequence[str]) -> None:
+    """Write some fields of instances of one model; rows that no longer exist are left out."""
+    if not rows:
+        return
+    model = type(rows[0])
+    if connection.vendor != "postgresql":
+        model._default_manager.bulk_update(rows, list(names), batch_size=200)
+        return
+    quote = connection.ops.quote_name
+    table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
+    fields = [field for field in model._meta.concrete_fields if field.name in names]
+    new = ", ".join(f"{quote(str(field.column))} = n.{quote(str(field.column))}" for field in fields)
+    with _staged(model, [model._meta.pk, *fields], rows) as (cursor, staged):
+        cursor.execute(f"UPDATE {table} SET {new} FROM {staged} n WHERE {table}.{key} = n.{key}")  # noqa: S608
+
+
+@contextmanager
+def _staged(
+    model: type[models.Model], fields: Sequence[Any], rows: Sequence[models.Model]
+) -> Iterator[tuple[Any, str]]:
+    """Copy values of the rows into a table that lasts as long as the block."""
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(field.column) for field in fields)
+    staged = quote(f"staged_{model._meta.db_table}")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE {staged} ON COMMIT DROP AS SELECT {names} FROM {quote(model._meta.db_table)} LIMIT 0"  # noqa: S608
+        )
+        with cursor.copy(f"COPY {staged} ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(
+                    [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+                )
+        yield cursor, staged
+        cursor.execute(f"DROP TABLE {staged}")

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from health.attribution import Change, changes_between, changes_with_method
 from health.card_book import cards_by_label
 from health.cards import Card
+from health.loading import among
 from health.models import HealthSnapshot
 from health.scorecard import Cap, Measure, Score, measures_from
 from health.scoring import Moment
@@ -49,7 +50,7 @@ def by_former_card(read: Moment, cards: Mapping[int, Card], former: Mapping[int,
 def compared_with(account_ids: Sequence[int], day: date) -> dict[int, HealthSnapshot]:
     """Return, per account, the snapshot that is 30 days old, or up to 14 days older."""
     rows = HealthSnapshot.objects.filter(
-        account_id__in=account_ids,
+        account_id__in=among(account_ids),
         as_of__lte=day - timedelta(days=COMPARED_DAYS),
         as_of__gte=day - timedelta(days=COMPARED_DAYS + COMPARED_SLACK),
     ).order_by("as_of")

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import F, Min, Q
+from django.db.models import Case, F, Min, Q, When
 
 from core.models import Event
 from customers.models import Account, Contact, RevenueMovement, Subscription, UsageDaily, UsageDailyRevision
+from health.loading import among, columns, feature_days, has_arrays, usage_before, used_before
 from people.roles import Role
 from tickets.events import TICKET_RATED
 from tickets.models import ConversationSignal, Message, Ticket
@@ -152,7 +154,7 @@ class Facts:
 
     def __init__(self, account_ids: Sequence[int], *, first: datetime, last: datetime) -> None:
         self.first, self.last = first, last
-        found = Account.objects.filter(pk__in=account_ids).order_by("pk")
+        found = Account.objects.filter(pk__in=among(account_ids)).order_by("pk")
         self.accounts: list[Account] = list(found)
         self.account_ids: list[int] = [account.pk for account in self.accounts]
         self.rows: dict[int, int] = {pk: row for row, pk in enumerate(self.account_ids)}
@@ -162,6 +164,23 @@ class Facts:
     def __len__(self) -> int:
         return len(self.account_ids)
 
+    @cached_property
+    def _among(self) -> Any:
+        return among(self.account_ids)
+
+    @property
+    def _at_once(self) -> bool:
+        """Whether a single moment is asked about, so that the database may leave out what was not known by then."""
+        return self.first == self.last and has_arrays()
+
+    def _places(self, ids: Floats) -> Ints:
+        """Return the rows of account ids."""
+        return np.searchsorted(self._sorted_ids, ids.astype(np.int64))
+
+    @cached_property
+    def _sorted_ids(self) -> Ints:
+        return np.array(self.account_ids, dtype=np.int64)
+
     @property
     def _since(self) -> datetime:
         return self.first - timedelta(days=DAYS + 1)
@@ -170,18 +189,17 @@ class Facts:
 
     def seats(self, as_of: datetime) -> Floats:
         """Return seats bought: those of the running subscriptions, else the account's own number; 0 when unknown."""
-        day = as_of.date()
-        seats = np.zeros(len(self))
-        for subscription in self._subscriptions:
-            ended = subscription.ended_on
-            if subscription.starts_on <= day and (ended is None or ended > day):
-                seats[self.rows[subscription.account_id]] += subscription.seats
+        day, rows = as_of.date().toordinal(), self._subscriptions
+        runs = (rows[:, 2] <= day) & ~(rows[:, 3] <= day)
+        bought = np.bincount(self._places(rows[runs, 0]), weights=rows[runs, 1], minlength=len(self))
         own = np.array([float(account.seats) for account in self.accounts])
-        return np.where(seats > 0, seats, own)
+        return np.where(bought > 0, bought, own)
 
     @cached_property
-    def _subscriptions(self) -> list[Subscription]:
-        return list(Subscription.objects.filter(account_id__in=self.account_ids))
+    def _subscriptions(self) -> Floats:
+        """Account, seats, first day and day after the last one (NaN: runs on)."""
+        rows = Subscription.objects.filter(account_id__in=self._among).order_by("pk")
+        return columns(rows.values_list("account_id", "seats", "starts_on", "ended_on"), "nndd")
 
     def days_to_renewal(self, as_of: datetime) -> Floats:
         """Return days to the next anniversary of the renewal date; NaN without one.
@@ -189,11 +207,11 @@ class Facts:
         Stepping by whole years keeps a date that moved when the contract was renewed from telling the past about it.
         """
         day = as_of.date()
-        result = np.full(len(self), np.nan)
-        for row, account in enumerate(self.accounts):
-            if account.renewal_on is not None:
-                result[row] = _days_to_anniversary(account.renewal_on, day)
-        return result
+        ahead: dict[date | None, float] = {None: np.nan}
+        for due in {one.renewal_on for one in self.accounts}:
+            if due is not None:
+                ahead[due] = _days_to_anniversary(due, day)
+        return np.array([ahead[one.renewal_on] for one in self.accounts])
 
     def tenure_days(self, as_of: datetime) -> Floats:
         """Return days since the start of the relation; NaN when unknown."""
@@ -224,6 +242,8 @@ class Facts:
         return self._view(as_of)
 
     def _usage_view(self, as_of: datetime) -> UsageView:
+        if self._at_once and as_of == self.first:
+            return self._usage_at_once(as_of)
         users, events, recorded, first_seen = self._usage
         end = (as_of.date() - self._since.date()).days
         window = slice(end - DAYS, end)
@@ -236,13 +256,19 @@ class Facts:
             if 0 <= column < DAYS and revision.recorded_at <= as_of < revision.superseded_at:
                 row = self.rows[revision.account_id]
                 seen_users[row, column], seen_events[row, column] = revision.users, revision.events
-        present = ~np.isnan(seen_users)
-        before = first_seen <= now
-        started = before[:, None] | (np.maximum.accumulate(present, axis=1))
-        return UsageView(
-            users=np.where(started, np.nan_to_num(seen_users), np.nan),
-            events=np.where(started, np.nan_to_num(seen_events), np.nan),
-        )
+        earlier = (recorded[:, : window.start] <= now).any(axis=1)
+        return _begun(seen_users, seen_events, earlier | (first_seen <= now))
+
+    def _usage_at_once(self, as_of: datetime) -> UsageView:
+        """The same of the one moment: the database gives what was known, revisions what has been changed since."""
+        end = as_of.date()
+        start = end - timedelta(days=DAYS)
+        users, events = usage_before(self.account_ids, start, end, as_of)
+        for revision in self._revisions:
+            if start <= revision.day and revision.recorded_at <= as_of < revision.superseded_at:
+                place = self.rows[revision.account_id], (revision.day - start).days
+                users[place], events[place] = revision.users, revision.events
+        return _begun(users, events, used_before(self.account_ids, start, as_of))
 
     @cached_property
     def _usage(self) -> tuple[Floats, Floats, Floats, Floats]:
@@ -251,7 +277,7 @@ class Facts:
         days = (end - start).days
         users, events = np.zeros((len(self), days)), np.zeros((len(self), days))
         recorded = np.full((len(self), days), NEVER)
-        totals = UsageDaily.objects.filter(account_id__in=self.account_ids, feature="")
+        totals = UsageDaily.objects.filter(account_id__in=self._among, feature="")
         rows = totals.filter(day__gte=start, day__lt=end).values_list(
             "account_id", "day", "users", "events", "recorded_at"
         )
@@ -271,10 +297,12 @@ class Facts:
     def _revisions(self) -> list[UsageDailyRevision]:
         return list(
             UsageDailyRevision.objects.filter(
-                account_id__in=self.account_ids,
+                account_id__in=self._among,
                 feature="",
                 day__gte=self._since.date(),
                 day__lt=self.last.date(),
+                recorded_at__lte=self.last,
+                superseded_at__gt=self.first,
             )
         )
 
@@ -283,6 +311,9 @@ class Facts:
 
         ``known_at``, when later, looks back at a former moment with what is known now.
         """
+        ever = ~np.isnan(self.usage(known_at or as_of).users[:, -1])
+        if self._at_once and (known_at or as_of) == self.first:
+            return np.where(ever, self._features_at_once(as_of, days), np.nan)
         rows = self._features
         end = as_of.date().toordinal()
         part = slice(np.searchsorted(rows.day, end - days), np.searchsorted(rows.day, end))
@@ -290,16 +321,24 @@ class Facts:
         width = int(rows.feature.max()) + 1 if len(rows.feature) else 1
         pairs = np.unique(rows.row[part][known] * width + rows.feature[part][known])
         counts = np.bincount(pairs // width, minlength=len(self)).astype(float)
-        ever = ~np.isnan(self.usage(known_at or as_of).users[:, -1])
         return np.where(ever, counts, np.nan)
+
+    def _features_at_once(self, as_of: datetime, days: int) -> Floats:
+        """Count features by the bits of their days."""
+        rows, masks = self._feature_days
+        back = (self.first.date() - as_of.date()).days
+        window = np.uint64(((1 << days) - 1) << back)
+        return np.bincount(rows[(masks & window) > 0], minlength=len(self)).astype(float)
+
+    @cached_property
+    def _feature_days(self) -> tuple[Ints, npt.NDArray[np.uint64]]:
+        return feature_days(self.account_ids, self.first.date(), self.first)
 
     @cached_property
     def _features(self) -> FeatureRows:
         start = self.first.date() - timedelta(days=64)
         rows = (
-            UsageDaily.objects.filter(
-                account_id__in=self.account_ids, day__gte=start, day__lt=self.last.date()
-            )
+            UsageDaily.objects.filter(account_id__in=self._among, day__gte=start, day__lt=self.last.date())
             .exclude(feature="")
             .values_list("account_id", "feature", "day", "recorded_at")
         )
@@ -328,25 +367,21 @@ class Facts:
         """Return every ticket that was created or open since the window's start."""
         lasting = Q(created_at__gte=self._since) | Q(resolved_at=None) | Q(resolved_at__gte=self._since)
         rows = (
-            Ticket.objects.filter(lasting, account_id__in=self.account_ids, created_at__lte=self.last)
+            Ticket.objects.filter(lasting, account_id__in=self._among, created_at__lte=self.last)
             .order_by("pk")
             .values_list(
                 "account_id", "created_at", "resolved_at", "closed_at", "priority_rank",
                 "first_response_breached_at", "resolution_breached_at",
             )
         )  # fmt: skip
-        table = [
-            (self.rows[account_id or 0], _stamp(created), min(_stamp(resolved), _stamp(closed)), rank,
-             min(_stamp(response), _stamp(resolution)))
-            for account_id, created, resolved, closed, rank, response, resolution in rows
-        ]  # fmt: skip
-        columns = np.array(table, dtype=float).reshape(-1, 5)
+        table = columns(rows, "ntttntt")
+        never = np.where(np.isnan(table), NEVER, table)
         return TicketRows(
-            columns[:, 0].astype(np.int64),
-            columns[:, 1],
-            columns[:, 2],
-            columns[:, 3].astype(np.int64),
-            columns[:, 4],
+            self._places(table[:, 0]),
+            table[:, 1],
+            np.minimum(never[:, 2], never[:, 3]),
+            table[:, 4].astype(np.int64),
+            np.minimum(never[:, 5], never[:, 6]),
         )
 
     @cached_property
@@ -354,7 +389,7 @@ class Facts:
         """Return inbound messages and answers since the window's start; automatic mail and notes are left out."""
         rows = (
             Message.objects.filter(
-                ticket__account_id__in=self.account_ids,
+                ticket__account_id__in=self._among,
                 created_at__gte=self._since,
                 created_at__lte=self.last,
                 is_automatic=False,
@@ -362,19 +397,16 @@ class Facts:
             .exclude(kind=Message.Kind.NOTE)
             .order_by("pk")
             .values_list(
-                "ticket__account_id", "created_at", "recorded_at", "kind", "author__role", "contact_id",
-                "sentiment_score", "sentiment_probability",
+                "ticket__account_id", "created_at", "recorded_at",
+                Case(When(kind=Message.Kind.INBOUND, then=1), default=0),
+                Case(When(author__role=Role.CSM, then=1), default=0),
+                "contact_id", "sentiment_score", "sentiment_probability",
             )
         )  # fmt: skip
-        table = [
-            (self.rows[account_id or 0], max(created.timestamp(), recorded.timestamp()), kind == Message.Kind.INBOUND,
-             role == Role.CSM, contact or 0, np.nan if score is None else score, sure or 0.0)
-            for account_id, created, recorded, kind, role, contact, score, sure in rows
-        ]  # fmt: skip
-        columns = np.array(table, dtype=float).reshape(-1, 7)
+        table = columns(rows, "nttnnnnn")
         return MessageRows(
-            columns[:, 0].astype(np.int64), columns[:, 1], columns[:, 2] > 0, columns[:, 3] > 0,
-            columns[:, 4].astype(np.int64), columns[:, 5], columns[:, 6],
+            self._places(table[:, 0]), np.maximum(table[:, 1], table[:, 2]), table[:, 3] > 0, table[:, 4] > 0,
+            np.nan_to_num(table[:, 5]).astype(np.int64), table[:, 6], np.nan_to_num(table[:, 7]),
         )  # fmt: skip
 
     def said(self, kind: str, as_of: datetime) -> Ints:
@@ -396,7 +428,7 @@ class Facts:
             ConversationSignal.objects.filter(
                 ~Q(kind="promise") | was_broken,
                 kind__in=SAID,
-                message__ticket__account_id__in=self.account_ids,
+                message__ticket__account_id__in=self._among,
                 said_at__gte=self._since,
                 said_at__lte=self.last,
             )
@@ -441,7 +473,7 @@ class Facts:
     def _ratings(self) -> RatingRows:
         """Read from the events, which keep what a changed answer was before."""
         events = Event.objects.filter(
-            verb=TICKET_RATED.verb, account_id__in=self.account_ids, occurred_at__gte=self._since
+            verb=TICKET_RATED.verb, account_id__in=self._among, occurred_at__gte=self._since
         ).values_list(
             "account_id", "ticket_id", "occurred_at", "recorded_at", "actor_kind", "actor_id", "detail__data"
         )
@@ -466,7 +498,7 @@ class Facts:
 
     @cached_property
     def _people(self) -> list[Person]:
-        rows = Contact.objects.filter(account_id__in=self.account_ids, merged_into=None, role__in=ROLES)
+        rows = Contact.objects.filter(account_id__in=self._among, merged_into=None, role__in=ROLES)
         return [
             Person(contact.pk, self.rows[contact.account_id or 0], contact.role, _stamp(contact.left_at),
                    contact.created_at.timestamp())
@@ -529,44 +561,46 @@ class Facts:
         """Return when a CSM was last in touch (a logged touch, or an answer written by a CSM); ``-inf`` for never."""
         now = as_of.timestamp()
         last = np.full(len(self), -NEVER)
-        for row, happened, recorded in self._touches:
-            if max(happened, recorded) <= now:
-                last[row] = max(last[row], happened)
+        touched, happened, known = self._touches
+        np.maximum.at(last, touched[known <= now], happened[known <= now])
         rows = self.messages
         chosen = rows.by_csm & ~rows.inbound & (rows.known <= now)
         np.maximum.at(last, rows.row[chosen], rows.known[chosen])
         return last
 
     @cached_property
-    def _touches(self) -> list[tuple[int, float, float]]:
+    def _touches(self) -> tuple[Ints, Floats, Floats]:
+        """Row, moment and when both it had happened and was recorded."""
         rows = Event.objects.filter(
-            verb="customers.touch_logged", account_id__in=self.account_ids, occurred_at__gte=self._since
+            verb="customers.touch_logged", account_id__in=self._among, occurred_at__gte=self._since
         ).values_list("account_id", "occurred_at", "recorded_at")
-        return [
-            (self.rows[account_id or 0], happened.timestamp(), recorded.timestamp())
-            for account_id, happened, recorded in rows
-        ]
+        table = columns(rows, "ntt")
+        return self._places(table[:, 0]), table[:, 1], np.maximum(table[:, 1], table[:, 2])
 
     @cached_property
     def revenue(self) -> list[RevenueMovement]:
         """Return the ledger of the accounts in order of effect."""
-        return list(
-            RevenueMovement.objects.filter(account_id__in=self.account_ids).order_by("effective_on", "pk")
-        )
+        return list(RevenueMovement.objects.filter(account_id__in=self._among).order_by("effective_on", "pk"))
 
     def notices(self, as_of: datetime) -> dict[int, date]:
         """Return, per account id, the day of a churn notice (else of the churn) that was known, unless one came back."""
         day = as_of.date()
         found: dict[int, date] = {}
-        for movement in self.revenue:
+        for movement in self._comings_and_goings:
             said = movement.notice_on or movement.effective_on
             if movement.recorded_at > as_of or said > day:
                 continue
             if movement.kind == RevenueMovement.Kind.CHURN:
                 found[movement.account_id] = said
-            elif movement.kind == RevenueMovement.Kind.REACTIVATION:
+            else:
                 found.pop(movement.account_id, None)
         return found
+
+    @cached_property
+    def _comings_and_goings(self) -> list[RevenueMovement]:
+        kinds = (RevenueMovement.Kind.CHURN, RevenueMovement.Kind.REACTIVATION)
+        rows = RevenueMovement.objects.filter(account_id__in=self._among, kind__in=kinds)
+        return list(rows.order_by("effective_on", "pk"))
 
     def alive(self, as_of: datetime) -> list[int]:
         """Return the ids of accounts that were customers: begun, and not yet churned."""
@@ -577,6 +611,15 @@ class Facts:
             if (account.customer_since is None or account.customer_since <= day)
             and (account.churned_on is None or account.churned_on > day)
         ]
+
+
+def _begun(users: Floats, events: Floats, before: npt.NDArray[np.bool_]) -> UsageView:
+    """Return the view of days with NaN where there is no row: 0 from the first use on, ``before`` says whose lies before."""
+    started = before[:, None] | np.maximum.accumulate(~np.isnan(users), axis=1)
+    return UsageView(
+        users=np.where(started, np.nan_to_num(users), np.nan),
+        events=np.where(started, np.nan_to_num(events), np.nan),
+    )
 
 
 def segment_name(tier: str, since: date | None, day: date) -> str:

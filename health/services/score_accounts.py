@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Max
 from django.utils import timezone
 
+from core.bulk_rows import store_instances, update_instances
 from customers.models import Account
 from health.attribution import Change
 from health.card_book import CardBook
@@ -20,6 +21,7 @@ from health.cohort import cohort_of
 from health.comparison import by_former_card, compare, compared_with
 from health.events import BAND_CHANGED, SCORE_CHANGED
 from health.facts import Facts
+from health.loading import among, columns
 from health.models import HealthSnapshot, LensSnapshot
 from health.scorecard import Measure, Score, inputs_hash, measures_from, parts_of
 from health.scoring import Moment
@@ -109,7 +111,7 @@ def _carried(cards: Mapping[int, Card], day: date) -> dict[int, dict[str, Measur
     ]
     if not wanted:
         return {}
-    former = HealthSnapshot.objects.filter(account_id__in=wanted, as_of__lt=day)
+    former = HealthSnapshot.objects.filter(account_id__in=among(wanted), as_of__lt=day)
     newest = dict(former.order_by().values_list("account_id").annotate(newest=Max("as_of")))
     rows = former.filter(as_of__in=set(newest.values())).values_list("account_id", "as_of", "parts")
     return {
@@ -149,39 +151,19 @@ def _write(
     """Store snapshots and columns and record what is worth telling, in one transaction."""
     now, day = timezone.now(), moment.date()
     with transaction.atomic():
-        accounts = list(Account.objects.select_for_update().filter(pk__in=facts.account_ids).order_by("pk"))
-        HealthSnapshot.objects.bulk_create(
+        locked = Account.objects.select_for_update().filter(pk__in=among(facts.account_ids))
+        accounts = list(locked.order_by("pk"))
+        store_instances(
             [snapshot_of(pk, day, entry, computed_at=now) for pk, entry in scored.items()],
-            update_conflicts=True,
-            unique_fields=["account", "as_of"],
-            update_fields=[
-                field.name
-                for field in HealthSnapshot._meta.concrete_fields
-                if field.name not in {"id", "account", "as_of"}
-            ],
+            unique=["account", "as_of"],
         )
-        if lenses:
-            LensSnapshot.objects.bulk_create(
-                lenses,
-                update_conflicts=True,
-                unique_fields=["account", "lens", "as_of"],
-                update_fields=[
-                    "card_version",
-                    "score",
-                    "band",
-                    "coverage",
-                    "confidence",
-                    "parts",
-                    "knock_outs",
-                    "computed_at",
-                ],
-            )
+        store_instances(lenses, unique=["account", "lens", "as_of"])
         told = [_news(account, scored[account.pk]) for account in accounts if account.pk in scored]
         trends, open_tickets = _trends(list(scored), day), _open_tickets(facts.account_ids)
         for account in accounts:
             account.open_tickets = open_tickets.get(account.pk, 0)
             _set_columns(account, scored.get(account.pk), trends.get(account.pk, []), now)
-        Account.objects.bulk_update(accounts, _COLUMNS, batch_size=200)
+        update_instances(accounts, _COLUMNS)
         BAND_CHANGED.record_many(by=by, rows=[news for kind, news in told if kind == "band"])
         SCORE_CHANGED.record_many(by=by, rows=[news for kind, news in told if kind == "score"])
 
@@ -239,15 +221,18 @@ def _trends(account_ids: Sequence[int], day: date) -> dict[int, list[float]]:
     """Return about weekly scores of the last 90 days, oldest first, the newest last."""
     rows = (
         HealthSnapshot.objects.filter(
-            account_id__in=account_ids, as_of__gt=day - timedelta(days=TREND_DAYS), as_of__lte=day
+            account_id__in=among(account_ids), as_of__gt=day - timedelta(days=TREND_DAYS), as_of__lte=day
         )
         .exclude(score=None)
         .order_by("as_of")
         .values_list("account_id", "as_of", "score")
     )
+    found = columns(rows, "ndn")
     weeks: dict[int, dict[int, float]] = {}
-    for account_id, at, score in rows:
-        weeks.setdefault(account_id, {})[(day - at).days // 7] = round(score or 0, 1)
+    for account_id, week, score in zip(
+        found[:, 0].astype(int).tolist(), ((day.toordinal() - found[:, 1]) // 7).tolist(), found[:, 2].tolist(), strict=True
+    ):  # fmt: skip
+        weeks.setdefault(account_id, {})[week] = round(score, 1)
     return {
         pk: [found[week] for week in sorted(found, reverse=True)][-TREND_POINTS:]
         for pk, found in weeks.items()
@@ -256,7 +241,9 @@ def _trends(account_ids: Sequence[int], day: date) -> dict[int, list[float]]:
 
 def _open_tickets(account_ids: Sequence[int]) -> dict[int, int]:
     """Return the number of tickets that are open now, per account that has any."""
-    rows = Ticket.objects.active().filter(account_id__in=account_ids).order_by().values_list("account_id")
+    rows = (
+        Ticket.objects.active().filter(account_id__in=among(account_ids)).order_by().values_list("account_id")
+    )
     return {
         account_id: number
         for account_id, number in rows.annotate(number=Count("pk"))

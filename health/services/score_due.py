@@ -38,7 +38,7 @@ def score_due_accounts(*, by: Viewer) -> int:
     marks = list(ScoreDue.objects.order_by("marked_at")[:BATCH])
     if not marks:
         return 0
-    _score([mark.account_id for mark in marks], by)
+    score_safely(account_ids=[mark.account_id for mark in marks], by=by)
     seen = Q(pk__in=[])
     for mark in marks:
         seen |= Q(account_id=mark.account_id, marked_at=mark.marked_at)
@@ -46,8 +46,8 @@ def score_due_accounts(*, by: Viewer) -> int:
     return len(marks)
 
 
-def _score(account_ids: Sequence[int], by: Viewer) -> None:
-    """Score the accounts together; when that fails, one by one."""
+def score_safely(*, account_ids: Sequence[int], by: Viewer) -> None:
+    """Score the accounts together; when that fails, each half apart, so that the one at fault is found and logged."""
     try:
         score_accounts(account_ids=account_ids, by=by)
     except DatabaseError:
@@ -55,5 +55,6 @@ def _score(account_ids: Sequence[int], by: Viewer) -> None:
     except Exception:
         logger.exception("%s accounts cannot be scored together", len(account_ids))
         if len(account_ids) > 1:
-            for account_id in account_ids:
-                _score([account_id], by)
+            middle = len(account_ids) // 2
+            score_safely(account_ids=account_ids[:middle], by=by)
+            score_safely(account_ids=account_ids[middle:], by=by)
