@@ -92,4 +92,9 @@ class RescoreRange(JobHandler):
         done = job.done + len(ids)
         result: dict[str, Any] = {"scored": done}
         cursor = {"after": ids[-1] if ids else job.params["last"]}
-        return Slice(cursor, done, max(done, job.params["total"]), finished=len(ids) < BATCH, result=result)
+        finished = len(ids) < BATCH
+        if finished:
+            # The whole need not wait for its next look.
+            whole = Job.objects.filter(kind=RescoreAll.key, key=job.key.rpartition(":")[0])
+            whole.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING]).update(not_before=None)
+        return Slice(cursor, done, max(done, job.params["total"]), finished=finished, result=result)

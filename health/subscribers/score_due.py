@@ -1,4 +1,4 @@
-"""Whatever can move a score puts its account on the list; a task scores the list every 20 seconds."""
+"""Whatever can move a score puts its account on the list; a task scores the list every three seconds."""
 
 from collections.abc import Sequence
 from typing import Any

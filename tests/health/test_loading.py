@@ -51,7 +51,9 @@ def test_one_moment_and_many_say_the_same(accounts: list[int], days_ago: int) ->
     for signal in signals:
         ours, theirs = (signal.readings(facts, moment, NO_COHORT) for facts in (alone, among))
         np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-9, err_msg=signal.key)
-    assert features_as_of(alone, moment) == pytest.approx(features_as_of(among, moment))
+    ours_by_account, theirs_by_account = features_as_of(alone, moment), features_as_of(among, moment)
+    for pk in accounts:
+        assert ours_by_account[pk] == pytest.approx(theirs_by_account[pk]), pk
 
 
 def test_an_old_user_is_silent_and_a_new_one_unknown(accounts: list[int]) -> None:
