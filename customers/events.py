@@ -14,6 +14,12 @@ EXTERNAL_ID_ADDED = EventType(
 EXTERNAL_ID_REMOVED = EventType(
     "customers.external_id_removed", subject="account", sentence=_("removed an id of another system")
 )
+ACCOUNTS_MERGED = EventType(
+    "customers.accounts_merged", subject="account", sentence=_("merged another customer into this one")
+)
+ACCOUNTS_UNMERGED = EventType(
+    "customers.accounts_unmerged", subject="account", sentence=_("took a merge of customers back")
+)
 TRAIT_SAVED = EventType("customers.trait_saved", subject="trait", sentence=_("saved a trait of customers"))
 CONTACT_CREATED = EventType("customers.contact_created", subject="contact", sentence=_("added a contact"))
 CONTACT_CHANGED = EventType("customers.contact_changed", subject="contact", sentence=_("changed a contact"))

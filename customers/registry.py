@@ -4,6 +4,7 @@ of what its timeline tells about, and what each app keeps about a person."""
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.utils.functional import Promise
 
 from core.conditions.kinds import ConditionField
@@ -139,6 +140,46 @@ class TimelineSubject(Part):
 
 
 timeline_subjects: Registry[TimelineSubject] = Registry(TimelineSubject, "timeline_subjects")
+
+
+class AccountRows(Part):
+    """Rows that go along when an account is merged into another, in ``<app>/account_rows.py``; they return when it is undone.
+
+    ``field`` is the foreign key to the account. Tables that are made again from others need no part.
+    """
+
+    label: ClassVar[str | Promise] = ""
+    order: ClassVar[int] = 100
+    model: ClassVar[type[Model]]
+    field: ClassVar[str] = "account"
+
+    def rows(self, account_id: int) -> QuerySet[Any]:
+        """Return the rows of an account."""
+        return self.model._default_manager.filter(**{self.field: account_id})
+
+    def movable(self, source: int, target: int) -> QuerySet[Any]:
+        """Return the rows of ``source`` that ``target`` can have."""
+        return self.rows(source)
+
+    def without_twins(self, source: int, target: int, *names: str) -> QuerySet[Any]:
+        """Return the rows of ``source`` but those that are like one of ``target`` in all of ``names``."""
+        twins = self.rows(target).filter(**{name: OuterRef(name) for name in names})
+        return self.rows(source).filter(~Exists(twins))
+
+    def move(self, row_ids: Collection[int], source: int, target: int) -> None:
+        """Give rows of ``source`` to ``target``; those that are elsewhere meanwhile stay there."""
+        self.rows(source).filter(pk__in=row_ids).update(**{f"{self.field}_id": target})
+
+    def after(self, row_ids: Collection[int], accounts: tuple[int, int]) -> None:
+        """Put right what counts the rows; called for every few thousand rows, when merging and when taking back."""
+
+
+account_rows: Registry[AccountRows] = Registry(AccountRows, "account_rows")
+
+
+def account_rows_parts() -> list[AccountRows]:
+    """Return the parts in their order."""
+    return sorted(account_rows, key=lambda part: (part.order, part.key))
 
 
 class PersonalData(Part):

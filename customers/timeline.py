@@ -67,7 +67,7 @@ class Timeline:
 
 def timeline_apps(viewer: Viewer, account: Account) -> dict[str, str]:
     """Return (app, label) of the kinds of events there are at an account and that the viewer may look at."""
-    verbs = Event.objects.filter(account_id=account.pk, verb__in=_shown_verbs(viewer)).order_by()
+    verbs = Event.objects.filter(account_id__in=_family(account), verb__in=_shown_verbs(viewer)).order_by()
     names = sorted({_app(verb) for verb in verbs.values_list("verb", flat=True).distinct()})
     return {name: str(_APP_LABELS.get(name, apps.get_app_config(name).verbose_name)) for name in names}
 
@@ -82,7 +82,7 @@ def account_timeline(
     starts anew.
     """
     verbs = [verb for verb in _shown_verbs(viewer) if app in ("", _app(verb))]
-    events = Event.objects.filter(account_id=account.pk, verb__in=verbs).select_related("detail")
+    events = Event.objects.filter(account_id__in=_family(account), verb__in=verbs).select_related("detail")
     events = events.order_by("-occurred_at", "-pk")
     moment, _comma, last_id = after.partition(",")
     start = parse_datetime(moment.replace(" ", "+")) if last_id.isascii() and last_id.isdigit() else None
@@ -94,6 +94,15 @@ def account_timeline(
         last = found[size - 1]
         cursor = f"{last.occurred_at.isoformat()},{last.pk}"
     return Timeline(tuple(_items(viewer, found[:size])), cursor)
+
+
+def _family(account: Account) -> list[int]:
+    """The account and those that were merged into it, also through others: their events are its events."""
+    found, newest = [account.pk], [account.pk]
+    while newest:
+        newest = list(Account.objects.filter(merged_into__in=newest).values_list("pk", flat=True))
+        found += newest
+    return found
 
 
 def _app(verb: str) -> str:

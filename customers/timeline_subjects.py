@@ -25,8 +25,16 @@ class AccountSubject(TimelineSubject):
 
     def names(self, viewer: Viewer, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
         """Return no name for those the viewer may see."""
-        visible = Account.objects.visible_to(viewer).filter(pk__in=ids)
-        return dict.fromkeys(visible.values_list("pk", flat=True), ("", ""))
+        if not viewer.can("customers.view"):
+            return {}
+        known = dict(Account.objects.filter(pk__in=ids).values_list("pk", "merged_into__name"))
+        # One that was merged into this account is named.
+        own = dict(
+            Account.objects.filter(pk__in=[pk for pk, into in known.items() if into]).values_list(
+                "pk", "name"
+            )
+        )
+        return {pk: (own.get(pk, ""), "") for pk in known}
 
     def detail(self, verb: str, data: Mapping[str, Any]) -> str | None:
         """Say what was said, what changed, by how much."""

@@ -1,9 +1,9 @@
 """REST of what belongs to an account besides its own row: the companies below it, its ids in other systems."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from core.api.idempotency import idempotent
 from customers.api import serializers
 from customers.hierarchy import group_of
-from customers.models import Account, TraitDefinition
+from customers.models import Account, AccountMerge, TraitDefinition
+from customers.services.merge_accounts import merge_accounts, preview_merge, unmerge_accounts
 from customers.services.name_account import add_external_id, remove_external_id
 from people.api.permissions import viewer_of
 
@@ -93,6 +94,55 @@ class AccountExternalIdDetail(APIView):
         row = get_object_or_404(account_of(request, pk).external_ids, pk=row_id)
         remove_external_id(row=row, by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AccountMergeView(APIView):
+    """The merge of a customer into another."""
+
+    required_permissions: ClassVar = {
+        "GET": "customers.edit",
+        "POST": "customers.edit",
+        "DELETE": "customers.edit",
+    }
+
+    @extend_schema(
+        operation_id="accounts_merge_preview",
+        responses=serializers.MovingOut(many=True),
+        parameters=[OpenApiParameter("into", int, required=True, description="who would take over")],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Read what would move to the customer ``into``."""
+        wanted = serializers.MergeIn(data=request.query_params.dict())
+        wanted.is_valid(raise_exception=True)
+        moving = preview_merge(
+            source=account_of(request, pk),
+            target=account_of(request, wanted.validated_data["into"]),
+            by=viewer_of(request),
+        )
+        return Response(serializers.MovingOut(moving, many=True).data)
+
+    @extend_schema(
+        operation_id="accounts_merge", request=serializers.MergeIn, responses=serializers.AccountOut
+    )
+    @idempotent
+    def post(self, request: Request, pk: int) -> Response:
+        """Let the customer ``into`` take this one over; answers the taking one. It can be taken back for 30 days."""
+        wanted = serializers.MergeIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        target = account_of(request, wanted.validated_data["into"])
+        merge_accounts(source=account_of(request, pk), target=target, by=viewer_of(request))
+        return Response(_told(request, target.pk))
+
+    @extend_schema(operation_id="accounts_unmerge", responses={200: serializers.AccountOut})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Take the merge of this customer back; answers it as it was."""
+        merge = get_object_or_404(AccountMerge, source=pk, undone_at=None)
+        source = unmerge_accounts(merge=merge, by=viewer_of(request))
+        return Response(_told(request, source.pk))
+
+
+def _told(request: Request, pk: int) -> Any:
+    return serializers.AccountOut(account_of(request, pk), context={"viewer": viewer_of(request)}).data
 
 
 class Traits(APIView):

@@ -109,6 +109,14 @@ class AccountIn(serializers.ModelSerializer[Account]):
         return attrs
 
 
+class MovingOut(serializers.Serializer[Any]):
+    """What a merge does with the rows of one kind: so many move, so many stay because the other customer has their like."""
+
+    label = serializers.CharField()  # type: ignore[assignment]
+    moves = serializers.IntegerField()
+    stays = serializers.IntegerField()
+
+
 class TraitOut(serializers.ModelSerializer[TraitDefinition]):
     """The definition of a trait."""
 

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("contacts/bulk/", views.ContactBulk.as_view(), name="api-contacts-bulk"),
     path("accounts/<int:pk>/", views.AccountDetail.as_view(), name="api-account"),
     path("traits/", account_details.Traits.as_view(), name="api-traits"),
+    path("accounts/<int:pk>/merge/", account_details.AccountMergeView.as_view(), name="api-account-merge"),
     path("accounts/<int:pk>/group/", account_details.AccountGroup.as_view(), name="api-account-group"),
     path(
         "accounts/<int:pk>/external-ids/",

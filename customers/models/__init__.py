@@ -1,6 +1,7 @@
 """Tables of customers."""
 
 from customers.models.account import Account, AccountExternalId
+from customers.models.account_merge import AccountMerge, AccountMergeMove
 from customers.models.consent import ConsentEvent
 from customers.models.contact import Contact, ContactIdentity, ContactMerge
 from customers.models.personal_data import ContactErasure, ContactExport
@@ -12,6 +13,8 @@ from customers.models.usage import DirtyUsageDay, UsageDaily, UsageDailyRevision
 __all__ = [
     "Account",
     "AccountExternalId",
+    "AccountMerge",
+    "AccountMergeMove",
     "ConsentEvent",
     "Contact",
     "ContactErasure",

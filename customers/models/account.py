@@ -14,8 +14,11 @@ class AccountQuerySet(models.QuerySet["Account"]):
     """Reads of accounts."""
 
     def visible_to(self, viewer: Viewer) -> "AccountQuerySet":
-        """Return the accounts a viewer may see: all for those who may look at customers, none for others."""
-        return self if viewer.can("customers.view") else self.none()
+        """Return the accounts a viewer may see: all for those who may look at customers, none for others.
+
+        A merged account is in nobody's sight: who took it over stands for it.
+        """
+        return self.filter(merged_into=None) if viewer.can("customers.view") else self.none()
 
 
 class Account(models.Model):
@@ -53,6 +56,8 @@ class Account(models.Model):
     parent = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="children", verbose_name=_("part of")
     )
+    # Who has taken this account over; see ``AccountMerge``.
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
     tier = models.CharField(_("tier"), max_length=16, choices=Tier.choices, default=Tier.STARTER)
     lifecycle = models.CharField(
         _("stage"), max_length=16, choices=Lifecycle.choices, default=Lifecycle.ONBOARDING

@@ -36,6 +36,10 @@ class ShownPanel:
 @require_GET
 def account(request: StaffRequest, pk: int) -> HttpResponse:
     """Show the overview of an account."""
+    from customers.pages.account_merge import where_it_went
+
+    if went := where_it_went(request, pk):
+        return went
     found = find_account(request, pk)
     context = {**_shell(request, found, ""), "panels": _panels(request, found, "overview")}
     return render(request, "customers/account.html", context)

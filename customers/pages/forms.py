@@ -75,6 +75,18 @@ class AccountForm(forms.ModelForm[Account]):
         }
 
 
+class AccountMergeForm(forms.Form):
+    """Which account takes another one over."""
+
+    target = AccountChoice(
+        label=_("Merge into"), help_text=_("Start typing the name of the customer that stays.")
+    )
+
+    def __init__(self, *args: Any, viewer: Viewer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["target"].viewer = viewer  # type: ignore[attr-defined]
+
+
 class ExternalIdForm(forms.Form):
     """The id of an account in another system."""
 

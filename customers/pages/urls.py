@@ -7,6 +7,7 @@ from customers.pages import (
     account_choice,
     account_details,
     account_forms,
+    account_merge,
     contact,
     personal_data,
     portfolio,
@@ -47,6 +48,12 @@ urlpatterns: list[URLPattern] = [
     path("settings/traits/", settings_traits.traits, name="settings-traits"),
     path("settings/traits/new/", settings_traits.trait_new, name="settings-trait-new"),
     path("settings/traits/<int:pk>/", settings_traits.trait_edit, name="settings-trait"),
+    path("customers/<int:pk>/merge/", account_merge.account_merge, name="account-merge"),
+    path(
+        "customers/<int:pk>/merges/<int:merge_id>/undo/",
+        account_merge.account_unmerge,
+        name="account-unmerge",
+    ),
     path("customers/<int:pk>/ids/", account_details.external_id_add, name="account-external-ids"),
     path(
         "customers/<int:pk>/ids/<int:row_id>/remove/",

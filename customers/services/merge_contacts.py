@@ -1,5 +1,7 @@
 """Merge two contacts that are one person, and take a merge back."""
 
+from datetime import timedelta
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -9,6 +11,8 @@ from customers.events import CONTACTS_MERGED, CONTACTS_UNMERGED
 from customers.models import ConsentEvent, Contact, ContactIdentity, ContactMerge
 from customers.services.record_consent import record_consent
 from people.viewer import Viewer
+
+UNDO_FOR = timedelta(days=30)
 
 
 @transaction.atomic
@@ -69,6 +73,8 @@ def unmerge_contacts(*, source: Contact, by: Viewer) -> Contact:
     merge = ContactMerge.objects.select_for_update().filter(source=source, undone_at=None).first()
     if merge is None:
         raise ValidationError({"contact": _("This contact is not merged.")})
+    if timezone.now() > merge.merged_at + UNDO_FOR:
+        raise ValidationError({"contact": _("A merge can be taken back for %d days only.") % UNDO_FOR.days})
     # The addresses are where the chain of merges ends; what another undone merge has returned stays there.
     holder = merge.target
     while holder.merged_into is not None:

@@ -16,6 +16,7 @@ from customers.events import CONTACT_CHANGED, CONTACT_CREATED, IDENTITY_ADDED, I
 from customers.identities import Identity
 from customers.models import Account, Contact, ContactIdentity
 from customers.phone_numbers import e164
+from customers.standing import standing_ids
 from people.viewer import Viewer
 
 _ANY_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s]+@[^@\s]+")
@@ -199,6 +200,10 @@ def _new_contacts(writers: Sequence[Writer], by: Viewer) -> dict[Identity, Conta
     # The oldest account of a domain comes last.
     accounts = Account.objects.filter(domain__in=wanted).order_by("-pk") if wanted else ()
     of_domain = {account.domain: account for account in accounts}
+    if any(account.merged_into_id for account in of_domain.values()):
+        standing = standing_ids(account.pk for account in of_domain.values())
+        rows_of = Account.objects.in_bulk(set(standing.values()))
+        of_domain = {domain: rows_of[standing[account.pk]] for domain, account in of_domain.items()}
     contacts = Contact.objects.bulk_create(
         [
             Contact(

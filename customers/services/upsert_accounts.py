@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from customers.events import ACCOUNT_CHANGED, ACCOUNT_CREATED
 from customers.models import Account
 from customers.services.save_account import EDITABLE, clean_account
+from customers.standing import standing_ids
 from customers.traits import merged_traits, told_changes
 from customers.upserts import MOST_ROWS, Upserted, refuse_repeated
 from people.models import User
@@ -43,6 +44,7 @@ def _upsert(rows: Sequence[Mapping[str, Any]], by: Viewer) -> list[Upserted]:
     wanted = {str(row["external_id"]) for row in rows}
     known = Account.objects.select_for_update().filter(external_id__in=wanted).order_by("pk")
     accounts = {account.external_id: account for account in known}
+    _follow_merges(accounts)
     managers = {row["csm_id"] for row in rows if row.get("csm_id") is not None}
     active = set(User.objects.filter(pk__in=managers, is_active=True).values_list("pk", flat=True))
     found: list[tuple[int, Account, dict[str, list[Any]] | None]] = []
@@ -71,12 +73,26 @@ def _upsert(rows: Sequence[Mapping[str, Any]], by: Viewer) -> list[Upserted]:
             ],
         )
     done = {
-        index: Upserted.of(index, account.external_id or "", account.pk, changed)
+        index: Upserted.of(index, str(rows[index]["external_id"]), account.pk, changed)
         for index, account, changed in found
     }
     for index, errors in refused.items():
         done[index] = Upserted.refusal(index, str(rows[index]["external_id"]), errors)
     return [done[index] for index in range(len(rows))]
+
+
+def _follow_merges(accounts: dict[str | None, Account]) -> None:
+    """Put, for an account that was merged, the one that took it over."""
+    merged = {name: one for name, one in accounts.items() if one.merged_into_id is not None}
+    if not merged:
+        return
+    standing = standing_ids(one.pk for one in merged.values())
+    targets = {one.pk: one for one in accounts.values()}
+    missing = set(standing.values()) - set(targets)
+    targets |= {
+        one.pk: one for one in Account.objects.select_for_update().filter(pk__in=missing).order_by("pk")
+    }
+    accounts.update({name: targets[standing[one.pk]] for name, one in merged.items()})
 
 
 def _prepared(
@@ -85,6 +101,9 @@ def _prepared(
     """The customer as the row wants it, and what changes on it (None: it is new). Raises ValidationError naming the field."""
     # Who is above whom is checked one by one: ``update_account``.
     values = {name: row[name] for name in EDITABLE if name in row and name != "parent_id"}
+    if account is not None:
+        # Who took an account over keeps its own id.
+        values.pop("external_id", None)
     if values.get("csm_id") is not None and values["csm_id"] not in active:
         raise ValidationError({"csm": _("There is no such colleague.")})
     row_account = account or Account()

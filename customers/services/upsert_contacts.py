@@ -13,6 +13,7 @@ from customers.domains import normalise_address
 from customers.events import CONTACT_CHANGED, CONTACT_CREATED, IDENTITY_ADDED
 from customers.models import Account, Contact, ContactIdentity
 from customers.services.save_contact import EDITABLE, NOT_TYPED
+from customers.standing import standing_ids
 from customers.traits import merged_traits, told_changes
 from customers.upserts import MOST_ROWS, Upserted, refuse_repeated
 from people.viewer import Viewer
@@ -102,7 +103,9 @@ class _Batch:
         self.accounts = set(Account.objects.filter(pk__in=ids).values_list("pk", flat=True))
         names = {row["account_external_id"] for row in self.rows if row.get("account_external_id")}
         known = Account.objects.filter(external_id__in=names)
-        self.account_of = dict(known.values_list("external_id", "pk"))
+        of_name = dict(known.values_list("external_id", "pk"))
+        standing = standing_ids(of_name.values()) if of_name else {}
+        self.account_of = {name: standing[pk] for name, pk in of_name.items()}
         # Rows that name one contact share it, so that a later row sees what an earlier one changed.
         self.contacts: dict[int, Contact] = {}
 
