@@ -1,6 +1,7 @@
 """App configuration of customers."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class CustomersConfig(AppConfig):
@@ -8,3 +9,9 @@ class CustomersConfig(AppConfig):
 
     name = "customers"
     verbose_name = "Customers"
+
+    def ready(self) -> None:
+        """Let the database keep the revenue ledger as it is."""
+        from customers.append_only import keep_ledger
+
+        post_migrate.connect(keep_ledger, sender=self)

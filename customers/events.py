@@ -49,6 +49,12 @@ SUBSCRIPTION_SAVED = EventType(
 REVENUE_MOVED = EventType(
     "customers.revenue_moved", subject="account", sentence=_("recorded a change of revenue")
 )
+RATES_SAVED = EventType(
+    "customers.rates_saved", subject="money", sentence=_("recorded exchange rates"), feed=False
+)
+BASE_CURRENCY_SET = EventType(
+    "customers.base_currency_set", subject="money", sentence=_("chose the currency of sums"), feed=False
+)
 TOUCH_LOGGED = EventType(
     "customers.touch_logged", subject="account", sentence=_("was in touch with the customer")
 )

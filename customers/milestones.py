@@ -32,7 +32,9 @@ def milestones(account: Account, viewer: Viewer, *, since: date) -> list[tuple[d
             row.effective_on,
             f"{row.get_kind_display()} {'+' if row.amount > 0 else ''}{money(row.amount, row.currency)}",
         )
-        for row in RevenueMovement.objects.filter(~Q(kind=RevenueMovement.Kind.NEW), account=account)
+        for row in RevenueMovement.objects.standing().filter(
+            ~Q(kind=RevenueMovement.Kind.NEW), account=account
+        )
     ]
     today = timezone.localdate()
     return sorted((day, text) for day, text in told if since <= day <= today)

@@ -41,3 +41,16 @@ class NewCustomer(NavItem):
     place = "create"
     permission = "customers.edit"
     order = 30
+
+
+class ExchangeRatesNav(NavItem):
+    """Exchange rates and the currency of sums."""
+
+    key = "settings-exchange-rates"
+    label = _("Exchange rates")
+    icon = "currency-euro"
+    url_name = "settings-exchange-rates"
+    place = "settings"
+    group = _("Customers")
+    order = 60
+    permission = "settings.manage"

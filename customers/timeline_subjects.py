@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from core.formatting import MISSING, money, plain
 from customers.models import Account, Contact, RevenueMovement
@@ -99,4 +100,5 @@ def _movement(data: Mapping[str, Any]) -> str:
         return kinds.get(str(data.get("kind")), "")
     currency = str(data.get("currency") or "")
     shown = money(amount, currency, full=True) if currency else plain(amount)
-    return f"{kinds.get(str(data.get('kind')), '')} {'+' if amount > 0 else ''}{shown}".strip()
+    told = f"{kinds.get(str(data.get('kind')), '')} {'+' if amount > 0 else ''}{shown}".strip()
+    return _("Correction: %(change)s") % {"change": told} if data.get("void_of") else told

@@ -580,7 +580,8 @@ class Facts:
     @cached_property
     def revenue(self) -> list[RevenueMovement]:
         """Return the ledger of the accounts in order of effect."""
-        return list(RevenueMovement.objects.filter(account_id__in=self._among).order_by("effective_on", "pk"))
+        rows = RevenueMovement.objects.with_ends().filter(account_id__in=self._among)
+        return list(rows.order_by("effective_on", "pk"))
 
     def notices(self, as_of: datetime) -> dict[int, date]:
         """Return, per account id, the day of a churn notice (else of the churn) that was known, unless one came back."""
@@ -588,7 +589,7 @@ class Facts:
         found: dict[int, date] = {}
         for movement in self._comings_and_goings:
             said = movement.notice_on or movement.effective_on
-            if movement.recorded_at > as_of or said > day:
+            if said > day or not movement.holds_at(as_of):
                 continue
             if movement.kind == RevenueMovement.Kind.CHURN:
                 found[movement.account_id] = said
@@ -599,7 +600,7 @@ class Facts:
     @cached_property
     def _comings_and_goings(self) -> list[RevenueMovement]:
         kinds = (RevenueMovement.Kind.CHURN, RevenueMovement.Kind.REACTIVATION)
-        rows = RevenueMovement.objects.filter(account_id__in=self._among, kind__in=kinds)
+        rows = RevenueMovement.objects.with_ends().filter(account_id__in=self._among, kind__in=kinds)
         return list(rows.order_by("effective_on", "pk"))
 
     def alive(self, as_of: datetime) -> list[int]:

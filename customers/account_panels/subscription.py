@@ -20,7 +20,7 @@ class SubscriptionTab(AccountPanel):
     def context(self, viewer: Viewer, account: Account) -> dict[str, object]:
         """Return subscriptions, running ones first, and movements, newest first."""
         subscriptions = Subscription.objects.filter(account=account)
-        movements = RevenueMovement.objects.filter(account=account).select_related("subscription")
+        movements = RevenueMovement.objects.filter(account=account).select_related("voided_by")
         return {
             "subscriptions": sorted(
                 subscriptions, key=lambda row: (row.ended_on is not None, row.renews_on is None, row.pk)

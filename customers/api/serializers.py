@@ -13,8 +13,6 @@ from customers.models import (
     ConsentEvent,
     Contact,
     ContactIdentity,
-    RevenueMovement,
-    Subscription,
     TraitDefinition,
 )
 from customers.services.ingest_usage import MAX_ITEMS
@@ -335,27 +333,6 @@ class ConsentOut(serializers.ModelSerializer[ConsentEvent]):
     class Meta:
         model = ConsentEvent
         fields = ["id", "contact", "channel", "topic", "status", "basis", "source", "at"]
-
-
-class SubscriptionBody(serializers.ModelSerializer[Subscription]):
-    """What an account has bought. A known ``external_id`` changes that subscription."""
-
-    class Meta:
-        model = Subscription
-        fields = [
-            "id", "external_id", "product", "plan", "seats", "arr", "currency", "starts_on", "renews_on", "ended_on",
-        ]  # fmt: skip
-        extra_kwargs: ClassVar[dict[str, Any]] = {"external_id": {"validators": []}}
-
-
-class RevenueBody(serializers.ModelSerializer[RevenueMovement]):
-    """A change of recurring revenue: ``amount`` is negative for contraction and churn."""
-
-    class Meta:
-        model = RevenueMovement
-        fields = ["id", "kind", "amount", "currency", "effective_on", "notice_on", "recorded_at"]
-        read_only_fields = ["currency", "recorded_at"]
-        extra_kwargs: ClassVar[dict[str, Any]] = {"notice_on": {"required": False}}
 
 
 class UsageItemIn(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from customers.api import account_details, personal_data, segments, views
+from customers.api import account_details, personal_data, revenue_urls, segments, views
 
 urlpatterns: list[URLPattern] = [
     path("accounts/", views.AccountList.as_view(), name="api-accounts"),
@@ -23,12 +23,7 @@ urlpatterns: list[URLPattern] = [
         account_details.AccountExternalIdDetail.as_view(),
         name="api-account-external-id",
     ),
-    path(
-        "accounts/<int:pk>/subscriptions/",
-        views.AccountSubscriptions.as_view(),
-        name="api-account-subscriptions",
-    ),
-    path("accounts/<int:pk>/revenue/", views.AccountRevenue.as_view(), name="api-account-revenue"),
+    *revenue_urls.urlpatterns,
     path("contacts/", views.ContactList.as_view(), name="api-contacts"),
     path("contacts/<int:pk>/", views.ContactDetail.as_view(), name="api-contact"),
     path("contacts/<int:pk>/merge/", views.ContactMergeView.as_view(), name="api-contact-merge"),

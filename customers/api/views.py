@@ -28,7 +28,6 @@ from customers.selectors import accounts_matching, daily_usage, feature_usage
 from customers.services.ingest_usage import ingest_usage
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.record_consent import record_consent
-from customers.services.record_revenue import record_revenue_movement, save_subscription
 from customers.services.save_account import create_account, update_account
 from customers.services.save_contact import add_identity, create_contact, remove_identity, update_contact
 from customers.services.set_traits import set_account_traits, set_contact_traits
@@ -324,62 +323,6 @@ class ContactConsent(APIView):
         wanted.is_valid(raise_exception=True)
         row = record_consent(contact=_contact(request, pk), by=viewer_of(request), **wanted.validated_data)
         return Response(serializers.ConsentOut(row).data, status=status.HTTP_201_CREATED)
-
-
-class AccountSubscriptions(APIView):
-    """What a customer has bought."""
-
-    required_permissions: ClassVar = _EDIT
-
-    @extend_schema(
-        operation_id="account_subscriptions_list", responses=serializers.SubscriptionBody(many=True)
-    )
-    def get(self, request: Request, pk: int) -> Response:
-        """List subscriptions, ended ones too."""
-        rows = _account(request, pk).subscriptions.order_by("pk")
-        return Response(serializers.SubscriptionBody(rows, many=True).data)
-
-    @extend_schema(
-        operation_id="account_subscriptions_save",
-        request=serializers.SubscriptionBody,
-        responses={201: serializers.SubscriptionBody},
-    )
-    @idempotent
-    def post(self, request: Request, pk: int) -> Response:
-        """Create a subscription, or change the customer's one with the same ``external_id``."""
-        wanted = serializers.SubscriptionBody(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        row = save_subscription(
-            account=_account(request, pk), values=wanted.validated_data, by=viewer_of(request)
-        )
-        return Response(serializers.SubscriptionBody(row).data, status=status.HTTP_201_CREATED)
-
-
-class AccountRevenue(APIView):
-    """The revenue ledger of a customer."""
-
-    required_permissions: ClassVar = _EDIT
-
-    @extend_schema(operation_id="account_revenue_list", responses=serializers.RevenueBody(many=True))
-    def get(self, request: Request, pk: int) -> Response:
-        """List movements in order of effect."""
-        rows = _account(request, pk).revenue_movements.order_by("effective_on", "pk")
-        return Response(serializers.RevenueBody(rows, many=True).data)
-
-    @extend_schema(
-        operation_id="account_revenue_record",
-        request=serializers.RevenueBody,
-        responses={201: serializers.RevenueBody},
-    )
-    @idempotent
-    def post(self, request: Request, pk: int) -> Response:
-        """Record a movement; the customer's ARR moves by it. A mistake is put right by another movement."""
-        wanted = serializers.RevenueBody(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        row = record_revenue_movement(
-            account=_account(request, pk), by=viewer_of(request), **wanted.validated_data
-        )
-        return Response(serializers.RevenueBody(row).data, status=status.HTTP_201_CREATED)
 
 
 class AccountUsage(APIView):

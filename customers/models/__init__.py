@@ -4,6 +4,7 @@ from customers.models.account import Account, AccountExternalId
 from customers.models.account_merge import AccountMerge, AccountMergeMove
 from customers.models.consent import ConsentEvent
 from customers.models.contact import Contact, ContactIdentity, ContactMerge
+from customers.models.money import ExchangeRate
 from customers.models.personal_data import ContactErasure, ContactExport
 from customers.models.revenue import RevenueMovement, Subscription
 from customers.models.segment import Segment, SegmentMembership
@@ -22,6 +23,7 @@ __all__ = [
     "ContactIdentity",
     "ContactMerge",
     "DirtyUsageDay",
+    "ExchangeRate",
     "RevenueMovement",
     "Segment",
     "SegmentMembership",

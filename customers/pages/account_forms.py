@@ -1,8 +1,8 @@
-"""The forms around an account: new, edit, next step, touch, renewal, subscription, change of revenue."""
+"""The forms around an account: new, edit, next step, touch, renewal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django import forms
 from django.contrib import messages
@@ -16,9 +16,8 @@ from django.utils.translation import gettext as _
 from core.pages.forms import add_errors
 from customers.models import Account
 from customers.pages.account import find_account
-from customers.pages.forms import AccountForm, RenewalForm, RevenueForm, StepForm, SubscriptionForm, TouchForm
+from customers.pages.forms import AccountForm, RenewalForm, StepForm, TouchForm
 from customers.services.log_touch import log_touch
-from customers.services.record_revenue import record_revenue_movement, save_subscription
 from customers.services.save_account import create_account, update_account
 from people.requests import StaffRequest, is_partial, page
 
@@ -104,43 +103,6 @@ def account_touch(request: StaffRequest, pk: int) -> HttpResponse:
             return finished(request, found, _("It is on the timeline."))
     heading = _("In touch with %(name)s") % {"name": found.name}
     return show(request, form, asked(request, found, heading, _("Log touch")))
-
-
-@page("customers.edit")
-def subscription_new(request: StaffRequest, pk: int) -> HttpResponse:
-    """Add a subscription."""
-    found = find_account(request, pk)
-    form = SubscriptionForm(request.POST or None)
-
-    def save() -> Any:
-        values = {**form.cleaned_data, "currency": found.currency}
-        return save_subscription(account=found, values=values, by=request.viewer)
-
-    if request.method == "POST" and attempt(form, save) is not None:
-        return finished(request, found, _("The subscription is added."), tab="subscription")
-    heading = _("Subscription of %(name)s") % {"name": found.name}
-    lead = _("The account's renewal becomes the earliest one of its running subscriptions.")
-    return show(
-        request, form, asked(request, found, heading, _("Add subscription"), lead=lead, tab="subscription")
-    )
-
-
-@page("customers.edit")
-def revenue_new(request: StaffRequest, pk: int) -> HttpResponse:
-    """Record a change of revenue."""
-    found = find_account(request, pk)
-    form = RevenueForm(request.POST or None)
-    if request.method == "POST":
-        saved = attempt(
-            form, lambda: record_revenue_movement(account=found, by=request.viewer, **form.cleaned_data)
-        )
-        if saved is not None:
-            return finished(request, found, _("The change is recorded."), tab="subscription")
-    heading = _("Change of revenue of %(name)s") % {"name": found.name}
-    lead = _(
-        "It moves the account's ARR and stays in the ledger; a churn that is effective ends the account."
-    )
-    return show(request, form, asked(request, found, heading, _("Record"), lead=lead, tab="subscription"))
 
 
 def attempt(form: forms.BaseForm, service: Callable[[], T]) -> T | None:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.timezone import localtime, make_aware
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Account, Contact, ContactIdentity, RevenueMovement, Subscription
+from customers.models import Account, Contact, ContactIdentity
 from customers.pages.account_choice import AccountChoice
 from customers.services.log_touch import TouchKind
 from people.models import User
@@ -124,29 +124,6 @@ class TouchForm(forms.Form):
     text = forms.CharField(
         label=_("What was said"), required=False, max_length=2000, widget=forms.Textarea({"rows": 3})
     )
-
-
-class SubscriptionForm(forms.ModelForm[Subscription]):
-    """A subscription of an account."""
-
-    class Meta:
-        model = Subscription
-        fields: ClassVar = ["product", "plan", "seats", "arr", "starts_on", "renews_on", "ended_on"]
-        widgets: ClassVar = {"starts_on": _day(), "renews_on": _day(), "ended_on": _day()}
-
-
-class RevenueForm(forms.Form):
-    """A change of recurring revenue."""
-
-    kind = forms.ChoiceField(label=_("Kind"), choices=RevenueMovement.Kind.choices)
-    amount = forms.DecimalField(
-        label=_("Amount"),
-        max_digits=14,
-        decimal_places=2,
-        help_text=_("A year, in the account's currency; negative for contraction and churn."),
-    )
-    effective_on = forms.DateField(label=_("Effective"), widget=_day())
-    notice_on = forms.DateField(label=_("Notice given"), required=False, widget=_day())
 
 
 class _PersonForm(forms.ModelForm[Contact]):

@@ -11,6 +11,7 @@ from customers.pages import (
     contact,
     personal_data,
     portfolio,
+    revenue_urls,
     segments,
     settings_traits,
 )
@@ -40,8 +41,7 @@ urlpatterns: list[URLPattern] = [
     path("customers/<int:pk>/step/", account_forms.account_step, name="account-step"),
     path("customers/<int:pk>/touch/", account_forms.account_touch, name="account-touch"),
     path("customers/<int:pk>/renewal/", account_forms.account_renewal, name="account-renewal"),
-    path("customers/<int:pk>/subscriptions/new/", account_forms.subscription_new, name="subscription-new"),
-    path("customers/<int:pk>/revenue/new/", account_forms.revenue_new, name="revenue-new"),
+    *revenue_urls.urlpatterns,
     path("customers/<int:pk>/contacts/new/", contact.contact_new, name="contact-new"),
     path("customers/<int:pk>/traits/edit/", account_details.account_traits, name="account-traits"),
     path("contacts/<int:pk>/traits/", contact.contact_traits, name="contact-traits"),

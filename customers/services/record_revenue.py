@@ -1,6 +1,6 @@
-"""Write the revenue ledger and the subscriptions; both keep the account's ARR and dates in step."""
+"""Record changes of revenue, take them back, put them right: rows of the ledger, which keeps the account's ARR in step."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,11 +10,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from customers.events import REVENUE_MOVED, SUBSCRIPTION_SAVED
 from customers.models import Account, RevenueMovement, Subscription
+from customers.services.write_ledger import append, movement_of, open_ledgers
 from people.viewer import Viewer
 
-_LOSSES = {RevenueMovement.Kind.CONTRACTION, RevenueMovement.Kind.CHURN}
+Kind = RevenueMovement.Kind
+CORRECTION = "correction"
+_TURNS = (Kind.CHURN, Kind.REACTIVATION, Kind.NEW)
 
 
 @transaction.atomic
@@ -27,81 +29,122 @@ def record_revenue_movement(
     by: Viewer,
     notice_on: date | None = None,
     subscription: Subscription | None = None,
+    product: str = "",
+    reason_code: str = "",
 ) -> RevenueMovement:
-    """Append a movement and move the account's ARR by it.
+    """Append a movement; the account's ARR moves by it on the day of its effect.
 
     ``amount`` is signed in the account's currency: negative for contraction and churn, else positive. A churn that is
     effective ends the account (``churned_on``, stage churned); one announced for later does so on its day
     (``end_accounts``). Raises ValidationError naming the field.
     """
     by.require("customers.edit")
-    if (amount < 0) != (kind in _LOSSES):
-        raise ValidationError({"amount": _("Losses are negative, gains positive.")})
-    account = Account.objects.select_for_update().get(pk=account.pk)
-    movement = RevenueMovement(
-        account=account,
-        subscription=subscription,
-        kind=kind,
-        amount=amount,
-        currency=account.currency,
-        effective_on=effective_on,
-        notice_on=notice_on,
-        recorded_at=timezone.now(),
-    )
-    movement.full_clean(exclude=["subscription", "notice_on"])
-    account.arr += amount
-    try:
-        account.clean_fields(exclude={field.name for field in Account._meta.fields} - {"arr"})
-    except ValidationError as error:
-        raise ValidationError({"amount": error.messages}) from error
-    movement.save()
-    fields = ["arr"]
-    if kind == RevenueMovement.Kind.CHURN and effective_on <= timezone.now().date():
-        account.churned_on, account.lifecycle = effective_on, Account.Lifecycle.CHURNED
-        fields += ["churned_on", "lifecycle"]
-    elif kind == RevenueMovement.Kind.REACTIVATION:
-        account.churned_on, account.lifecycle = None, Account.Lifecycle.ESTABLISHED
-        fields += ["churned_on", "lifecycle"]
-    account.save(update_fields=fields)
-    REVENUE_MOVED.record(
-        by=by,
-        subject_id=account.pk,
-        account_id=account.pk,
-        detail={
-            "kind": kind,
-            "amount": amount,
-            "currency": account.currency,
-            "effective_on": effective_on,
-            "notice_on": notice_on,
-        },
-    )
-    return movement
+    account = locked(account)
+    row = movement_of(account, kind, amount, effective_on, reason_code=reason_code)
+    row.notice_on, row.subscription = notice_on, subscription
+    row.product = product or (subscription.product if subscription else "")
+    check(row)
+    open_ledgers([account], first={account.pk: effective_on})
+    append([row], by=by)
+    turn(account, [row])
+    return row
 
 
 @transaction.atomic
-def save_subscription(*, account: Account, values: Mapping[str, Any], by: Viewer) -> Subscription:
-    """Create a subscription, or change the account's one with the same ``external_id``; raises ValidationError.
+def void_movement(*, movement: RevenueMovement, by: Viewer, reason_code: str = CORRECTION) -> RevenueMovement:
+    """Take a movement back by a row of the opposite amount on the same day, and return that row. Raises ValidationError."""
+    by.require("customers.edit")
+    account = locked(movement.account)
+    row = voiding(account, movement, reason_code)
+    append([row], by=by)
+    turn(account, [row])
+    return row
 
-    ``values`` are model fields. The account's renewal date becomes the earliest one of its running subscriptions.
+
+@transaction.atomic
+def restate_movement(
+    *, movement: RevenueMovement, values: Mapping[str, Any], by: Viewer, reason_code: str = CORRECTION
+) -> RevenueMovement:
+    """Put a movement right: a row that takes it back and a row as it should have been, in one go; returns the latter.
+
+    ``values`` may hold ``kind``, ``amount``, ``effective_on``, ``notice_on``, ``product`` and ``reason_code``; what it does not
+    hold stays. Raises ValidationError naming the field.
     """
     by.require("customers.edit")
-    external_id = values.get("external_id") or None
-    found = (
-        Subscription.objects.filter(account=account, external_id=external_id).first() if external_id else None
+    account = locked(movement.account)
+    changes = {name: values[name] for name in values if name in _RESTATED}
+    if all(getattr(movement, name) == value for name, value in changes.items()):
+        raise ValidationError({"amount": _("Nothing is different.")})
+    right = movement_of(account, movement.kind, movement.amount, movement.effective_on)
+    right.currency, right.subscription = movement.currency, movement.subscription
+    for name in _RESTATED:
+        setattr(right, name, changes.get(name, getattr(movement, name)))
+    check(right)
+    rows = [voiding(account, movement, reason_code), right]
+    append(rows, by=by)
+    turn(account, rows)
+    return right
+
+
+_RESTATED = ("kind", "amount", "effective_on", "notice_on", "product", "reason_code")
+
+
+def locked(account: Account) -> Account:
+    """Return the account as it is, locked until the end of the transaction."""
+    return Account.objects.select_for_update().get(pk=account.pk)
+
+
+def check(row: RevenueMovement) -> None:
+    """Raise ValidationError naming the field of a row that cannot be; changes of currency are made with the account."""
+    exclude = [
+        "account",
+        "subscription",
+        "notice_on",
+        "recorded_at",
+        "void_of",
+        "rate",
+        "amount_base",
+        "base_currency",
+    ]
+    row.full_clean(exclude=exclude)
+    if row.notice_on and row.notice_on > row.effective_on:
+        raise ValidationError({"notice_on": _("The notice comes before the effect.")})
+
+
+def voiding(account: Account, movement: RevenueMovement, reason_code: str) -> RevenueMovement:
+    """Return the row that takes a movement back, not written yet; raises ValidationError when it holds no more."""
+    if movement.void_of_id is not None:
+        raise ValidationError({"void_of": _("A correction cannot be taken back; record the change again.")})
+    if RevenueMovement.objects.filter(void_of=movement).exists():
+        raise ValidationError({"void_of": _("This change has been taken back already.")})
+    row = movement_of(
+        account, movement.kind, -movement.amount, movement.effective_on, reason_code=reason_code
     )
-    subscription = found or Subscription(account=account)
-    for name, value in {**values, "external_id": external_id}.items():
-        setattr(subscription, name, value)
-    subscription.full_clean()
-    subscription.save()
-    running = Subscription.objects.filter(account=account, ended_on=None).exclude(renews_on=None)
-    earliest = running.order_by("renews_on").values_list("renews_on", flat=True).first()
-    if earliest is not None:
-        Account.objects.filter(pk=account.pk).update(renewal_on=earliest)
-    SUBSCRIPTION_SAVED.record(
-        by=by,
-        subject_id=account.pk,
-        account_id=account.pk,
-        detail={"subscription": subscription.pk, "product": subscription.product},
-    )
-    return subscription
+    for name in ("currency", "product", "subscription_id", "notice_on", "rate", "base_currency"):
+        setattr(row, name, getattr(movement, name))
+    row.amount_base = None if movement.amount_base is None else -movement.amount_base
+    row.void_of = movement
+    return row
+
+
+def turn(account: Account, rows: Iterable[RevenueMovement]) -> None:
+    """End an account whose last turn (churn, return) that is effective is a churn; begin it again when it is none.
+
+    Nothing is done when none of the ``rows`` just written is a turn.
+    """
+    if not any(row.kind in _TURNS for row in rows):
+        return
+    today = timezone.now().date()
+    last = last_turn(account, today)
+    ended = last.effective_on if last is not None and last.kind == Kind.CHURN else None
+    if ended == account.churned_on:
+        return
+    account.churned_on = ended
+    account.lifecycle = Account.Lifecycle.CHURNED if ended else Account.Lifecycle.ESTABLISHED
+    account.save(update_fields=["churned_on", "lifecycle"])
+
+
+def last_turn(account: Account, day: date) -> RevenueMovement | None:
+    """Return the last start, churn or return of an account that is effective by a day and was not taken back."""
+    turns = RevenueMovement.objects.standing().filter(account=account, kind__in=_TURNS, effective_on__lte=day)
+    return turns.order_by("effective_on", "pk").last()

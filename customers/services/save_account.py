@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from customers.events import ACCOUNT_CHANGED, ACCOUNT_CREATED
 from customers.hierarchy import lock_place
 from customers.models import Account
+from customers.services.settle_arr import arr_changes, settle_arr
+from customers.services.write_ledger import open_ledgers
 from people.viewer import Viewer
 
 EDITABLE = (
@@ -27,6 +29,7 @@ def create_account(*, values: Mapping[str, Any], by: Viewer) -> Account:
     clean_account(account)
     account.save()
     ACCOUNT_CREATED.record(by=by, subject_id=account.pk, account_id=account.pk, detail={"name": account.name})
+    open_ledgers([account])
     return account
 
 
@@ -48,6 +51,7 @@ def update_account(*, account: Account, values: Mapping[str, Any], by: Viewer) -
         ACCOUNT_CHANGED.record(
             by=by, subject_id=account.pk, account_id=account.pk, detail={"changed": changed}
         )
+        settle_arr(changes=arr_changes([(account, changed)]), by=by)
     return account
 
 

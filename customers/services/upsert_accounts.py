@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from customers.events import ACCOUNT_CHANGED, ACCOUNT_CREATED
 from customers.models import Account
 from customers.services.save_account import EDITABLE, clean_account
+from customers.services.settle_arr import arr_changes, settle_arr
+from customers.services.write_ledger import open_ledgers
 from customers.standing import standing_ids
 from customers.traits import merged_traits, told_changes
 from customers.upserts import MOST_ROWS, Upserted, refuse_repeated
@@ -58,6 +60,7 @@ def _upsert(rows: Sequence[Mapping[str, Any]], by: Viewer) -> list[Upserted]:
     made = [account for _index, account, changed in found if changed is None]
     changed_rows = [(account, changed) for _index, account, changed in found if changed]
     Account.objects.bulk_create(made)
+    open_ledgers(made)
     ACCOUNT_CREATED.record_many(
         by=by,
         rows=[{"subject_id": one.pk, "account_id": one.pk, "detail": {"name": one.name}} for one in made],
@@ -72,6 +75,7 @@ def _upsert(rows: Sequence[Mapping[str, Any]], by: Viewer) -> list[Upserted]:
                 for one, changed in changed_rows
             ],
         )
+        settle_arr(changes=arr_changes(changed_rows), by=by)
     done = {
         index: Upserted.of(index, str(rows[index]["external_id"]), account.pk, changed)
         for index, account, changed in found

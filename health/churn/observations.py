@@ -76,7 +76,7 @@ def _leaving_days(facts: Facts) -> dict[int, date]:
     """Return the first day on which an account said that it leaves, else left."""
     found: dict[int, date] = {}
     for movement in facts.revenue:
-        if movement.kind == RevenueMovement.Kind.CHURN:
+        if movement.kind == RevenueMovement.Kind.CHURN and movement.holds_at():
             said = movement.notice_on or movement.effective_on
             found[movement.account_id] = min(said, found.get(movement.account_id, said))
     for account in facts.accounts:

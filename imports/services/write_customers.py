@@ -10,13 +10,17 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.db import models, transaction
 
+from core.actors import HISTORY
 from customers.domains import company_domain, normalise_address
 from customers.models import Account, Contact, ContactIdentity
+from customers.services.settle_arr import ArrChange, settle_arr
+from customers.services.write_ledger import open_ledgers
 from imports.checks import Desk, moment
 from imports.models import ExternalRef, Import, ImportRow
 from imports.neutral import digest_of
 from people.models import User
 from people.roles import Role
+from people.viewer import system_viewer
 from tickets.message_text import one_line
 
 Outcome = ImportRow.Outcome
@@ -100,11 +104,15 @@ def write_account(row: ImportRow, data: dict[str, Any], desk: Desk, refs: Refs) 
         _clean(account)
         account.save()
         keep_moment(Account, account.pk, "created_at", moment(data.get("created_at")))
+        open_ledgers([account])
         row.outcome = Outcome.CREATED
     else:
         # Of an account that this system brought in, everything; of one that was here, what is empty.
         brought = ref is not None and ref.made_by_id is not None
+        had = ArrChange(account, account.arr, account.currency)
         row.outcome = Outcome.UPDATED if _fill(account, values, everything=brought) else Outcome.SKIPPED
+        if (account.arr, account.currency) != (had.arr, had.currency):
+            settle_arr(changes=[had], by=system_viewer(HISTORY))
     row.object_id = account.pk
     refs.put("account", row.external_id, account.pk, digest=digest, made=made)
 

@@ -17,8 +17,9 @@ from customers.services.end_accounts import end_accounts
 from customers.services.log_touch import log_touch
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.record_consent import record_consent
-from customers.services.record_revenue import record_revenue_movement, save_subscription
+from customers.services.record_revenue import record_revenue_movement
 from customers.services.save_contact import create_contact, identify_contact
+from customers.services.save_subscription import save_subscription
 from people.models import User
 from people.viewer import Viewer, contact_viewer, system_viewer
 
@@ -185,7 +186,8 @@ def test_revenue_moves_the_account(account: Account, csm: User) -> None:
     )
     account.refresh_from_db()
     assert (int(account.arr), account.churned_on, account.lifecycle) == (0, date(2026, 2, 1), "churned")
-    assert RevenueMovement.objects.count() == 2
+    kinds = RevenueMovement.objects.order_by("pk").values_list("kind", flat=True)
+    assert list(kinds) == ["new", "expansion", "churn"]  # the first is what the account had
     assert Event.objects.filter(verb="customers.revenue_moved", account_id=account.pk).count() == 2
 
 
@@ -244,10 +246,10 @@ def test_contracts_over_rest(writer: APIClient, account: Account) -> None:
         url + "revenue/", {"kind": "expansion", "amount": "1000", "effective_on": "2026-02-01"}
     )
     assert (moved.status_code, moved.json()["currency"]) == (201, "EUR")
-    assert writer.get(url).json()["arr"] == "185000.00"
+    assert writer.get(url).json()["arr"] == "185100.00"
     refused = writer.post(url + "revenue/", {"kind": "churn", "amount": "1000", "effective_on": "2026-02-01"})
     assert (refused.status_code, "amount" in refused.json()["errors"]) == (400, True)
-    assert len(writer.get(url + "revenue/").json()) == 1
+    assert [row["kind"] for row in writer.get(url + "revenue/").json()] == ["new", "expansion", "expansion"]
 
 
 def test_a_sum_that_no_column_holds_is_refused(writer: APIClient, account: Account) -> None:
@@ -256,7 +258,7 @@ def test_a_sum_that_no_column_holds_is_refused(writer: APIClient, account: Accou
     assert writer.post(url, gain).status_code == 201
     refused = writer.post(url, gain)
     assert (refused.status_code, list(refused.data["errors"])) == (400, ["amount"])
-    assert account.revenue_movements.count() == 1
+    assert account.revenue_movements.count() == 2
     assert writer.get(f"/api/v1/accounts/{account.pk}/").status_code == 200
 
 

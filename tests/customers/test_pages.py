@@ -274,7 +274,7 @@ def test_subscription_and_revenue(login: Login, csm: User, account: Account) -> 
     body = browser.get(f"/customers/{account.pk}/subscription/").content.decode()
     assert "Planner" in body
     assert "+€1,000" in body
-    assert Subscription.objects.count() == RevenueMovement.objects.count() == 1
+    assert (Subscription.objects.count(), RevenueMovement.objects.count()) == (1, 2)
 
 
 def test_contact_address_merge_and_undo(login: Login, csm: User, account: Account, contact: Contact) -> None:
