@@ -24,7 +24,8 @@ class Contender:
 
     ``held`` are the rows behind ``trained.held_out``, in its order. ``model`` was loaded from the stored files, which are
     ``file_megabytes`` large and hold ``memory_megabytes`` unpacked. ``pairs`` are (its, the champion's) answers about rows
-    that neither had seen, and ``champion`` its name, "" without one.
+    that neither had seen, and ``champion`` its name, "" without one. ``built_again`` are some held rows, each with its features
+    built again from what was recorded by its moment.
     """
 
     task: MLTask
@@ -37,6 +38,7 @@ class Contender:
     pairs: Sequence[Pair] = ()
     golden: Sequence[Example] = ()
     failed_checks: Mapping[str, str] = field(default_factory=dict)
+    built_again: Sequence[tuple[Example, Mapping[str, Any] | None]] = ()
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,12 @@ class MLTask(Part):
         """What a model says about each row."""
         raise NotImplementedError
 
+    def built_again(self, examples: Sequence[Example]) -> Sequence[Mapping[str, Any] | None]:
+        """The features of rows, built again from what was recorded by their moments, for the leak sentinel; None for a row whose
+        subject is gone, and nothing at all where the task cannot look back.
+        """
+        return ()
+
     def right(self, row: HeldOut) -> bool:
         """Whether an answer about a held-out row counts as right where right and wrong are shown."""
         return bool(row.truth == row.answer)

@@ -22,6 +22,7 @@ from cs_ops.demo.names import (
 )
 from cs_ops.demo.staff import Desk
 from customers.events import (
+    ACCOUNT_CHANGED,
     ACCOUNT_CREATED,
     CONSENT_RECORDED,
     CONTACT_CHANGED,
@@ -55,6 +56,7 @@ class Company:
     country: Country
     life: Life
     since: date
+    renewal: date
     adoption: float
     contacts: list[Contact] = field(default_factory=list)
 
@@ -84,8 +86,8 @@ def staff(user_id: int | None) -> Viewer:
     return Viewer(kind="staff", user_id=user_id, source=SOURCE)
 
 
-def build_customers(seed: int, count: int, desk: Desk, now: datetime) -> Customers:
-    """Write the customers and return them."""
+def build_customers(seed: int, count: int, desk: Desk, now: datetime, *, light: bool = False) -> Customers:
+    """Write the customers and return them; ``light``: with two people each, whom nobody calls."""
     names = company_names(count, stream(seed, "names"))
     companies = [_draw_company(seed, number, name, desk, now) for number, name in enumerate(names)]
     Account.objects.bulk_create([company.account for company in companies])
@@ -96,10 +98,12 @@ def build_customers(seed: int, count: int, desk: Desk, now: datetime) -> Custome
                   account_id=company.account.pk, detail={"name": company.account.name})
         for company in companies
     ]  # fmt: skip
-    _add_contacts(seed, companies, events, now)
+    _add_contacts(seed, companies, events, now, light=light)
     strangers = _add_strangers(seed, max(2, count // 10), now)
-    _add_revenue(seed, companies, events, now)
-    _add_touches(seed, companies, events, now)
+    _add_revenue(seed, companies, events, now, light=light)
+    events += [change for company in companies for change in _moved_renewals(company)]
+    if not light:
+        _add_touches(seed, companies, events, now)
     addresses = dict(ContactIdentity.objects.filter(kind="email").values_list("contact_id", "value"))
     return Customers(companies, strangers, events, addresses)
 
@@ -131,7 +135,7 @@ def _draw_company(seed: int, number: int, name: str, desk: Desk, now: datetime) 
         churned_on=ended,
         timezone=country.zone,
     )
-    return Company(number, account, country, life, since, adoption=float(rng.beta(9, 2)))
+    return Company(number, account, country, life, since, renewal, adoption=float(rng.beta(9, 2)))
 
 
 def _stage(age_days: int, to_renewal: int, *, ended: bool) -> str:
@@ -157,11 +161,13 @@ def _next_anniversary(since: date, today: date) -> date:
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
-def _add_contacts(seed: int, companies: list[Company], events: list[PastEvent], now: datetime) -> None:
+def _add_contacts(
+    seed: int, companies: list[Company], events: list[PastEvent], now: datetime, *, light: bool
+) -> None:
     addresses: dict[str, Contact] = {}
     for company in companies:
         rng = stream(seed, "people", company.number)
-        for role in ROLES[: _people(company, rng)]:
+        for role in ROLES[: 2 if light else _people(company, rng)]:
             name = person_name(company.country, rng)
             address = address_of(name, company.account.domain)
             if address in addresses:
@@ -262,14 +268,17 @@ def _add_strangers(seed: int, count: int, now: datetime) -> list[Contact]:
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
-def _add_revenue(seed: int, companies: list[Company], events: list[PastEvent], now: datetime) -> None:
+def _add_revenue(
+    seed: int, companies: list[Company], events: list[PastEvent], now: datetime, *, light: bool
+) -> None:
     movements: list[RevenueMovement] = []
     subscriptions: list[Subscription] = []
     for company in companies:
         rng = stream(seed, "revenue", company.number)
-        mine = list(_movements(company, rng, now.date()))
+        mine = list(_movements(company, rng, now.date(), announced=light))
         account = company.account
-        account.arr = sum((movement.amount for movement in mine), Decimal(0))
+        running = [movement.amount for movement in mine if movement.effective_on <= now.date()]
+        account.arr = sum(running, Decimal(0))
         movements += mine
         for movement in mine:
             detail = {"kind": movement.kind, "amount": movement.amount, "effective_on": movement.effective_on,
@@ -284,8 +293,19 @@ def _add_revenue(seed: int, companies: list[Company], events: list[PastEvent], n
     Account.objects.bulk_update([company.account for company in companies], ["arr"], batch_size=500)
 
 
-def _movements(company: Company, rng: np.random.Generator, today: date) -> Iterator[RevenueMovement]:
-    """Yield the ledger: the start, changes that follow satisfaction, and the end for those who left."""
+def _moved_renewals(company: Company) -> Iterator[PastEvent]:
+    """Yield that the renewal date became the end of the contract when notice was given: before, nobody knew."""
+    account, notice = company.account, company.life.notice_on
+    if company.ends_on is not None and notice is not None:
+        changed = {"renewal_on": [company.renewal, company.ends_on]}
+        yield PastEvent(ACCOUNT_CHANGED, staff(account.csm_id), account.pk, at(notice, 10), account_id=account.pk,
+                        detail={"changed": changed})  # fmt: skip
+
+
+def _movements(
+    company: Company, rng: np.random.Generator, today: date, *, announced: bool
+) -> Iterator[RevenueMovement]:
+    """Yield the ledger: the start, changes that follow satisfaction, and the end, with ``announced`` also one to come."""
     account = company.account
     kind = RevenueMovement.Kind
     total = _round(account.seats * SEAT_PRICE[account.tier] * rng.uniform(0.8, 1.25))
@@ -307,8 +327,9 @@ def _movements(company: Company, rng: np.random.Generator, today: date) -> Itera
         amount = change if grows else -min(change, total / 2)
         total += amount
         yield movement(kind.EXPANSION if grows else kind.CONTRACTION, amount, day)
-    if company.ends_on is not None:
-        yield movement(kind.CHURN, -total, company.ends_on, company.life.notice_on)
+    ends = company.life.ends_on if announced else company.ends_on
+    if ends is not None:
+        yield movement(kind.CHURN, -total, ends, company.life.notice_on)
 
 
 def _subscriptions(

@@ -13,6 +13,10 @@ PERSISTENCE = 0.93
 INNOVATION = 0.26
 NOTICE_LAG_WEEKS = 2
 SHOCKS = ("sponsor left", "outage", "price talk", "failed rollout", "rescue")
+SHOCK_RATE = 0.34
+SHOCK_SHARES = (0.28, 0.26, 0.12, 0.16, 0.18)
+# Sizes as they are drawn, for who reckons with them: eighteen of a hundred are rescues.
+SHOCK_SIZES = np.concatenate([np.linspace(-2.4, -1.2, 82), np.linspace(1.0, 1.8, 18)])
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,9 @@ def live(seed: int, number: int, *, since: date, renewal: date, today: date) -> 
 
 
 def _draw_shock(rng: np.random.Generator) -> Shock | None:
-    if rng.random() > 0.34:
+    if rng.random() > SHOCK_RATE:
         return None
-    kind = SHOCKS[int(rng.choice(len(SHOCKS), p=[0.28, 0.26, 0.12, 0.16, 0.18]))]
+    kind = SHOCKS[int(rng.choice(len(SHOCKS), p=SHOCK_SHARES))]
     size = float(rng.uniform(1.0, 1.8)) if kind == "rescue" else -float(rng.uniform(1.2, 2.4))
     return Shock(int(rng.integers(10, WEEKS - 2)), kind, size)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ FEATURES = {
 }
 
 
-def build_usage(seed: int, companies: list[Company], now: datetime) -> int:
-    """Write a year of daily rows, up to yesterday; returns how many."""
+def build_usage(seed: int, companies: list[Company], now: datetime, *, light: bool = False) -> int:
+    """Write a year of daily rows, up to yesterday; returns how many. ``light``: without those of single features."""
     today = now.date()
     days = [today - timedelta(days=DAYS - place) for place in range(DAYS)]
     stamps = [
@@ -40,7 +41,9 @@ def build_usage(seed: int, companies: list[Company], now: datetime) -> int:
     ]
     columns = ("account_id", "day", "recorded_at", "feature", "users", "events")
     return insert_rows(
-        UsageDaily, columns, (row for company in companies for row in _rows(seed, company, today, stamps))
+        UsageDaily,
+        columns,
+        (row for company in companies for row in _rows(seed, company, today, stamps, light=light)),
     )
 
 
@@ -51,32 +54,41 @@ def daily_users(seed: int, company: Company, today: date) -> npt.NDArray[np.int6
     who has given notice fades, and the days around New Year are quiet.
     """
     rng = stream(seed, "usage", company.number)
-    days = [today - timedelta(days=DAYS - place) for place in range(DAYS)]
-    weeks = WEEKS - 1 - (np.array([(today - day).days for day in days]) / 7)
+    ages, weekdays, quiet = _calendar(today)
+    weeks = WEEKS - 1 - ages / 7
     mood = np.interp(weeks, np.arange(WEEKS), company.life.satisfaction)
     level = company.account.seats * company.adoption * (0.5 + 0.5 * np.tanh(0.75 * mood + 0.35))
-    level *= WEEKDAY[[day.weekday() for day in days]]
-    level *= [
-        0.35 if (day.month, day.day) >= (12, 23) or (day.month, day.day) <= (1, 2) else 1.0 for day in days
-    ]
-    age = np.array([(day - company.since).days for day in days])
+    level *= WEEKDAY[weekdays]
+    level *= quiet
+    age = (today - company.since).days - ages
     level *= np.where(age < 0, 0, 1 - np.exp(-(age + 4) / 25))
     notice, end = company.life.notice_on, company.life.ends_on
     if notice is not None and end is not None:
-        gone = np.array([(day - notice).days / max(1, (end - notice).days) for day in days])
+        gone = ((today - notice).days - ages) / max(1, (end - notice).days)
         level *= np.clip(1 - 0.8 * np.clip(gone, 0, 1), 0, 1) * (gone < 1)
     users = np.minimum(rng.poisson(np.maximum(level, 0)), company.account.seats)
     return np.asarray(users, dtype=np.int64)
 
 
+@lru_cache(maxsize=2)
+def _calendar(today: date) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """How many days ago each day was, its weekday, and how much of the usual work is done on it."""
+    days = [today - timedelta(days=DAYS - place) for place in range(DAYS)]
+    quiet = [
+        0.35 if (day.month, day.day) >= (12, 23) or (day.month, day.day) <= (1, 2) else 1.0 for day in days
+    ]
+    ages = np.arange(DAYS, 0, -1, dtype=np.int64)
+    return ages, np.array([day.weekday() for day in days], dtype=np.int64), np.array(quiet)
+
+
 def _rows(
-    seed: int, company: Company, today: date, stamps: list[tuple[Any, Any]]
+    seed: int, company: Company, today: date, stamps: list[tuple[Any, Any]], *, light: bool
 ) -> Iterator[tuple[int, Any, Any, str, int, int]]:
     """Yield (account, day, recorded at, feature, users, events); the feature "" stands for everything."""
     rng = stream(seed, "features", company.number)
     users = daily_users(seed, company, today)
     events = rng.poisson(users * rng.uniform(9, 22))
-    owned = {name: share for name, (share, spread) in FEATURES.items() if rng.random() < spread}
+    owned = {name: share for name, (share, spread) in FEATURES.items() if not light and rng.random() < spread}
     counts = {
         name: rng.binomial(users, min(0.95, share * rng.uniform(0.5, 1.4))) for name, share in owned.items()
     }

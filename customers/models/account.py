@@ -88,6 +88,8 @@ class Account(models.Model):
     health_trend = models.JSONField(default=list)
     health_scored_at = models.DateTimeField(null=True)
     churn_probability = models.FloatField(null=True)
+    churn_probability_30 = models.FloatField(null=True)
+    churn_probability_60 = models.FloatField(null=True)
     churn_low = models.FloatField(null=True)
     churn_high = models.FloatField(null=True)
     value_at_risk = models.DecimalField(max_digits=14, decimal_places=2, null=True)

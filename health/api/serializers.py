@@ -47,13 +47,20 @@ class DriverOut(serializers.Serializer[Any]):
 
 
 class ChurnOut(serializers.Serializer[Any]):
-    """Probability to leave in the 90 days after a week, with its 80 % interval."""
+    """Probability to leave in the 90 days after a week, with its 80 % interval, and in the first 30 and 60 of them.
+
+    ``model`` is ``bands`` while no model answers: then it is the rate of the account's band. ``mixed_reasons``: refits of the
+    model disagree about the first reason.
+    """
 
     probability = serializers.FloatField()
+    probability_30 = serializers.FloatField(allow_null=True)
+    probability_60 = serializers.FloatField(allow_null=True)
     low = serializers.FloatField()
     high = serializers.FloatField()
     horizon_days = serializers.IntegerField()
     model = serializers.CharField()
+    mixed_reasons = serializers.BooleanField()
     drivers = DriverOut(many=True)
 
 

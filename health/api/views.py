@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from customers.models import Account
 from health.api.serializers import AccountHealthOut
+from health.churn.estimate import are_mixed
 from health.churn.observations import HORIZON
 from health.models import HealthSnapshot
 from health.selectors import driver_lines, label_of, latest_snapshot, part_lines, score_history
@@ -58,10 +59,13 @@ def _answer(account: Account, snapshot: HealthSnapshot) -> dict[str, Any]:
     if snapshot.churn_probability is not None:
         churn = {
             "probability": snapshot.churn_probability,
+            "probability_30": snapshot.churn_probability_30,
+            "probability_60": snapshot.churn_probability_60,
             "low": snapshot.churn_low,
             "high": snapshot.churn_high,
             "horizon_days": HORIZON.days,
             "model": snapshot.churn_model,
+            "mixed_reasons": are_mixed(snapshot.drivers),
             "drivers": driver_lines(snapshot),
         }
     return {

@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from customers.models import Account
-from health.churn.features import FEATURES, features_as_of
+from health.churn.features import FEATURES, Row, features_as_of
 from health.facts import Facts
 from ml.features.views import Definition, FeatureView, Point, Reading
 
-# These know something of today: the tier, and the priority of tickets in the open trouble.
-TODAYS = frozenset({"tier", "trouble"})
+# What a feature means has changed: taken as it was at the moment, or computed from other parts.
+VERSIONS = dict.fromkeys(
+    ("days_to_renewal", "reach", "roles", "seat_use", "tenure_days", "tickets", "trouble"), 2
+)
+# The tier is a feature of the accounts themselves.
+ELSEWHERE = frozenset({"tier"})
 
 
 class AccountHealthFeatures(FeatureView):
@@ -19,12 +23,22 @@ class AccountHealthFeatures(FeatureView):
     key = "account_health"
     entity = "account"
     owner = "health"
-    sources = ("customers.UsageDaily", "tickets.Ticket", "tickets.Message", "customers.Contact")
+    sources = (
+        "customers.UsageDaily",
+        "customers.Account",
+        "customers.Subscription",
+        "customers.Contact",
+        "tickets.Ticket",
+        "tickets.Message",
+        "core.Event",
+    )
 
     def definitions(self) -> Sequence[Definition]:
-        """Those of ``health.churn.features`` that are entirely of the moment."""
+        """Those of ``health.churn.features``."""
         return [
-            self.define(name, 1, "number", one.label) for name, one in FEATURES.items() if name not in TODAYS
+            self.define(name, VERSIONS.get(name, 1), "number", one.label)
+            for name, one in FEATURES.items()
+            if name not in ELSEWHERE
         ]
 
     def example(self) -> int | None:
@@ -43,7 +57,7 @@ class AccountHealthFeatures(FeatureView):
         known = {(pk, at): values for at in moments for pk, values in features_as_of(facts, at).items()}
         return [self._reading(known.get((point.id, point.at)), point) for point in points]
 
-    def _reading(self, values: dict[str, float | None] | None, point: Point) -> Reading:
+    def _reading(self, values: Row | None, point: Point) -> Reading:
         if values is None:
             return Reading()
         told = {one.name: values[one.name.partition(".")[2]] for one in self.definitions()}

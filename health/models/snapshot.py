@@ -12,7 +12,8 @@ class HealthSnapshot(models.Model):
 
     ``parts`` lists every signal: key, raw value, n (0..100), weight, freshness (0..1), share of the score, when observed;
     signals without data have ``n`` null. ``changes`` are the exact lines that sum to the change against the snapshot
-    30 days before. ``drivers`` are the churn model's contributions in percentage points.
+    30 days before. ``churn_probability`` is of the 90 days after a week, those beside it of 30 and 60; ``drivers`` are the
+    model's contributions to it in percentage points.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="health_snapshots")
@@ -28,6 +29,8 @@ class HealthSnapshot(models.Model):
     changes = models.JSONField(default=list)
     delta_30 = models.FloatField(null=True)
     churn_probability = models.FloatField(null=True)
+    churn_probability_30 = models.FloatField(null=True)
+    churn_probability_60 = models.FloatField(null=True)
     churn_low = models.FloatField(null=True)
     churn_high = models.FloatField(null=True)
     churn_model = models.CharField(max_length=64, blank=True)

@@ -1,30 +1,30 @@
-"""The churn task: trained on point-in-time observations, measured forward in time, off until it beats its baselines."""
+"""The churn task: trained on point-in-time observations, measured forward in time, off until it beats its baselines.
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+The model gives the odds to leave in each of three months (``ml.tabular.hazard``), so its probabilities of 30, 60 and 90 days
+grow with the days. Everything that is measured is measured as of moments: each is forecast from what was known by then.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from health.churn.features import names
-from health.churn.observations import GAP, HORIZON, collect_observations
+from health.churn.backtest import Figures, Origin, backtest, figures, period_of_example, summary
+from health.churn.estimate import rates_by_band
+from health.churn.features import CLOCKS, features_as_of, names
+from health.churn.observations import GAP, HORIZON, PERIODS, collect_observations
+from health.churn.sampling import accounts_to_learn_from
+from health.facts import Facts
 from ml.artefacts import Artefact
 from ml.datasets.rows import row_digest
-from ml.metrics import ranking_figures
 from ml.registry import Answer, Example, HeldOut, MLTask, Report, TrainedModel
-from ml.tabular import NotEnoughData, TabularModel
-from ml.tabular.model import KIND
-
-Probabilities = npt.NDArray[np.float64]
-Figures = dict[str, Any]
+from ml.serving.answers import Fallback
+from ml.tabular import NotEnoughData
+from ml.tabular.hazard import KIND, HazardModel
 
 FEWEST_CHURNED = 20
 LEAST_AUC = 0.55
-# Days since the last use, the rule of thumb that a model must beat; bounds are inclusive.
-RECENCY_BOUNDS = (1, 3, 7, 14, 30)
 
 
 class ChurnTask(MLTask):
@@ -38,12 +38,16 @@ class ChurnTask(MLTask):
     )
     subject_kind = "account"
     yes_no = True
-    # The tier and, in the open trouble, the priority of tickets are today's: no features as of a moment.
-    uses = tuple(f"account.{name}" for name in names() if name not in ("tier", "trouble"))
+    uses = tuple(f"account.{name}" for name in names())
 
     def rows(self) -> Iterable[Example]:
-        """Accounts at moments, with what was known then."""
-        for one in collect_observations(until=timezone.now().date()):
+        """Accounts at moments, with what was known then; of very many accounts an even part.
+
+        ``known_at`` is when the outcome was known: the end of the month of the window in which they left, or of the window.
+        """
+        today = timezone.now().date()
+        for one in collect_observations(until=today, account_ids=accounts_to_learn_from(today)):
+            last = one.period or PERIODS.count
             yield Example(
                 subject_id=one.account_id,
                 label=int(one.churned),
@@ -52,7 +56,7 @@ class ChurnTask(MLTask):
                 group=str(one.account_id),
                 slices={"tier": str(one.features["tier"])},
                 label_source="outcome",
-                known_at=one.as_of + GAP + HORIZON,
+                known_at=one.as_of + GAP + last * (HORIZON / PERIODS.count),
                 features_at=one.as_of,
             )
 
@@ -62,14 +66,18 @@ class ChurnTask(MLTask):
         report(f"churn: {len(examples)} observations, {churned} of them before a churn")
         if churned < FEWEST_CHURNED:
             raise NotEnoughData(f"{churned} observations before a churn are too few")
-        trial = backtest(examples, report)
+        trial = backtest(examples, report, seed=seed)
         ours = figures(trial, lambda origin: origin.ours)
         base = figures(trial, lambda origin: origin.base)
         recency = figures(trial, lambda origin: origin.recency)
-        model = TabularModel.train(
-            [example.features for example in examples],
-            [example.label for example in examples],
+        rows = [example.features for example in examples]
+        model = HazardModel.train(
+            rows,
+            [period_of_example(example) for example in examples],
+            [PERIODS.count] * len(examples),
             names(),
+            periods=PERIODS,
+            clocks=CLOCKS,
             groups=[example.group for example in examples],
             seed=seed,
             report=report,
@@ -79,10 +87,13 @@ class ChurnTask(MLTask):
             artefact=model.to_artefact(),
             metrics={
                 **ours,
+                **(told := summary(trial, model, rows)),
+                "random_split_beside": (told["by_horizon"] or [{}])[0],
                 "held_out_rows": sum(len(origin.outcomes) for origin in trial),
                 "origins": len(trial),
                 "recency_rule": recency,
-                "random_split": model.out_of_fold,
+                # Over single months; beside it what is forecast of the first one.
+                "random_split": model.odds.out_of_fold,
             },
             baseline_metrics=base,
             held_out=[row for origin in trial for row in _held_out(origin)],
@@ -97,14 +108,28 @@ class ChurnTask(MLTask):
             },
         )
 
-    def answer(self, model: TabularModel, examples: Sequence[Example]) -> list[Answer]:
-        """The probability to leave."""
+    def answer(self, model: HazardModel, examples: Sequence[Example]) -> list[Answer]:
+        """The probability to leave in the whole window."""
         told = model.predict_proba([example.features for example in examples])
         return [Answer(int(p >= 0.5), float(p)) for p in told]
 
-    def load(self, artefact: Artefact) -> TabularModel:
+    def load(self, artefact: Artefact) -> HazardModel:
         """The tables."""
-        return TabularModel.from_artefact(artefact)
+        return HazardModel.from_artefact(artefact)
+
+    def built_again(self, examples: Sequence[Example]) -> Sequence[Mapping[str, Any] | None]:
+        """The same function asked again about the same moments."""
+        ids = sorted({row.subject_id for row in examples})
+        moments = sorted({row.at for row in examples})
+        if not moments:
+            return []
+        facts = Facts(ids, first=moments[0], last=moments[-1])
+        by_moment = {at: features_as_of(facts, at) for at in moments}
+        return [by_moment[row.at].get(row.subject_id) for row in examples]
+
+    def fallback(self, inputs: Sequence[Any], *, failure: str = "") -> Fallback:
+        """What became of accounts in the band that each account is in (``health.churn.estimate``); None until that is known."""
+        return Fallback("bands", rates_by_band(inputs))
 
 
 def _objections(ours: Figures, base: Figures, recency: Figures) -> list[str]:
@@ -115,17 +140,6 @@ def _objections(ours: Figures, base: Figures, recency: Figures) -> list[str]:
     if ours["roc_auc"] <= max(LEAST_AUC, recency["roc_auc"]):
         found.append("the ranking is not better than that of the recency rule")
     return found
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The forecasts made at one moment: outcomes, the model, the base rate known then, and the recency rule."""
-
-    present: Sequence[Example]
-    outcomes: npt.NDArray[np.int_]
-    ours: Probabilities
-    base: Probabilities
-    recency: Probabilities
 
 
 def _held_out(origin: Origin) -> list[HeldOut]:
@@ -143,75 +157,3 @@ def _held_out(origin: Origin) -> list[HeldOut]:
         )
         for example, ours, base in zip(origin.present, origin.ours, origin.base, strict=True)
     ]
-
-
-def figures(origins: Sequence[Origin], forecasts: Callable[[Origin], Probabilities]) -> Figures:
-    """Return ``roc_auc, pr_auc, brier, ece, lift_at_10``: errors pooled, rankings as means over moments by their size.
-
-    Rankings are not pooled because the share of leavers differs between moments: pooling would reward a constant.
-    """
-    pooled = ranking_figures(
-        np.concatenate([origin.outcomes for origin in origins]),
-        np.concatenate([forecasts(origin) for origin in origins]),
-    )
-    single = [
-        ranking_figures(origin.outcomes, forecasts(origin)) for origin in origins if origin.outcomes.any()
-    ]
-    sizes = [len(origin.outcomes) for origin in origins if origin.outcomes.any()]
-    ranked = {
-        name: float(np.average([figure[name] or 0.0 for figure in single], weights=sizes))
-        for name in ("roc_auc", "pr_auc", "lift_at_10")
-    }
-    return {**ranked, "brier": pooled["brier"], "ece": pooled["ece"]}
-
-
-def backtest(examples: Sequence[Example], report: Report) -> list[Origin]:
-    """Forecast each moment with what was learned from windows that had closed by then: no outcome of the future is seen.
-
-    Raises NotEnoughData when no moment has enough history before it.
-    """
-    result: list[Origin] = []
-    for moment in sorted({example.at for example in examples}):
-        # The purge: gap and horizon lie between the last training moment and the one that is forecast.
-        past = [row for row in examples if row.at + GAP + HORIZON <= moment]
-        present = [row for row in examples if row.at == moment]
-        try:
-            model = TabularModel.train(
-                [row.features for row in past],
-                [row.label for row in past],
-                names(),
-                groups=[row.group for row in past],
-                refits=0,
-            )
-        except NotEnoughData:
-            continue
-        rate = sum(row.label for row in past) / len(past)
-        result.append(
-            Origin(
-                present=present,
-                outcomes=np.array([row.label for row in present]),
-                ours=model.predict_proba([row.features for row in present]),
-                base=np.full(len(present), rate),
-                recency=np.array(_recency_rule(past, present, rate)),
-            )
-        )
-    if not any(origin.outcomes.any() for origin in result):
-        raise NotEnoughData("the history is too short to measure forward in time")
-    report(
-        f"churn: measured at {len(result)} moments, {sum(len(origin.outcomes) for origin in result)} forecasts"
-    )
-    return result
-
-
-def _recency_rule(past: Sequence[Example], present: Sequence[Example], rate: float) -> list[float]:
-    """Return for each account the churn rate among past ones with as long a silence, shrunk by ten average accounts."""
-    buckets: dict[int, list[bool]] = {}
-    for row in past:
-        buckets.setdefault(_silence(row), []).append(row.label)
-    known = {bucket: (sum(hits) + 10 * rate) / (len(hits) + 10) for bucket, hits in buckets.items()}
-    return [known.get(_silence(row), rate) for row in present]
-
-
-def _silence(row: Example) -> int:
-    days: Any = row.features["days_since_use"]
-    return len(RECENCY_BOUNDS) if days is None else int(np.searchsorted(RECENCY_BOUNDS, days))

@@ -63,7 +63,7 @@ def score_accounts(*, account_ids: Sequence[int], by: Viewer, as_of: datetime | 
     read = Moment(facts, moment, cohort_of(moment.date(), book), carried)
     scores = read.scores(cards)
     features = features_as_of(facts, moment)
-    churn = estimate_churn({pk: features[pk] for pk in alive})
+    churn = estimate_churn({pk: features[pk] for pk in alive}, {pk: scores[pk].band for pk in alive})
     past = compared_with(alive, moment.date())
     as_before = by_former_card(read, cards, {pk: row.card_version for pk, row in past.items()})
     scored: dict[int, Scored] = {}
@@ -95,6 +95,8 @@ def snapshot_of(account_id: int, day: date, scored: Scored, *, computed_at: date
         changes=[change.to_json() for change in scored.changes],
         delta_30=scored.delta,
         churn_probability=churn.probability if churn else None,
+        churn_probability_30=churn.probability_30 if churn else None,
+        churn_probability_60=churn.probability_60 if churn else None,
         churn_low=churn.low if churn else None,
         churn_high=churn.high if churn else None,
         churn_model=churn.model if churn else "",
@@ -170,7 +172,8 @@ def _write(
 
 _COLUMNS = [
     "health_score", "health_band", "health_delta_30", "health_coverage", "health_trend", "health_scored_at",
-    "churn_probability", "churn_low", "churn_high", "value_at_risk", "open_tickets",
+    "churn_probability", "churn_probability_30", "churn_probability_60", "churn_low", "churn_high", "value_at_risk",
+    "open_tickets",
 ]  # fmt: skip
 
 
@@ -187,6 +190,8 @@ def _set_columns(account: Account, entry: Scored | None, trend: list[float], now
     account.health_scored_at = now
     churn = entry.churn if entry else None
     account.churn_probability = churn.probability if churn else None
+    account.churn_probability_30 = churn.probability_30 if churn else None
+    account.churn_probability_60 = churn.probability_60 if churn else None
     account.churn_low = churn.low if churn else None
     account.churn_high = churn.high if churn else None
     account.value_at_risk = (

@@ -14,7 +14,7 @@ def print_figures(out: OutputWrapper, figures: dict[str, Any], as_json: bool) ->
     baseline = figures["baseline"]
     out.write(f"{'':<22}{_('this model'):>14}{_('baseline'):>14}")
     for name, value in figures.items():
-        if name == "baseline":
+        if name == "baseline" or isinstance(value, list):
             continue
         if isinstance(value, dict):
             for key, part in value.items():

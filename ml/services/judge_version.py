@@ -19,6 +19,7 @@ from ml.registry import Answer, HeldOut, MLTask, Report, TrainedModel, ml_tasks
 
 State = GateResult.State
 Moment = tuple[int, object]
+MOST_BUILT_AGAIN = 200
 
 
 def judge_version(*, version: ModelVersion, run: TrainingRun, trained: TrainedModel, report: Report) -> bool:
@@ -75,6 +76,7 @@ def _contender(version: ModelVersion, run: TrainingRun, trained: TrainedModel) -
         memory_megabytes=unpacked_bytes(folder, version.files) / 1e6,
         champion=champion,
         pairs=pairs,
+        built_again=_built_again(task, held),
         golden=[
             Example(case.subject_id or 0, case.label, case.created_at, text=case.text, features=case.features)
             for case in GoldenCase.objects.in_force(task.key)
@@ -85,6 +87,18 @@ def _contender(version: ModelVersion, run: TrainingRun, trained: TrainedModel) -
             else []
         ),
     )
+
+
+def _built_again(task: MLTask, held: Sequence[Example]) -> list[tuple[Example, Mapping[str, object] | None]]:
+    """Some held rows of either outcome with what the task builds for them now."""
+    if not task.yes_no:
+        return []
+    chosen = [row for value in (1, 0) for row in _some([one for one in held if one.label == value])]
+    return list(zip(chosen, again, strict=True)) if (again := task.built_again(chosen)) else []
+
+
+def _some(rows: Sequence[Example]) -> Sequence[Example]:
+    return rows[:: max(1, -(-len(rows) // MOST_BUILT_AGAIN))]
 
 
 def _rows(path: Path, file_sha256: str) -> dict[str, Example]:

@@ -1,6 +1,8 @@
 """Columns of a raw table: which are numbers, which are categories, and how both become arrays.
 
-Values arrive as strings, numbers, booleans or None. Empty strings, "nan", "na", "null", "none" and "?" are missing.
+Values arrive as strings, numbers, booleans or None. Empty strings, "nan", "na", "null", "none" and "?" are missing. Rows that are
+read more than once are encoded once: a matrix with the numbers as they are and the place of each category among
+``level_names``. Whatever takes rows takes such a matrix, too.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ MISSING = "\u0000missing"
 _MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "null", "none", "?"})
 
 Row = Mapping[str, Any]
+Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -88,22 +91,31 @@ def numeric_array(rows: Sequence[Row], column: Column) -> npt.NDArray[np.float64
     return np.array([to_number(row.get(column.name)) for row in rows], dtype=float)
 
 
-def level_array(rows: Sequence[Row], column: Column) -> npt.NDArray[np.object_]:
-    """Categories of a column as strings: ``(len(rows),)``."""
-    known = frozenset(column.levels)
-    values = [row.get(column.name) for row in rows]
-    return np.array([to_level(value, known) for value in values], dtype=object)  # type: ignore[arg-type]
+def encode(rows: Sequence[Row] | Matrix, columns: Sequence[Column]) -> Matrix:
+    """One number per row and column: ``(len(rows), len(columns))``; a matrix is returned as it is."""
+    if isinstance(rows, np.ndarray):
+        return rows
+    encoded = np.empty((len(rows), len(columns)))
+    for position, column in enumerate(columns):
+        encoded[:, position] = numeric_array(rows, column) if column.numeric else _places(rows, column)
+    return encoded
 
 
-def design_matrix(rows: Sequence[Row], columns: Sequence[Column]) -> npt.NDArray[np.float64]:
+def _places(rows: Sequence[Row], column: Column) -> Matrix:
+    known, places = frozenset(column.levels), {name: place for place, name in enumerate(level_names(column))}
+    return np.array([places[to_level(row.get(column.name), known)] for row in rows], dtype=float)  # type: ignore[arg-type]
+
+
+def design_matrix(rows: Sequence[Row] | Matrix, columns: Sequence[Column]) -> Matrix:
     """Numbers as they are (NaN = missing) and one 0/1 column per category level, OTHER and MISSING: for boosting."""
+    encoded = encode(rows, columns)
     parts = []
-    for column in columns:
+    for position, column in enumerate(columns):
+        values = encoded[:, position]
         if column.numeric:
-            parts.append(numeric_array(rows, column)[:, None])
+            parts.append(values[:, None])
         else:
-            levels = level_array(rows, column)
-            parts.append(np.column_stack([levels == level for level in level_names(column)]).astype(float))
+            parts.append((values[:, None] == np.arange(len(level_names(column)))).astype(float))
     return np.hstack(parts) if parts else np.zeros((len(rows), 0))
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.tabular.columns import Column, Row, design_matrix, level_array, level_names, numeric_array
+from ml.tabular.columns import Column, Matrix, Row, design_matrix, encode, level_names
 from ml.tabular.tables import AdditiveTables, LevelTable, NumberTable, average
 
 Targets = npt.NDArray[np.int_]
-Learner = Callable[[Sequence[Row], Targets, Sequence[Column], int], AdditiveTables]
+Rows = Sequence[Row] | Matrix
+Learner = Callable[[Rows, Targets, Sequence[Column], int], AdditiveTables]
 
 TREES = 400
 LEARNING_RATE = 0.1
 BINS = 8
 
 
-def fit_boosted(
-    rows: Sequence[Row], targets: Targets, columns: Sequence[Column], seed: int
-) -> AdditiveTables:
+def fit_boosted(rows: Rows, targets: Targets, columns: Sequence[Column], seed: int) -> AdditiveTables:
     """Gradient boosting whose trees have two leaves: a sum of steps, one feature each (GAM by boosting)."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -82,13 +81,17 @@ def _number_table(steps: Sequence[tuple[float, float, float, bool]]) -> NumberTa
     return NumberTable(tuple(thresholds.tolist()), tuple(values.tolist()), missing)
 
 
-def fit_binned(rows: Sequence[Row], targets: Targets, columns: Sequence[Column], seed: int) -> AdditiveTables:
+def fit_binned(rows: Rows, targets: Targets, columns: Sequence[Column], seed: int) -> AdditiveTables:
     """L2 logistic regression on quantile bins of numbers and on categories; the coefficients are the tables."""
     from sklearn.linear_model import LogisticRegression
 
-    cuts = {column.name: _quantiles(numeric_array(rows, column)) for column in columns if column.numeric}
-    design = np.hstack([_indicators(rows, column, cuts.get(column.name, ())) for column in columns])
-    model = LogisticRegression(C=1.0, max_iter=1_000).fit(design, targets)
+    encoded = encode(rows, columns)
+    cuts = {
+        column.name: _quantiles(encoded[:, position])
+        for position, column in enumerate(columns)
+        if column.numeric
+    }
+    model = LogisticRegression(C=1.0, max_iter=1_000).fit(_indicators(encoded, columns, cuts), targets)
     coefficients = model.coef_[0]
     tables: list[NumberTable | LevelTable] = []
     position = 0
@@ -111,24 +114,33 @@ def _quantiles(numbers: npt.NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(float(cut) for cut in cuts if cut < present.max())
 
 
-def _indicators(rows: Sequence[Row], column: Column, cuts: Sequence[float]) -> npt.NDArray[np.float64]:
-    if not column.numeric:
-        levels = level_array(rows, column)
-        return np.column_stack([levels == level for level in level_names(column)]).astype(float)
-    numbers = numeric_array(rows, column)
-    places = np.searchsorted(np.array(cuts), np.nan_to_num(numbers), side="left")
-    places = np.where(np.isnan(numbers), len(cuts) + 1, places)
-    return np.eye(len(cuts) + 2)[places]
+def _indicators(encoded: Matrix, columns: Sequence[Column], cuts: Mapping[str, tuple[float, ...]]) -> Any:
+    """One 1 per row and column, at the place of its bin or category; the last bin of a number is for missing ones. Sparse."""
+    from scipy.sparse import csr_matrix
+
+    places = np.empty(encoded.shape, dtype=np.int32)
+    width = 0
+    for position, column in enumerate(columns):
+        values = encoded[:, position]
+        if column.numeric:
+            bins = cuts[column.name]
+            found = np.searchsorted(np.array(bins), np.nan_to_num(values), side="left")
+            places[:, position] = width + np.where(np.isnan(values), len(bins) + 1, found)
+            width += len(bins) + 2
+        else:
+            places[:, position] = width + values.astype(np.int32)
+            width += len(level_names(column))
+    rows, held = encoded.shape
+    ends = np.arange(rows + 1, dtype=np.int32) * held
+    return csr_matrix((np.ones(rows * held), places.ravel(), ends), shape=(rows, width))
 
 
-def fit_mean(rows: Sequence[Row], targets: Targets, columns: Sequence[Column], seed: int) -> AdditiveTables:
+def fit_mean(rows: Rows, targets: Targets, columns: Sequence[Column], seed: int) -> AdditiveTables:
     """The mean of both: smoother than the one, sharper than the other."""
     return average(fit_boosted(rows, targets, columns, seed), fit_binned(rows, targets, columns, seed))
 
 
-def fit_all(
-    rows: Sequence[Row], targets: Targets, columns: Sequence[Column], seed: int
-) -> dict[str, AdditiveTables]:
+def fit_all(rows: Rows, targets: Targets, columns: Sequence[Column], seed: int) -> dict[str, AdditiveTables]:
     """One model per entry of ``LEARNERS``, for comparing them without fitting the parts of the mean twice."""
     boosted, binned = fit_boosted(rows, targets, columns, seed), fit_binned(rows, targets, columns, seed)
     return {"boosted": boosted, "binned": binned, "mean": average(boosted, binned)}

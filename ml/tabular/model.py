@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ml.artefacts import Artefact, ArtefactRefused
 from ml.classifiers.folds import assign_folds, assign_group_folds
 from ml.metrics import Floats, ranking_figures
-from ml.tabular.columns import Column, Row, infer_columns
+from ml.tabular.columns import Column, Matrix, Row, encode, infer_columns
 from ml.tabular.learners import LEARNERS, Targets, fit_all
 from ml.tabular.tables import AdditiveTables, Contribution
 from ml.threads import single_thread
@@ -76,19 +76,38 @@ class TabularModel:
         Raises ``NotEnoughData`` when either outcome has fewer than 8 rows or no feature varies.
         """
         outcome = np.array(targets, dtype=int)
-        if min(int(outcome.sum()), int(len(outcome) - outcome.sum())) < FEWEST_OF_A_CLASS:
-            raise NotEnoughData(f"each outcome needs at least {FEWEST_OF_A_CLASS} rows")
+        _refuse_too_few(outcome)
         columns = infer_columns(rows, names)
         if not columns:
             raise NotEnoughData("no feature has more than one value")
+        matrix = encode(rows, columns)
+        return cls.train_encoded(
+            matrix, outcome, columns, groups=groups, folds=folds, seed=seed, refits=refits, report=report
+        )
+
+    @classmethod
+    def train_encoded(
+        cls,
+        matrix: Matrix,
+        outcome: Targets,
+        columns: Sequence[Column],
+        *,
+        groups: Sequence[Hashable] | None = None,
+        folds: int = 5,
+        seed: int = 0,
+        refits: int = REFITS,
+        report: Callable[[str], None] = _silent,
+    ) -> Self:
+        """``train`` with rows that are encoded (``ml.tabular.columns.encode``)."""
+        _refuse_too_few(outcome)
         numbers = _folds(outcome, groups, folds, seed)
         with single_thread():
-            return cls._fit(rows, outcome, columns, numbers, groups, seed, refits, report)
+            return cls._fit(matrix, outcome, columns, numbers, groups, seed, refits, report)
 
     @classmethod
     def _fit(
         cls,
-        rows: Sequence[Row],
+        rows: Matrix,
         outcome: Targets,
         columns: Sequence[Column],
         numbers: Targets,
@@ -105,8 +124,9 @@ class TabularModel:
         probabilities, slope, offset = _calibrate(outcome, scores[chosen])
         fit = LEARNERS[chosen]
         tables = fit(rows, outcome, columns, seed).scaled(slope, offset).centred(rows)
+        # Centred alike, so that also the drivers of two refits can be compared.
         samples = tuple(
-            fit([rows[i] for i in picked], outcome[picked], columns, seed).scaled(slope, offset)
+            fit(rows[picked], outcome[picked], columns, seed).scaled(slope, offset).centred(rows)
             for picked in _bootstrap(outcome, groups, refits, seed)
         )
         return cls(tables, samples, chosen, ranking_figures(outcome, probabilities))
@@ -128,8 +148,7 @@ class TabularModel:
         Everything, the choice of learner and the calibration included, happens inside each training part.
         """
         outcome = np.array(targets, dtype=int)
-        if min(int(outcome.sum()), int(len(outcome) - outcome.sum())) < FEWEST_OF_A_CLASS:
-            raise NotEnoughData(f"each outcome needs at least {FEWEST_OF_A_CLASS} rows")
+        _refuse_too_few(outcome)
         numbers = _folds(outcome, groups, folds, seed)
         ours, priors = np.empty(len(outcome)), np.empty(len(outcome))
         for fold in range(int(numbers.max()) + 1):
@@ -147,18 +166,18 @@ class TabularModel:
             report(f"fold {fold + 1} of {int(numbers.max()) + 1}: learner {model.learner}")
         return ours, priors
 
-    def predict_proba(self, rows: Sequence[Row]) -> Floats:
+    def predict_proba(self, rows: Sequence[Row] | Matrix) -> Floats:
         """Calibrated probability of the outcome per row: ``(len(rows),)``."""
         return _sigmoid(self.tables.log_odds(rows))
 
-    def contributions(self, rows: Sequence[Row]) -> Floats:
+    def contributions(self, rows: Sequence[Row] | Matrix) -> Floats:
         """Exact contribution of every column in log-odds, 0 = average row: ``(len(rows), len(columns))``.
 
         Row sums plus ``tables.intercept`` are the log-odds of ``predict_proba``.
         """
         return self.tables.parts(rows)
 
-    def intervals(self, rows: Sequence[Row]) -> Floats:
+    def intervals(self, rows: Sequence[Row] | Matrix) -> Floats:
         """Lower and upper end of the 80 % interval per row: ``(len(rows), 2)``; both equal p without refits."""
         centre = self.tables.log_odds(rows)
         if not self.refits:
@@ -220,6 +239,11 @@ def _log_loss(outcome: Targets, probability: Floats) -> float:
     return float(-np.mean(outcome * np.log(clipped) + (1 - outcome) * np.log(1 - clipped)))
 
 
+def _refuse_too_few(outcome: Targets) -> None:
+    if min(int(outcome.sum()), int(len(outcome) - outcome.sum())) < FEWEST_OF_A_CLASS:
+        raise NotEnoughData(f"each outcome needs at least {FEWEST_OF_A_CLASS} rows")
+
+
 def _folds(outcome: Targets, groups: Sequence[Hashable] | None, folds: int, seed: int) -> Targets:
     numbers = (
         assign_folds(outcome, seed, folds)
@@ -234,15 +258,14 @@ def _folds(outcome: Targets, groups: Sequence[Hashable] | None, folds: int, seed
 
 
 def _out_of_fold(
-    rows: Sequence[Row], outcome: Targets, columns: Sequence[Column], numbers: Targets, seed: int
+    rows: Matrix, outcome: Targets, columns: Sequence[Column], numbers: Targets, seed: int
 ) -> dict[str, Floats]:
     """Log-odds of every learner for every row, from models that did not see the row's fold."""
     scores = {name: np.empty(len(outcome)) for name in LEARNERS}
     for fold in range(int(numbers.max()) + 1):
-        train, held = np.flatnonzero(numbers != fold).tolist(), np.flatnonzero(numbers == fold).tolist()
-        held_rows = [rows[i] for i in held]
-        for name, tables in fit_all([rows[i] for i in train], outcome[train], columns, seed).items():
-            scores[name][held] = tables.log_odds(held_rows)
+        train, held = numbers != fold, numbers == fold
+        for name, tables in fit_all(rows[train], outcome[train], columns, seed).items():
+            scores[name][held] = tables.log_odds(rows[held])
     return scores
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ml.tabular.columns import MISSING, OTHER, Column, Row, level_array, level_names, numeric_array
+from ml.tabular.columns import MISSING, OTHER, Column, Row, encode, level_names
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,11 +47,10 @@ class LevelTable:
 
     values: dict[str, float]
 
-    def look_up(self, levels: npt.NDArray[np.object_]) -> Floats:
-        """Log-odds per category: same shape."""
-        return np.array(
-            [self.values.get(level, self.values.get(OTHER, 0.0)) for level in levels], dtype=float
-        )
+    def look_up(self, places: Floats, levels: Sequence[str]) -> Floats:
+        """Log-odds per category, which is given by its place among ``levels``: same shape."""
+        known = np.array([self.values.get(level, self.values.get(OTHER, 0.0)) for level in levels])
+        return known[places.astype(np.int64)]
 
 
 @dataclass(frozen=True)
@@ -62,22 +61,23 @@ class AdditiveTables:
     intercept: float
     tables: tuple[NumberTable | LevelTable, ...]
 
-    def parts(self, rows: Sequence[Row]) -> Floats:
+    def parts(self, rows: Sequence[Row] | Floats) -> Floats:
         """Contribution of every column for every row, in log-odds: ``(len(rows), len(columns))``."""
-        parts = np.zeros((len(rows), len(self.columns)))
+        encoded = encode(rows, self.columns)
+        parts = np.zeros((len(encoded), len(self.columns)))
         for position, (column, table) in enumerate(zip(self.columns, self.tables, strict=True)):
             if isinstance(table, NumberTable):
-                parts[:, position] = table.look_up(numeric_array(rows, column))
+                parts[:, position] = table.look_up(encoded[:, position])
             else:
-                parts[:, position] = table.look_up(level_array(rows, column))
+                parts[:, position] = table.look_up(encoded[:, position], level_names(column))
         return parts
 
-    def log_odds(self, rows: Sequence[Row]) -> Floats:
+    def log_odds(self, rows: Sequence[Row] | Floats) -> Floats:
         """Intercept plus all contributions: ``(len(rows),)``."""
         totals: Floats = self.parts(rows).sum(axis=1) + self.intercept
         return totals
 
-    def centred(self, rows: Sequence[Row]) -> Self:
+    def centred(self, rows: Sequence[Row] | Floats) -> Self:
         """The same model with every table shifted to mean zero over ``rows``, so that 0 means "as the average"."""
         means = self.parts(rows).mean(axis=0)
         shifted = [_shift(table, -mean) for table, mean in zip(self.tables, means, strict=True)]

@@ -14,14 +14,15 @@ from rest_framework.test import APIClient
 
 from customers.models import Account, RevenueMovement
 from health.account_panels.churn import ChurnOverview
+from health.churn.backtest import Origin, backtest, figures
 from health.churn.features import names
 from health.churn.observations import GAP, HORIZON, collect_observations, grid_days
 from health.models import HealthSnapshot
-from health.models_ml.churn import ChurnTask, Origin, backtest, figures
+from health.models_ml.churn import ChurnTask
 from health.services.score_accounts import score_accounts
 from ml.models import ModelAlias, ModelVersion
-from ml.registry import Example
-from ml.tabular import NotEnoughData, TabularModel
+from ml.tabular import NotEnoughData
+from ml.tabular.hazard import HazardModel
 from people.models import User
 from people.viewer import system_viewer
 from tests.health.world import World, build_world
@@ -60,7 +61,7 @@ def test_labels_follow_the_notice(world: World) -> None:
     for row in observations:
         day, left = row.as_of.date(), said.get(row.account_id)
         assert day + GAP + HORIZON <= world.today
-        assert left is None or left > day  # nothing after the notice
+        assert left is None or left > day + GAP  # nothing after the notice, nor in the week before it
         assert row.churned == (left is not None and GAP < left - day <= GAP + HORIZON)
         assert list(row.features) == list(names())
     assert 0 < sum(row.churned for row in observations) < len(observations) / 2
@@ -73,30 +74,32 @@ def test_an_account_that_left_in_the_dark_is_left_on_that_day(world: World) -> N
         assert row.account_id not in left or row.as_of.date() < (left[row.account_id] or world.today)
 
 
-def test_the_backtest_never_sees_an_open_window(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    observations = collect_observations(until=world.today)
-    moment_of_row = {id(row.features): row.as_of for row in observations}
-    examples = [
-        Example(row.account_id, int(row.churned), row.as_of, features=row.features) for row in observations
-    ]
-    trained: list[Any] = []
+def test_the_backtest_learns_only_what_had_passed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window that began 45 days before teaches its first month alone, and nobody of it is known to leave later."""
+    examples = list(ChurnTask().rows())
+    moment_of_row = {id(row.features): row.at for row in examples}
+    trained: list[tuple[list[Any], list[int], list[int]]] = []
 
     class Constant:
-        def predict_proba(self, rows: list[Any]) -> Any:
-            starts = {moment_of_row[id(row)] for row in rows}
-            assert len(starts) == 1
-            assert max(trained[-1]) + GAP + HORIZON <= starts.pop()
-            return np.full(len(rows), 0.1)
+        def by_period(self, rows: list[Any]) -> Any:
+            [moment] = {moment_of_row[id(row)] for row in rows}
+            starts, ended, seen = trained[-1]
+            for at, period, months in zip(starts, ended, seen, strict=True):
+                assert at + GAP + months * timedelta(days=30) <= moment
+                assert 0 < months <= 3
+                assert period <= 3
+            return np.full((len(rows), 3), 0.1)
 
-    def train(rows: list[Any], targets: list[int], *args: Any, **kwargs: Any) -> Constant:
+    def train(rows: list[Any], ended: list[int], seen: list[int], *args: Any, **kwargs: Any) -> Constant:
         if not rows:
             raise NotEnoughData("none")
-        trained.append([moment_of_row[id(row)] for row in rows])
+        trained.append(([moment_of_row[id(row)] for row in rows], ended, seen))
         return Constant()
 
-    monkeypatch.setattr(TabularModel, "train", train)
+    monkeypatch.setattr(HazardModel, "train", train)
     origins = backtest(examples, quiet)
-    assert len(origins) == len(trained) >= 3
+    assert len(origins) >= 3
+    assert any(months < 3 for _starts, _ended, seen in trained for months in seen)
 
 
 def test_rankings_are_not_pooled_over_moments() -> None:
@@ -115,7 +118,10 @@ def test_a_trained_model_scores_accounts(
     world: World, csm: User, api: Callable[..., APIClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ml.tabular.model.REFITS", 4)
-    call_command("train_models", "--task", "churn", stderr=StringIO(), stdout=StringIO())
+    monkeypatch.setattr("ml.tabular.hazard.REFITS", 4)
+    told = StringIO()
+    call_command("train_models", "--task", "churn", stderr=told, stdout=told)
+    assert ModelAlias.objects.filter(task="churn").exists(), told.getvalue()
     version = ModelVersion.objects.get(task="churn")
     assert version.metrics["brier"] < version.baseline_metrics["brier"]
     assert version.baseline_metrics["roc_auc"] == 0.5
@@ -127,7 +133,10 @@ def test_a_trained_model_scores_accounts(
         assert account.churn_low is not None
         assert account.churn_high is not None
         assert account.churn_probability is not None
+        assert account.churn_probability_30 is not None
+        assert account.churn_probability_60 is not None
         assert 0 <= account.churn_low <= account.churn_probability <= account.churn_high <= 1
+        assert account.churn_probability_30 <= account.churn_probability_60 <= account.churn_probability
         assert float(account.value_at_risk or 0) == pytest.approx(
             float(account.arr) * account.churn_probability, abs=0.2
         )
@@ -139,6 +148,8 @@ def test_a_trained_model_scores_accounts(
     assert (answer["model"], answer["horizon_days"]) == (version.label, 90)
     assert answer["drivers"]
     assert answer["drivers"][0]["points"] > 0
+    assert 0 < answer["probability_30"] <= answer["probability_60"] <= answer["probability"]
+    assert len(version.metrics["by_horizon"]) == len(version.metrics["hazard_by_month"]) == 3
     shown = ChurnOverview().context(csm.as_viewer(), snapshot.account)
     assert shown is not None
     assert shown["metrics"] == version.metrics

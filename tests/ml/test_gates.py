@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,29 @@ def forgets_greetings(example: Example) -> Any:
     return "greeting" if example.text.startswith("Hello") else example.label
 
 
+def feature_rows(count: int = 60) -> list[Example]:
+    """Rows of three free numbers, of which one tells a little about the outcome."""
+    draw = np.random.default_rng(3)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        Example(
+            n,
+            n % 2,
+            at,
+            features={"a": draw.normal() + n % 2, "b": draw.normal(), "c": draw.normal()},
+            group=f"g{n}",
+        )
+        for n in range(count)
+    ]
+
+
+def knowing_the_future(held: Sequence[Example]) -> list[tuple[Example, dict[str, Any]]]:
+    """Rows whose first feature was the outcome's own, beside what was recorded by then."""
+    return [
+        (replace(one, features={**one.features, "a": float(one.label)}), dict(one.features)) for one in held
+    ]
+
+
 def slow(example: Example) -> Any:
     return sum(number * number for number in range(6_000_000)) and example.label
 
@@ -107,6 +131,10 @@ CASES: dict[str, tuple[Contender, Contender]] = {
     "calibration": (
         contender(rows(0.8)),
         contender([replace(one, probability=0.95) for one in rows(0.8)]),
+    ),
+    "leaks": (
+        contender(task=YesNo(), held=feature_rows(), built_again=[(one, one.features) for one in feature_rows()]),
+        contender(task=YesNo(), held=feature_rows(), built_again=knowing_the_future(feature_rows())),
     ),
     "cost": (contender(), contender(model=slow, held=text_examples()[:3])),
 }  # fmt: skip
