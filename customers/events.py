@@ -55,6 +55,11 @@ RATES_SAVED = EventType(
 BASE_CURRENCY_SET = EventType(
     "customers.base_currency_set", subject="money", sentence=_("chose the currency of sums"), feed=False
 )
+MONTH_CLOSED = EventType(
+    "customers.month_closed", subject="month", sentence=_("closed a month of revenue"), feed=False
+)
+# One per account and batch.
+INVOICES_RECORDED = EventType("customers.invoices_recorded", subject="account", sentence=_("sent invoices"))
 TOUCH_LOGGED = EventType(
     "customers.touch_logged", subject="account", sentence=_("was in touch with the customer")
 )

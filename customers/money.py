@@ -1,5 +1,6 @@
 """The base currency and the rates of others: how sums over accounts of several currencies are made."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -55,15 +56,20 @@ class RateTable:
 
     def __init__(self) -> None:
         self.base = base_currency()
-        self._rows: list[tuple[str, date, Decimal]] | None = None
+        self._days: dict[str, tuple[list[date], list[Decimal]]] | None = None
 
     def on(self, day: date, currency: str) -> Decimal | None:
         """Return the rate of a currency on a day, None without any."""
         if currency == self.base:
             return Decimal(1)
-        if self._rows is None:
-            self._rows = _known(self.base, None)
-        return _on([row for row in self._rows if row[0] == currency], day).get(currency)
+        if self._days is None:
+            # Of two for a day the later recorded one comes last and holds.
+            latest: dict[str, dict[date, Decimal]] = {}
+            for name, on, rate in _known(self.base, None):
+                latest.setdefault(name, {})[on] = rate
+            self._days = {name: (list(rates), list(rates.values())) for name, rates in latest.items()}
+        days, rates = self._days.get(currency, ([], []))
+        return rates[max(0, bisect_right(days, day) - 1)] if days else None
 
 
 def _known(base: str, at: datetime | None) -> list[tuple[str, date, Decimal]]:

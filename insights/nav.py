@@ -15,3 +15,14 @@ class InsightsNav(NavItem):
     permission = "insights.view"
     order = 50
     goto = "d"
+
+
+class RevenueNav(NavItem):
+    """Success metrics."""
+
+    key = "insights-revenue"
+    label = _("Revenue")
+    icon = "chart-line"
+    url_name = "insights-revenue"
+    permission = "customers.view"
+    order = 51

@@ -44,6 +44,7 @@ _LEAD = {
     "insights.view",
     "insights.all_teams",
     "tickets.all_teams",
+    "customers.close_months",
 }
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -80,6 +81,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "accounts:read": frozenset({"customers.view", "health.view"}),
     "accounts:write": frozenset({"customers.view", "customers.edit"}),
     "accounts:erase": frozenset({"customers.view", "customers.erase"}),
+    "revenue:close": frozenset({"customers.view", "customers.close_months"}),
     "usage:write": frozenset({"usage.write"}),
     "health:read": frozenset({"customers.view", "health.view"}),
     "health:write": frozenset({"customers.view", "health.view", "health.override", "health.manage"}),
@@ -101,6 +103,7 @@ SCOPE_LABELS = {
     "accounts:read": _("Read customers and their health"),
     "accounts:write": _("Create and change customers"),
     "accounts:erase": _("Export and erase the data of people"),
+    "revenue:close": _("Close months of revenue"),
     "usage:write": _("Send product usage"),
     "health:read": _("Read health and churn scores"),
     "health:write": _(
@@ -133,6 +136,7 @@ PERMISSION_LABELS = {
     "tickets.share_views": _("Keep views for everyone"),
     "customers.view": _("See customers and contacts"),
     "customers.edit": _("Change customers and contacts"),
+    "customers.close_months": _("Close months of revenue"),
     "customers.erase": _("Export and erase everything about a person"),
     "health.view": _("See health and churn scores"),
     "health.override": _("Override health scores and give judgements of customers"),

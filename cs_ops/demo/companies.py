@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.services.record_history import PastEvent
+from cs_ops.demo.finance import add_invoices, add_rates, booked
 from cs_ops.demo.latent import Life, live, stream
 from cs_ops.demo.names import (
     COUNTRIES,
@@ -273,13 +274,13 @@ def _add_revenue(
 ) -> None:
     movements: list[RevenueMovement] = []
     subscriptions: list[Subscription] = []
+    table = add_rates(seed, {company.account.currency for company in companies}, now)
     for company in companies:
         rng = stream(seed, "revenue", company.number)
         mine = list(_movements(company, rng, now.date(), announced=light))
         account = company.account
         running = [movement.amount for movement in mine if movement.effective_on <= now.date()]
         account.arr = sum(running, Decimal(0))
-        movements += mine
         for movement in mine:
             detail = {"kind": movement.kind, "amount": movement.amount, "effective_on": movement.effective_on,
                       "notice_on": movement.notice_on}  # fmt: skip
@@ -287,10 +288,14 @@ def _add_revenue(
                 PastEvent(REVENUE_MOVED, staff(account.csm_id), account.pk, movement.recorded_at,
                           account_id=account.pk, detail=detail)
             )  # fmt: skip
-        subscriptions += _subscriptions(company, mine, rng)
+        sold = _subscriptions(company, mine, rng)
+        subscriptions += sold
+        movements += booked(mine, sold, table)
     Subscription.objects.bulk_create(subscriptions)
     RevenueMovement.objects.bulk_create(sorted(movements, key=lambda row: row.recorded_at))
     Account.objects.bulk_update([company.account for company in companies], ["arr"], batch_size=500)
+    if not light:
+        add_invoices(seed, companies, now)
 
 
 def _moved_renewals(company: Company) -> Iterator[PastEvent]:
@@ -326,7 +331,9 @@ def _movements(
         change = _round(float(total) * rng.uniform(0.05, 0.22))
         amount = change if grows else -min(change, total / 2)
         total += amount
-        yield movement(kind.EXPANSION if grows else kind.CONTRACTION, amount, day)
+        # Of the customers that have grown, some pay a higher price for the same.
+        more = kind.PRICE_UPLIFT if company.number % 4 == 0 else kind.EXPANSION
+        yield movement(more if grows else kind.CONTRACTION, amount, day)
     ends = company.life.ends_on if announced else company.ends_on
     if ends is not None:
         yield movement(kind.CHURN, -total, ends, company.life.notice_on)

@@ -16,6 +16,7 @@ from core.services.fast_forward import fast_forward
 from core.services.record_history import record_history
 from cs_ops.demo.companies import SYSTEM, Customers, build_customers
 from cs_ops.demo.escalations import add_escalations
+from cs_ops.demo.finance import close_last_month
 from cs_ops.demo.groups import add_groups
 from cs_ops.demo.macros import add_macros
 from cs_ops.demo.notes import add_notes
@@ -75,6 +76,7 @@ def build_world(
         add_views()
         add_segments()
         add_writing(desk)
+        close_last_month(now)
         fast_forward()
     if with_models:
         from cs_ops.demo.scores import add_scores

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from customers.api import revenue
+from customers.api import invoices, revenue
 
 urlpatterns: list[URLPattern] = [
     path(
@@ -26,5 +26,7 @@ urlpatterns: list[URLPattern] = [
         revenue.RevenueRestate.as_view(),
         name="api-account-revenue-restate",
     ),
+    path("invoices/", invoices.InvoiceList.as_view(), name="api-invoices"),
+    path("invoices/bulk/", invoices.InvoiceBulk.as_view(), name="api-invoices-bulk"),
     path("exchange-rates/", revenue.ExchangeRates.as_view(), name="api-exchange-rates"),
 ]

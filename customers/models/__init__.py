@@ -4,7 +4,9 @@ from customers.models.account import Account, AccountExternalId
 from customers.models.account_merge import AccountMerge, AccountMergeMove
 from customers.models.consent import ConsentEvent
 from customers.models.contact import Contact, ContactIdentity, ContactMerge
+from customers.models.invoice import Invoice, InvoiceRevision
 from customers.models.money import ExchangeRate
+from customers.models.month_close import MonthClose, Restatement
 from customers.models.personal_data import ContactErasure, ContactExport
 from customers.models.revenue import RevenueMovement, Subscription
 from customers.models.segment import Segment, SegmentMembership
@@ -24,6 +26,10 @@ __all__ = [
     "ContactMerge",
     "DirtyUsageDay",
     "ExchangeRate",
+    "Invoice",
+    "InvoiceRevision",
+    "MonthClose",
+    "Restatement",
     "RevenueMovement",
     "Segment",
     "SegmentMembership",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from customers.events import REVENUE_MOVED
 from customers.ledger import NOTHING, arr_now, revenue_as_of
-from customers.models import Account, RevenueMovement
+from customers.models import Account, MonthClose, Restatement, RevenueMovement
 from customers.money import RateTable, cents
 from people.viewer import Viewer
 
@@ -101,6 +101,21 @@ def _insert(rows: Sequence[RevenueMovement]) -> None:
             row.rate = table.on(row.effective_on, row.currency)
             row.amount_base = None if row.rate is None else cents(row.amount * row.rate)
     RevenueMovement.objects.bulk_create(rows)
+    _restate(rows)
+
+
+def _restate(rows: Sequence[RevenueMovement]) -> None:
+    """Write down which closed months would say something else now; their figures stay."""
+    if not rows:
+        return
+    first = min(row.effective_on for row in rows).replace(day=1)
+    closed = list(MonthClose.objects.filter(month__gte=first).values_list("pk", "month"))
+    Restatement.objects.bulk_create(
+        Restatement(close_id=pk, movement=row)
+        for pk, month in closed
+        for row in rows
+        if row.effective_on.replace(day=1) <= month
+    )
 
 
 def _refuse_less_than_nothing(row: RevenueMovement) -> None:
