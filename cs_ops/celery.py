@@ -84,6 +84,7 @@ app.conf.beat_schedule = {
     "score-accounts": _every("health.score_due_accounts", 3, queue="batch"),
     "run-playbooks": _every("success.run_due_steps", 30, queue="batch"),
     "forget-old-deliveries": _every("integrations.forget_old_deliveries", 3600, queue="batch"),
+    "sync-crms": _every("integrations.sync_crms", 300, queue="batch"),
     "forget-old-imports": _every("imports.forget_old", 3600, queue="batch"),
     "forget-old-logins": _every("people.forget_old_logins", 3600, queue="batch"),
 }

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class IntegrationsConfig(AppConfig):
-    """Owns outgoing webhooks."""
+    """Owns outgoing webhooks and connections with CRMs."""
 
     name = "integrations"
     verbose_name = "Integrations"

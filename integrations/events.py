@@ -23,3 +23,26 @@ WEBHOOK_TESTED = EventType(
 WEBHOOK_REPLAYED = EventType(
     "integrations.webhook_replayed", subject="webhook", sentence=_("sent events again"), feed=False
 )
+CRM_SAVED = EventType("integrations.crm_saved", subject="crm", sentence=_("saved a connection with a CRM"))
+CRM_SWITCHED = EventType(
+    "integrations.crm_switched", subject="crm", sentence=_("switched a connection with a CRM on or off")
+)
+CRM_DELETED = EventType("integrations.crm_deleted", subject="crm", sentence=_("disconnected a CRM"))
+CRM_TESTED = EventType(
+    "integrations.crm_tested", subject="crm", sentence=_("tested a connection with a CRM"), feed=False
+)
+CRM_FIELDS_SAVED = EventType(
+    "integrations.crm_fields_saved",
+    subject="crm",
+    sentence=_("changed which fields a CRM is kept in step on"),
+)
+CRM_RETRIED = EventType(
+    "integrations.crm_retried", subject="crm", sentence=_("had records of a CRM tried again"), feed=False
+)
+CRM_GAPS_ACCEPTED = EventType(
+    "integrations.crm_gaps_accepted", subject="crm", sentence=_("accepted gaps between here and a CRM")
+)
+# One per reconciliation, not one per record: the detail has the counts.
+CRM_CHECKED = EventType(
+    "integrations.crm_checked", subject="crm", sentence=_("compared both sides of a connection with a CRM")
+)

@@ -17,3 +17,16 @@ class WebhooksNav(NavItem):
     group = ACCESS
     order = 13
     permission = "integrations.manage"
+
+
+class CrmNav(NavItem):
+    """Connections with CRMs."""
+
+    key = "settings-crms"
+    label = _("CRM")
+    icon = "arrows-exchange"
+    url_name = "settings-crms"
+    place = "settings"
+    group = ACCESS
+    order = 15
+    permission = "crm.manage"

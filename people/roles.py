@@ -64,6 +64,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "operations.manage",
             "customers.erase",
             "integrations.manage",
+            "crm.manage",
             "imports.manage",
         }
     ),
@@ -93,6 +94,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "ml:read": frozenset({"ml.view"}),
     "ml:write": frozenset({"ml.view", "ml.audit", "ml.manage"}),
     "webhooks:manage": frozenset({"integrations.manage"}),
+    "crm:manage": frozenset({"crm.manage"}),
     "imports:manage": frozenset({"imports.manage"}),
 }
 
@@ -117,6 +119,9 @@ SCOPE_LABELS = {
         "Read figures of all teams; the tickets behind them and names of agents need their own scopes"
     ),
     "webhooks:manage": _("Set up webhooks; what they may tell needs its own scopes"),
+    "crm:manage": _(
+        "Read how connections with CRMs stand, their gaps and errors; start them and have them tried again"
+    ),
     "ml:read": _("Read models, their trainings and their figures"),
     "ml:write": _("Train, promote and roll back models, label for audits; only people approve models"),
     "imports:manage": _("Import customers, people and tickets from other systems, and undo that"),
@@ -157,6 +162,7 @@ PERMISSION_LABELS = {
     "operations.retry": _("Retry what failed"),
     "operations.manage": _("Give up failed work"),
     "integrations.manage": _("Set up webhooks"),
+    "crm.manage": _("Connect CRMs, choose whose fields hold, and mend gaps"),
     "imports.manage": _("Import from other systems, and undo that"),
     "settings.manage": _("Change settings, people and API keys"),
 }

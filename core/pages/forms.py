@@ -96,11 +96,17 @@ class ListPage:
     icon: str = "settings"
 
 
-def list_page(request: HttpRequest, items: list[ListItem], page: ListPage, **context: Any) -> HttpResponse:
+def list_page(
+    request: HttpRequest,
+    items: list[ListItem],
+    page: ListPage,
+    template: str = "core/settings_list.html",
+    **context: Any,
+) -> HttpResponse:
     """Render a settings list."""
     empty_actions = [{"label": page.new_label, "url": page.new_url, "primary": True}] if page.new_url else []
     context = {"items": items, "page": page, "empty_actions": empty_actions, **context}
-    return render(request, "core/settings_list.html", context)
+    return render(request, template, context)
 
 
 def done(request: HttpRequest, text: str, url: str) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from integrations.api import events, webhooks
+from integrations.api import crm, events, webhooks
 
 urlpatterns: list[URLPattern] = [
     path("events/", events.Events.as_view(), name="api-events"),
@@ -23,4 +23,14 @@ urlpatterns: list[URLPattern] = [
         webhooks.DeliveryReplay.as_view(),
         name="api-webhook-delivery-replay",
     ),
+    path("crms/", crm.Crms.as_view(), name="api-crms"),
+    path("crms/<int:pk>/", crm.CrmDetail.as_view(), name="api-crm"),
+    path("crms/<int:pk>/sync/", crm.CrmSync.as_view(), name="api-crm-sync"),
+    path("crms/<int:pk>/compare/", crm.CrmCompare.as_view(), name="api-crm-compare"),
+    path("crms/<int:pk>/fields/", crm.CrmFields.as_view(), name="api-crm-fields"),
+    path("crms/<int:pk>/gaps/", crm.CrmGaps.as_view(), name="api-crm-gaps"),
+    path("crms/<int:pk>/gaps/accept/", crm.CrmAccept.as_view(), name="api-crm-gaps-accept"),
+    path("crms/<int:pk>/records/", crm.CrmRecords.as_view(), name="api-crm-records"),
+    path("crms/<int:pk>/records/retry/", crm.CrmRetry.as_view(), name="api-crm-records-retry"),
+    path("crms/<int:pk>/conflicts/", crm.CrmConflicts.as_view(), name="api-crm-conflicts"),
 ]

@@ -1,0 +1,5 @@
+"""Extension points of integrations."""
+
+from integrations.crm.contract import CrmSystem, crm_systems
+
+__all__ = ["CrmSystem", "crm_systems"]
