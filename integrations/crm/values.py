@@ -14,7 +14,9 @@ from customers.domains import normalise_address
 
 @dataclass(frozen=True)
 class OurField:
-    """A field of ours. ``kind`` is text, integer, money, day, domain, choice or person (a colleague's e-mail address).
+    """A field of ours.
+
+    ``kind`` is text, integer, money, number, bool, day, domain, choice or person (a colleague's e-mail address).
 
     A read-only one can only be sent, a ``match_only`` one only says who is who.
     """
@@ -31,6 +33,10 @@ def as_text(one: OurField, value: Any) -> str:
     """Return a value of ours in the one form of values."""
     if value is None:
         return "0" if one.kind in ("integer", "money") and not one.is_read_only else ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if one.kind == "number":
+        return _number(Decimal(str(value)))
     if one.kind == "money":
         return _number(Decimal(value).quantize(Decimal("0.01")))
     if one.kind == "integer":
@@ -68,6 +74,8 @@ def _read_number(one: OurField, text: str) -> str:
         raise ValueError(_("“%s” is no number") % text[:40]) from None
     if not value.is_finite():
         raise ValueError(_("“%s” is no number") % text[:40])
+    if one.kind == "number":
+        return _number(value) if text else ""
     if one.kind == "integer":
         return str(int(value.to_integral_value()))
     return _number(value.quantize(Decimal("0.01")))
@@ -96,9 +104,27 @@ def _read_choice(one: OurField, text: str) -> str:
     })  # fmt: skip
 
 
+def _read_bool(one: OurField, text: str) -> str:
+    """Yes or no, as systems write it: true, yes, 1."""
+    known = {
+        "true": "true",
+        "yes": "true",
+        "1": "true",
+        "false": "false",
+        "no": "false",
+        "0": "false",
+        "": "",
+    }
+    if text.lower() not in known:
+        raise ValueError(_("“%s” is neither true nor false") % text[:40])
+    return known[text.lower()]
+
+
 _READERS: dict[str, Callable[[OurField, str], str]] = {
     "integer": _read_number,
     "money": _read_number,
+    "number": _read_number,
+    "bool": _read_bool,
     "day": _read_day,
     "choice": _read_choice,
     "domain": lambda _one, text: text.lower().removeprefix("www."),

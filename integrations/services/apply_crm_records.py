@@ -146,13 +146,16 @@ class Applier:
             if parent is None:
                 return None, _("its company is not linked")
             account_id = parent.local_id
-        local_id = self.ours.find(row.remote_id, theirs)
+        source = self.connection.system
+        local_id = self.ours.find(row.remote_id, theirs, source)
         if local_id is None:
             if not self.connection.creates_missing:
                 return None, _("nobody here is this one")
             read_only = {name for name, one in self.ours.fields.items() if one.is_read_only}
             values = {name: text for name, text in theirs.items() if name not in read_only}
-            local_id = self.ours.create(values, remote_id=row.remote_id, account_id=account_id, by=self.by)
+            local_id = self.ours.create(
+                values, known_as=f"{source}:{row.remote_id}", account_id=account_id, by=self.by
+            )
         taken = CrmLink.objects.filter(
             connection=self.connection, object=self.kind, local_id=local_id
         ).first()
@@ -161,6 +164,7 @@ class Applier:
         link = CrmLink.objects.create(
             connection=self.connection, object=self.kind, local_id=local_id, remote_id=row.remote_id
         )
+        self.ours.linked(local_id, source=source, remote_id=row.remote_id, by=self.by)
         if self.kind == ACCOUNT:
             # Whoever waited for this company can be matched now.
             CrmRecord.objects.filter(

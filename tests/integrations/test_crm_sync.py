@@ -11,7 +11,10 @@ from django.utils import timezone
 from core.job_runner import run_jobs
 from core.models import Event, Job, Outbound
 from customers.models import Account, Contact, Subscription
+from customers.services.define_trait import define_trait
+from customers.services.name_account import add_external_id
 from customers.services.save_account import update_account
+from customers.services.set_traits import set_account_traits
 from integrations.crm.systems.hubspot import HubSpot
 from integrations.models import CrmConflict, CrmConnection, CrmLink, CrmRecord, CrmStream
 from integrations.services import sync_crm
@@ -97,7 +100,7 @@ def test_a_first_pass_brings_companies_people_and_won_deals(desk: Desk, system: 
     assert job.result.get("error") is None
     assert Account.objects.count() == 5
     account = ours("Company 0")
-    assert account.external_id == ids[0]
+    assert list(account.external_ids.values_list("source", "value")) == [(system, ids[0])]
     assert Contact.objects.get(account=account).title == "CTO"
     assert Subscription.objects.get(account=account).arr == Decimal("1200.50")
     assert (desk.record(open_deal).state, "not won" in desk.record(open_deal).error) == ("left", True)
@@ -456,3 +459,39 @@ def test_two_systems_beside_each_other(settings: Any, admin: User, pump: Any) ->
             hubspot.sync()
             salesforce.sync()
             assert fakes[1].rows["account"][other].values["Name"] == "Halden AS"
+
+
+def test_traits_are_kept_in_step_like_other_fields(desk: Desk, admin: User) -> None:
+    for key, kind in (("region", "choice"), ("score", "number"), ("reference", "bool")):
+        define_trait(
+            target="account", key=key, label=key.title(), kind=kind, by=admin.as_viewer(),
+            choices=["north", "south"] if kind == "choice" else (),
+        )  # fmt: skip
+    desk.map(
+        ("account", "name", FIELDS[desk.connection.system]["name"], "crm"),
+        ("account", "traits.region", "region__c", "crm"),
+        ("account", "traits.score", "score__c", "us"),
+        ("account", "traits.reference", "reference__c", "newest"),
+    )
+    remote = company(desk, "Halden", region__c="North", reference__c="true")
+    desk.sync()
+    assert ours("Halden").traits == {"region": "north", "reference": True}
+    set_account_traits(
+        account=ours("Halden"), values={"score": 4.50, "reference": False}, by=system_viewer("page")
+    )
+    desk.sync()
+    assert {name: desk.fake.rows["account"][remote].values[name] for name in ("score__c", "reference__c")} == {
+        "score__c": "4.5", "reference__c": "false",
+    }  # fmt: skip
+    desk.fake.edit("account", remote, region__c="west")
+    desk.sync()
+    assert "none of north, south" in desk.record(remote).error
+
+
+def test_a_customer_is_known_by_the_id_of_the_system(desk: Desk) -> None:
+    remote = company(desk, "Halden")
+    account = Account.objects.create(name="Known by another name")
+    add_external_id(account=account, source=desk.connection.system, value=remote, by=system_viewer())
+    desk.sync()
+    assert desk.link(remote).local_id == account.pk
+    assert Account.objects.count() == 1
