@@ -84,6 +84,7 @@ class CrmJobOut(serializers.Serializer[Any]):
 class CrmGapOut(serializers.ModelSerializer[CrmGap]):
     """A difference: ``differences`` maps names of our fields to [ours, theirs]."""
 
+    object = serializers.CharField()
     differences = serializers.DictField(source="fields")
 
     class Meta:
@@ -96,6 +97,8 @@ class CrmGapOut(serializers.ModelSerializer[CrmGap]):
 
 class CrmRecordOut(serializers.ModelSerializer[CrmRecord]):
     """A record of theirs that was stored; its raw form is not told here."""
+
+    object = serializers.CharField()
 
     class Meta:
         model = CrmRecord
@@ -130,7 +133,7 @@ class CrmConflictOut(serializers.ModelSerializer[CrmConflict]):
 class CrmFieldShape(serializers.Serializer[dict[str, Any]]):
     """A field of ours, one of theirs, and whose value holds."""
 
-    object = serializers.ChoiceField(choices=OBJECTS)
+    object = serializers.CharField(max_length=16, help_text="account, contact or subscription")
     ours = serializers.CharField(max_length=80)
     theirs = serializers.CharField(max_length=120)
     owner = serializers.ChoiceField(choices=CrmField.Owner.values)

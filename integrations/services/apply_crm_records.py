@@ -129,10 +129,24 @@ class Applier:
                 return states.UNMATCHED, problem
         else:
             theirs = self.theirs(record)
+            self._follow(link)
             if link.state == CrmLink.State.GONE:
                 link.state = CrmLink.State.LINKED
         self._write(link, self.plan(link, theirs, row.modified_at))
         return states.APPLIED, ""
+
+    def _follow(self, link: CrmLink) -> None:
+        """Link with whoever took ours over; raises ValidationError where that one is linked already."""
+        successor = self.ours.successor(link.local_id)
+        if successor == link.local_id:
+            return
+        mine = CrmLink.objects.filter(connection=self.connection, object=self.kind, local_id=successor)
+        if (taken := mine.first()) is not None:
+            raise ValidationError(
+                _("Ours was merged into the one that is linked with %s: merge them there, too.")
+                % taken.remote_id
+            )
+        link.local_id = successor
 
     def _linked(
         self, row: CrmRecord, record: RemoteRecord, theirs: Mapping[str, str]

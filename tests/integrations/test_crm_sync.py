@@ -11,7 +11,9 @@ from django.utils import timezone
 from core.job_runner import run_jobs
 from core.models import Event, Job, Outbound
 from customers.models import Account, Contact, Subscription
+from customers.registry import personal_data
 from customers.services.define_trait import define_trait
+from customers.services.merge_accounts import merge_accounts, unmerge_accounts
 from customers.services.name_account import add_external_id
 from customers.services.save_account import update_account
 from customers.services.set_traits import set_account_traits
@@ -495,3 +497,35 @@ def test_a_customer_is_known_by_the_id_of_the_system(desk: Desk) -> None:
     desk.sync()
     assert desk.link(remote).local_id == account.pk
     assert Account.objects.count() == 1
+
+
+def test_a_merged_account_takes_its_link_along(desk: Desk, admin: User) -> None:
+    remote = company(desk, "Halden")
+    desk.sync()
+    target = Account.objects.create(name="Halden Group")
+    merge = merge_accounts(source=ours("Halden"), target=target, by=admin.as_viewer())
+    assert desk.link(remote).local_id == target.pk
+    desk.sync()
+    target.refresh_from_db()
+    assert target.name == "Halden"
+    unmerge_accounts(merge=merge, by=admin.as_viewer())
+    assert desk.link(remote).local_id != target.pk
+
+
+def test_an_erased_person_does_not_come_back(desk: Desk, admin: User, system: str) -> None:
+    parent = company(desk, "Halden")
+    names = {"associatedcompanyid": parent} if system == "hubspot" else {"AccountId": parent}
+    mail, title = "email" if system == "hubspot" else "Email", FIELDS[system]["title"]
+    remote = desk.fake.add("contact", **names, **{mail: "ana@one.example", title: "CTO"})
+    desk.sync()
+    contact = Contact.objects.get()
+    part = personal_data.get("crm")
+    [told] = part.export([contact.pk])["crm"]
+    assert (told["id"], "CTO" in str(told["record"])) == (remote, True)
+    assert part.erase([contact.pk]) == {"crm_records": 1}
+    assert part.export([contact.pk])["crm"][0]["record"] is None
+    desk.fake.edit("contact", remote, **{title: "CEO"})
+    desk.sync()
+    assert not CrmRecord.objects.filter(remote_id=remote).exists()
+    contact.refresh_from_db()
+    assert contact.title == "CTO"

@@ -49,7 +49,10 @@ class OurAccounts(OurObject):
 
     def values(self, ids: Collection[int]) -> dict[int, dict[str, str]]:
         """Read accounts with their CSM."""
-        rows, names = Account.objects.filter(pk__in=ids).select_related("csm"), list(self.fields)
+        rows, names = (
+            Account.objects.filter(pk__in=ids, merged_into=None).select_related("csm"),
+            list(self.fields),
+        )
         return {row.pk: {name: self._text(row, name) for name in names} for row in rows}
 
     def labels(self, ids: Collection[int]) -> dict[int, str]:
@@ -75,17 +78,21 @@ class OurAccounts(OurObject):
     def find(self, remote_id: str, values: Values, source: str) -> int | None:
         """By our id in their record, by their id here, by external id, by a domain that one account has."""
         if (own := values.get("id", "")).isdecimal() and len(own) < 19:
-            return Account.objects.filter(pk=int(own)).values_list("pk", flat=True).first()
+            return Account.objects.filter(pk=int(own), merged_into=None).values_list("pk", flat=True).first()
         if found := accounts_known_as(source, [remote_id]).get(remote_id):
             return found
         if external_id := values.get("external_id"):
-            same_id = Account.objects.filter(external_id=external_id).values_list("pk", flat=True).first()
+            same_id = (
+                Account.objects.filter(external_id=external_id, merged_into=None)
+                .values_list("pk", flat=True)
+                .first()
+            )
             if same_id is not None:
                 return same_id
         domain = values.get("domain", "").lower()
         if not domain or domain in FREE_MAIL:
             return None
-        same = list(Account.objects.filter(domain=domain).values_list("pk", flat=True)[:2])
+        same = list(Account.objects.filter(domain=domain, merged_into=None).values_list("pk", flat=True)[:2])
         return same[0] if len(same) == 1 else None
 
     def linked(self, pk: int, *, source: str, remote_id: str, by: Viewer) -> None:
@@ -94,7 +101,11 @@ class OurAccounts(OurObject):
 
     def expected(self, linked_accounts: Collection[int] | None = None) -> Any:
         """Every customer that has not left."""
-        return Account.objects.exclude(lifecycle=Account.Lifecycle.CHURNED).order_by("pk")
+        return (
+            Account.objects.filter(merged_into=None)
+            .exclude(lifecycle=Account.Lifecycle.CHURNED)
+            .order_by("pk")
+        )
 
     def _text(self, row: Account, name: str) -> str:
         if name == "csm":

@@ -52,6 +52,10 @@ class OurObject:
         """Return which of ours a record is, None when that is not certain."""
         raise NotImplementedError
 
+    def successor(self, pk: int) -> int:
+        """Return the record that a merged one lives on in; most stay what they are."""
+        return pk
+
     def linked(self, pk: int, *, source: str, remote_id: str, by: Viewer) -> None:
         """Note on our record under which id the other system knows it; nothing where it has no place for that."""
 

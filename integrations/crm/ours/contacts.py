@@ -80,6 +80,11 @@ class OurContacts(OurObject):
             found = people.filter(pk__in=owner.values("contact")).first()
         return found.person.pk if found is not None else None
 
+    def successor(self, pk: int) -> int:
+        """Whoever took a merged contact over."""
+        found = Contact.objects.filter(pk=pk).first()
+        return found.person.pk if found is not None else pk
+
     def expected(self, linked_accounts: Collection[int] | None = None) -> Any:
         """Everybody at these accounts who was neither merged nor erased and has not left."""
         return Contact.objects.filter(
