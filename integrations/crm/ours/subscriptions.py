@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from core.models import Event
 from customers.events import SUBSCRIPTION_SAVED
 from customers.models import Account, Subscription
-from customers.services.record_revenue import save_subscription
+from customers.services.save_subscription import save_subscription
 from integrations.crm.contract import SUBSCRIPTION
 from integrations.crm.ours.base import EVENTS_LOOKED_AT, OurObject, Values
 from integrations.crm.values import OurField, as_text, from_text
@@ -56,11 +56,7 @@ class OurSubscriptions(OurObject):
     def set(self, pk: int, values: Values, by: Viewer) -> None:
         """Change a subscription, and with it what follows from it."""
         row = Subscription.objects.select_related("account").get(pk=pk)
-        if row.external_id is None:
-            raise ValidationError(_("The subscription has no external id, by which it could be changed."))
-        save_subscription(
-            account=row.account, values={"external_id": row.external_id, **self._parsed(values)}, by=by
-        )
+        save_subscription(account=row.account, subscription=row, values=self._parsed(values), by=by)
 
     def create(self, values: Values, *, known_as: str, account_id: int | None, by: Viewer) -> int:
         """Create one under their id, with the name of their system before it."""
