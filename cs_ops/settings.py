@@ -363,6 +363,8 @@ SPECTACULAR_SETTINGS = {
         "MacroKindEnum": "tickets.models.Macro.Kind",
         "CustomFieldKindEnum": "tickets.models.CustomField.Kind",
         "RevenueKindEnum": "customers.models.RevenueMovement.Kind",
+        "HealthOverrideKindEnum": "health.models.HealthOverride.Kind",
+        "HealthOverrideStateEnum": "health.models.HealthOverride.State",
         "TierEnum": "customers.models.Account.Tier",
         "GivenAddressKindEnum": ["email", "phone"],
         "CtaOutcomeEnum": "success.models.CTA.Outcome",

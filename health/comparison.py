@@ -8,6 +8,7 @@ from health.card_book import cards_by_label
 from health.cards import Card
 from health.loading import among
 from health.models import HealthSnapshot
+from health.overriding import Overridden, override_changes
 from health.scorecard import Cap, Measure, Score, measures_from
 from health.scoring import Moment
 
@@ -16,17 +17,21 @@ COMPARED_SLACK = 14
 
 
 def compare(
-    past: HealthSnapshot | None, score: Score, as_before: Score | None = None
+    past: HealthSnapshot | None, score: Score, set_to: Overridden, as_before: Score | None = None
 ) -> tuple[list[Change], float | None]:
     """Return the lines from a snapshot to a score and the difference they sum to; ([], None) without something to compare.
 
-    ``as_before`` is the score by the snapshot's card when another one counts now.
+    ``set_to`` is what overrides make of the score. ``as_before`` is the score by the snapshot's card when another one counts now.
     """
-    if past is None or past.score is None or score.final is None:
+    if past is None or past.score is None or score.final is None or set_to.final is None:
+        return [], None
+    if past.model_score is None and past.overrides:
         return [], None
     caps = [Cap(cap["key"], cap["ceiling"]) for cap in past.knock_outs]
     before = (measures_from(past.parts), caps)
-    return changes_from(before, score, as_before), score.final - past.score
+    lines = changes_from(before, score, as_before)
+    lines += override_changes(past.overrides, [effect.to_json() for effect in set_to.effects])
+    return sorted(lines, key=lambda line: -abs(line.points)), set_to.final - past.score
 
 
 def changes_from(

@@ -18,3 +18,26 @@ CARD_ROLLED_BACK = EventType(
 CARD_RETIRED = EventType(
     "health.card_retired", subject="health_card", sentence=_("took a health card out of use")
 )
+CARD_REPLAYED = EventType(
+    "health.card_replayed", subject="health_card", sentence=_("played a health card over the past")
+)
+OVERRIDE_SET = EventType(
+    "health.override_set", subject="health_override", sentence=_("overrode the health score")
+)
+OVERRIDE_ASKED = EventType(
+    "health.override_asked", subject="health_override", sentence=_("asked to override the health score")
+)
+OVERRIDE_DECIDED = EventType(
+    "health.override_decided",
+    subject="health_override",
+    sentence=_("decided about an override of the health score"),
+)
+OVERRIDE_ENDED = EventType(
+    "health.override_ended", subject="health_override", sentence=_("ended an override of the health score")
+)
+OVERRIDE_EXPIRED = EventType(
+    "health.override_expired",
+    subject="health_override",
+    sentence=_("let an override of the health score run out"),
+)
+PULSE_GIVEN = EventType("health.pulse_given", subject="health_pulse", sentence=_("judged the health"))

@@ -10,8 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.models import Account
+from health.attribution import METHOD
 from health.churn.features import FEATURES
-from health.models import HealthSnapshot
+from health.models import HealthSnapshot, LensSnapshot
+from health.overriding import OVERRIDE
 from health.registry import Group, knock_outs, signals
 from health.scoring import LOW_PREFIX
 from people.viewer import Viewer
@@ -60,6 +62,16 @@ def latest_snapshot(account: Account, viewer: Viewer) -> HealthSnapshot | None:
     if not viewer.can("health.view"):
         return None
     return HealthSnapshot.objects.filter(account=account).order_by("-as_of").first()
+
+
+def latest_lenses(account: Account, viewer: Viewer) -> list[LensSnapshot]:
+    """Return the newest score of each further lens, of the last week, in the order of the lenses' keys."""
+    if not viewer.can("health.view"):
+        return []
+    since = timezone.now().date() - timedelta(days=7)
+    rows = LensSnapshot.objects.filter(account=account, as_of__gt=since).order_by("as_of")
+    newest = {row.lens: row for row in rows}
+    return [newest[lens] for lens in sorted(newest)]
 
 
 def score_history(
@@ -133,6 +145,12 @@ def label_of(key: str) -> str:
     """Return the name of a signal or knock-out; a part of a former version keeps its key."""
     if key in knock_outs:
         return str(knock_outs.get(key).label)
+    if key == METHOD:
+        return _("Another health card")
+    if key == OVERRIDE:
+        return _("Override")
+    if key.startswith(f"{OVERRIDE}:"):
+        return _("Override of “%(signal)s”") % {"signal": label_of(key.partition(":")[2])}
     if key.startswith(LOW_PREFIX):
         return _("%(signal)s is very low") % {"signal": label_of(key.removeprefix(LOW_PREFIX))}
     return str(signals.get(key).label) if key in signals else key

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from core.job_runner import start_job
 from core.models import Job
+from health.services.override_score import expire_overrides
 from health.services.score_due import score_due_accounts as score_due
 from people.viewer import system_viewer
 
@@ -15,11 +16,12 @@ BUDGET_SECONDS = 40.0
 
 @shared_task(name="health.score_due_accounts")
 def score_due_accounts() -> None:
-    """Score marked accounts until none waits or the budget is over; start the day's full run when there was none."""
+    """Close overrides that ran out and score marked accounts; start the day's full run when there was none."""
     deadline = time.monotonic() + BUDGET_SECONDS
     by = system_viewer("task")
     today = timezone.now().date().isoformat()
     if not Job.objects.filter(kind="health.rescore_all", key=today).exists():
         start_job(kind="health.rescore_all", key=today, by=by)
+    expire_overrides()
     while score_due(by=by) and time.monotonic() < deadline:
         pass

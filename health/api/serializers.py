@@ -23,7 +23,7 @@ class ChangeOut(serializers.Serializer[Any]):
 
     key = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
-    effect = serializers.ChoiceField(choices=["value", "weight", "cap"])
+    effect = serializers.ChoiceField(choices=["value", "weight", "cap", "method", "override"])
     points = serializers.FloatField()
     before = serializers.FloatField(allow_null=True)
     after = serializers.FloatField(allow_null=True)
@@ -64,6 +64,28 @@ class ChurnOut(serializers.Serializer[Any]):
     drivers = DriverOut(many=True)
 
 
+class OverrideEffectOut(serializers.Serializer[Any]):
+    """Points by which an override moves the score; ``key`` "override", or "override:" and a signal."""
+
+    id = serializers.IntegerField()
+    key = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    kind = serializers.CharField()
+    value = serializers.FloatField()
+    points = serializers.FloatField()
+
+
+class LensOut(serializers.Serializer[Any]):
+    """A further score of the account, by a card of another lens."""
+
+    lens = serializers.CharField()
+    score = serializers.FloatField(allow_null=True)
+    band = serializers.CharField()
+    coverage = serializers.FloatField()
+    as_of = serializers.DateField()
+    card_version = serializers.CharField()
+
+
 class HistoryOut(serializers.Serializer[Any]):
     """One former score."""
 
@@ -90,4 +112,8 @@ class AccountHealthOut(serializers.Serializer[Any]):
     churn = ChurnOut(allow_null=True)
     card_version = serializers.CharField(allow_blank=True)
     inputs_hash = serializers.CharField(allow_blank=True)
+    model_score = serializers.FloatField(allow_null=True)
+    overrides = OverrideEffectOut(many=True)
+    trend = serializers.ChoiceField(choices=["up", "down", ""])
+    lenses = LensOut(many=True)
     history = HistoryOut(many=True)

@@ -14,7 +14,7 @@ from health.api.serializers import AccountHealthOut
 from health.churn.estimate import are_mixed
 from health.churn.observations import HORIZON
 from health.models import HealthSnapshot
-from health.selectors import driver_lines, label_of, latest_snapshot, part_lines, score_history
+from health.selectors import driver_lines, label_of, latest_lenses, latest_snapshot, part_lines, score_history
 from people.api.permissions import viewer_of
 
 MAX_DAYS = 1100
@@ -43,7 +43,9 @@ class AccountHealth(APIView):
             for day, score, band in score_history(account, viewer, days=int(days))
         ]
         answer = _nothing(account) if snapshot is None else _answer(account, snapshot)
-        return Response(AccountHealthOut(answer | {"history": history}).data)
+        return Response(
+            AccountHealthOut(answer | {"history": history, "lenses": latest_lenses(account, viewer)}).data
+        )
 
 
 def _nothing(account: Account) -> dict[str, Any]:
@@ -51,6 +53,7 @@ def _nothing(account: Account) -> dict[str, Any]:
         "account": account.pk, "as_of": None, "computed_at": None, "score": None, "raw_score": None,
         "band": Account.Band.UNKNOWN, "coverage": None, "confidence": "none", "delta_30": None, "parts": [], "changes": [],
         "knock_outs": [], "churn": None, "card_version": "", "inputs_hash": "",
+        "model_score": None, "overrides": [], "trend": "",
     }  # fmt: skip
 
 
@@ -84,4 +87,7 @@ def _answer(account: Account, snapshot: HealthSnapshot) -> dict[str, Any]:
         "churn": churn,
         "card_version": snapshot.card_version,
         "inputs_hash": snapshot.inputs_hash,
+        "model_score": snapshot.score if snapshot.model_score is None else snapshot.model_score,
+        "overrides": [one | {"label": label_of(one["key"])} for one in snapshot.overrides],
+        "trend": snapshot.trend,
     }

@@ -1,12 +1,17 @@
 """Tables of health."""
 
 from health.models.card import HealthCard, HealthCardVersion
+from health.models.override import CsmPulse, HealthOverride
+from health.models.replay import CardReplay
 from health.models.snapshot import CohortDay, HealthSnapshot, LensSnapshot, ScoreDue
 
 __all__ = [
+    "CardReplay",
     "CohortDay",
+    "CsmPulse",
     "HealthCard",
     "HealthCardVersion",
+    "HealthOverride",
     "HealthSnapshot",
     "LensSnapshot",
     "ScoreDue",

@@ -12,8 +12,9 @@ class HealthSnapshot(models.Model):
 
     ``parts`` lists every signal: key, raw value, n (0..100), weight, freshness (0..1), share of the score, when observed;
     signals without data have ``n`` null. ``changes`` are the exact lines that sum to the change against the snapshot
-    30 days before. ``churn_probability`` is of the 90 days after a week, those beside it of 30 and 60; ``drivers`` are the
-    model's contributions to it in percentage points.
+    30 days before. ``score`` and ``band`` are what counts; ``model_score`` is the score before ``overrides`` (null on rows
+    from before there were any: the same). ``churn_probability`` is of the 90 days after a week, those beside it of 30 and 60;
+    ``drivers`` are the model's contributions to it in percentage points.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="health_snapshots")
@@ -28,6 +29,10 @@ class HealthSnapshot(models.Model):
     knock_outs = models.JSONField(default=list)
     changes = models.JSONField(default=list)
     delta_30 = models.FloatField(null=True)
+    # "up" or "down" when the change is more than noise
+    trend = models.CharField(max_length=4, blank=True)
+    model_score = models.FloatField(null=True)
+    overrides = models.JSONField(default=list)
     churn_probability = models.FloatField(null=True)
     churn_probability_30 = models.FloatField(null=True)
     churn_probability_60 = models.FloatField(null=True)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from core.bulk_rows import store_instances, update_instances
@@ -22,9 +22,11 @@ from health.comparison import by_former_card, compare, compared_with
 from health.events import BAND_CHANGED, SCORE_CHANGED
 from health.facts import Facts
 from health.loading import among, columns
-from health.models import HealthSnapshot, LensSnapshot
+from health.models import HealthOverride, HealthSnapshot, LensSnapshot
+from health.overriding import Overridden, Override, overridden
 from health.scorecard import Measure, Score, inputs_hash, measures_from, parts_of
 from health.scoring import Moment
+from health.trend import trend_of
 from people.viewer import Viewer
 from tickets.models import Ticket
 
@@ -45,6 +47,8 @@ class Scored:
     delta: float | None
     digest: str
     version: str
+    set_to: Overridden
+    trend: str = ""
 
 
 def score_accounts(*, account_ids: Sequence[int], by: Viewer, as_of: datetime | None = None) -> int:
@@ -66,15 +70,25 @@ def score_accounts(*, account_ids: Sequence[int], by: Viewer, as_of: datetime | 
     churn = estimate_churn({pk: features[pk] for pk in alive}, {pk: scores[pk].band for pk in alive})
     past = compared_with(alive, moment.date())
     as_before = by_former_card(read, cards, {pk: row.card_version for pk, row in past.items()})
+    overrides, recent = _overrides(alive, moment), _recent_scores(alive, moment.date())
     scored: dict[int, Scored] = {}
     for pk in alive:
-        changes, delta = compare(past.get(pk), scores[pk], as_before.get(pk))
+        set_to = overridden(scores[pk], overrides.get(pk, ()))
+        changes, delta = compare(past.get(pk), scores[pk], set_to, as_before.get(pk))
         estimate = churn.get(pk)
         extra: dict[str, Any] = {"features": features[pk], "model": estimate.model if estimate else ""}
+        if set_to.effects:
+            extra["overrides"] = [effect.to_json() for effect in set_to.effects]
         digest = inputs_hash(scores[pk], cards[pk].version, extra)
-        scored[pk] = Scored(scores[pk], estimate, changes, delta, digest, cards[pk].version)
+        line = recent.setdefault(pk, [])
+        if set_to.final is not None:
+            line.append((moment.date().toordinal(), set_to.final))
+        trend = trend_of(delta, line)
+        scored[pk] = Scored(scores[pk], estimate, changes, delta, digest, cards[pk].version, set_to, trend)
     lenses = _lens_rows(read, book, alive)
-    _write(facts, scored, lenses, moment, by)
+    _write(
+        facts, scored, lenses, {pk: weekly(line, moment.date()) for pk, line in recent.items()}, moment, by
+    )
     return len(scored)
 
 
@@ -86,8 +100,11 @@ def snapshot_of(account_id: int, day: date, scored: Scored, *, computed_at: date
         as_of=day,
         card_version=scored.version,
         raw_score=score.raw,
-        score=score.final,
-        band=score.band,
+        score=scored.set_to.final,
+        band=scored.set_to.band,
+        model_score=score.final,
+        overrides=[effect.to_json() for effect in scored.set_to.effects],
+        trend=scored.trend,
         coverage=round(score.coverage, 6),
         confidence=score.confidence,
         parts=parts_of(score),
@@ -104,6 +121,20 @@ def snapshot_of(account_id: int, day: date, scored: Scored, *, computed_at: date
         inputs_hash=scored.digest,
         computed_at=computed_at,
     )
+
+
+def _overrides(account_ids: Sequence[int], moment: datetime) -> dict[int, list[Override]]:
+    """Return the overrides that counted at a moment, by account; those that ended since counted until then."""
+    rows = HealthOverride.objects.filter(
+        Q(ended_at=None) | Q(ended_at__gt=moment),
+        account_id__in=among(account_ids),
+        starts_at__lte=moment,
+        expires_at__gt=moment,
+    ).order_by("pk")
+    found: dict[int, list[Override]] = {}
+    for row in rows:
+        found.setdefault(row.account_id, []).append(Override(row.pk, row.signal, row.kind, row.value))
+    return found
 
 
 def _carried(cards: Mapping[int, Card], day: date) -> dict[int, dict[str, Measure]]:
@@ -148,7 +179,12 @@ def _lens_rows(read: Moment, book: CardBook, alive: Sequence[int]) -> list[LensS
 
 
 def _write(
-    facts: Facts, scored: Mapping[int, Scored], lenses: Sequence[LensSnapshot], moment: datetime, by: Viewer
+    facts: Facts,
+    scored: Mapping[int, Scored],
+    lenses: Sequence[LensSnapshot],
+    trends: Mapping[int, list[float]],
+    moment: datetime,
+    by: Viewer,
 ) -> None:
     """Store snapshots and columns and record what is worth telling, in one transaction."""
     now, day = timezone.now(), moment.date()
@@ -161,7 +197,7 @@ def _write(
         )
         store_instances(lenses, unique=["account", "lens", "as_of"])
         told = [_news(account, scored[account.pk]) for account in accounts if account.pk in scored]
-        trends, open_tickets = _trends(list(scored), day), _open_tickets(facts.account_ids)
+        open_tickets = _open_tickets(facts.account_ids)
         for account in accounts:
             account.open_tickets = open_tickets.get(account.pk, 0)
             _set_columns(account, scored.get(account.pk), trends.get(account.pk, []), now)
@@ -179,11 +215,11 @@ _COLUMNS = [
 
 def _set_columns(account: Account, entry: Scored | None, trend: list[float], now: datetime) -> None:
     """Fill the account's columns; an account without enough data, or gone, shows no number."""
-    known = entry is not None and entry.score.known
+    known = entry is not None and entry.set_to.band != Account.Band.UNKNOWN
     account.health_score = (
-        round(entry.score.final, 2) if known and entry and entry.score.final is not None else None
+        round(entry.set_to.final, 2) if known and entry and entry.set_to.final is not None else None
     )
-    account.health_band = entry.score.band if entry else Account.Band.UNKNOWN
+    account.health_band = entry.set_to.band if entry else Account.Band.UNKNOWN
     account.health_delta_30 = round(entry.delta, 2) if known and entry and entry.delta is not None else None
     account.health_coverage = round(entry.score.coverage, 4) if entry else None
     account.health_trend = trend
@@ -201,16 +237,17 @@ def _set_columns(account: Account, entry: Scored | None, trend: list[float], now
 
 def _news(account: Account, entry: Scored) -> tuple[str, dict[str, Any]]:
     """Return what kind of event a new score is ("band", "score" or "") and its row; the first score is none."""
-    old, new = account.health_score, entry.score.final if entry.score.known else None
+    band = entry.set_to.band
+    old, new = account.health_score, entry.set_to.final if band != Account.Band.UNKNOWN else None
     delta = None if old is None or new is None else new - old
     kind = ""
-    if account.health_scored_at is not None and account.health_band != entry.score.band:
+    if account.health_scored_at is not None and account.health_band != band:
         kind = "band"
     elif delta is not None and abs(delta) >= TOLD_POINTS:
         kind = "score"
     detail = {
         "old_band": account.health_band,
-        "new_band": entry.score.band,
+        "new_band": band,
         "old_score": old,
         "score": None if new is None else round(new, 2),
         "delta": None if delta is None else round(delta, 2),
@@ -222,26 +259,30 @@ def _news(account: Account, entry: Scored) -> tuple[str, dict[str, Any]]:
     return kind, {"subject_id": account.pk, "account_id": account.pk, "detail": detail}
 
 
-def _trends(account_ids: Sequence[int], day: date) -> dict[int, list[float]]:
-    """Return about weekly scores of the last 90 days, oldest first, the newest last."""
+def _recent_scores(account_ids: Sequence[int], day: date) -> dict[int, list[tuple[int, float]]]:
+    """Return (ordinal of the day, score) of the 90 days before a day, oldest first."""
     rows = (
         HealthSnapshot.objects.filter(
-            account_id__in=among(account_ids), as_of__gt=day - timedelta(days=TREND_DAYS), as_of__lte=day
+            account_id__in=among(account_ids), as_of__gt=day - timedelta(days=TREND_DAYS), as_of__lt=day
         )
         .exclude(score=None)
         .order_by("as_of")
         .values_list("account_id", "as_of", "score")
     )
-    found = columns(rows, "ndn")
-    weeks: dict[int, dict[int, float]] = {}
-    for account_id, week, score in zip(
-        found[:, 0].astype(int).tolist(), ((day.toordinal() - found[:, 1]) // 7).tolist(), found[:, 2].tolist(), strict=True
-    ):  # fmt: skip
-        weeks.setdefault(account_id, {})[week] = round(score, 1)
-    return {
-        pk: [found[week] for week in sorted(found, reverse=True)][-TREND_POINTS:]
-        for pk, found in weeks.items()
-    }
+    table = columns(rows, "ndn")
+    found: dict[int, list[tuple[int, float]]] = {}
+    for account_id, at, score in zip(
+        table[:, 0].astype(int).tolist(), table[:, 1].astype(int).tolist(), table[:, 2].tolist(), strict=True
+    ):
+        found.setdefault(account_id, []).append((at, score))
+    return found
+
+
+def weekly(scores: Sequence[tuple[int, float]], day: date) -> list[float]:
+    """Return about weekly scores, oldest first, the newest last."""
+    last = day.toordinal()
+    weeks = {(last - at) // 7: round(score, 1) for at, score in scores}
+    return [weeks[week] for week in sorted(weeks, reverse=True)][-TREND_POINTS:]
 
 
 def _open_tickets(account_ids: Sequence[int]) -> dict[int, int]:

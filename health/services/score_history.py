@@ -13,6 +13,7 @@ from health.cohort import measure_cohort, sample_ids
 from health.comparison import COMPARED_DAYS, COMPARED_SLACK, changes_from
 from health.facts import Facts, moment_of
 from health.models import CohortDay, HealthSnapshot
+from health.overriding import Overridden
 from health.scorecard import Score, inputs_hash
 from health.scoring import Moment
 from health.services.score_accounts import Scored, snapshot_of
@@ -100,7 +101,15 @@ def _score_batch(
                 continue
             changes, delta = _compare(read, history.get(pk, []), pk, score, primary[pk])
             digest = inputs_hash(score, primary[pk].version, {})
-            entry = Scored(score, None, changes, delta, digest, primary[pk].version)
+            entry = Scored(
+                score,
+                None,
+                changes,
+                delta,
+                digest,
+                primary[pk].version,
+                Overridden(score.final, score.band),
+            )
             rows.append(snapshot_of(pk, day, entry, computed_at=now))
             history.setdefault(pk, []).append((day, score, primary[pk]))
     HealthSnapshot.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)

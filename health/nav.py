@@ -1,0 +1,41 @@
+"""Health's pages inside the settings."""
+
+from django.utils.translation import gettext_lazy as _
+
+from core.navigation import NavItem
+
+HEALTH = _("Health")
+
+
+class OverridesNav(NavItem):
+    """Overrides and who was right."""
+
+    key = "settings-health-overrides"
+    label = _("Overrides")
+    icon = "pencil"
+    url_name = "override-list"
+    place = "settings"
+    group = HEALTH
+    order = 42
+    permission = "health.view"
+
+
+class CardsNav(OverridesNav):
+    """Health cards."""
+
+    key = "settings-health-cards"
+    label = _("Health cards")
+    icon = "heartbeat"
+    url_name = "settings-health-cards"
+    order = 40
+    permission = "health.manage"
+
+
+class DebtNav(OverridesNav):
+    """Missing sources."""
+
+    key = "settings-health-debt"
+    label = _("Missing data")
+    icon = "database-off"
+    url_name = "data-debt"
+    order = 41
