@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from customers.registry import AccountRows
-from health.models import HealthSnapshot
+from health.models import HealthSnapshot, SurpriseChurn
 
 
 class Snapshots(AccountRows):
@@ -20,3 +20,16 @@ class Snapshots(AccountRows):
     def movable(self, source: int, target: int) -> QuerySet[Any]:
         """Leave out the days that the target has."""
         return self.without_twins(source, target, "as_of")
+
+
+class Surprises(AccountRows):
+    """Churns that no score announced, and their reviews."""
+
+    key = "surprise_churns"
+    label = _("Reviews of churns")
+    order = 75
+    model = SurpriseChurn
+
+    def movable(self, source: int, target: int) -> QuerySet[Any]:
+        """Leave out a churn on a day that the target has, too."""
+        return self.without_twins(source, target, "left_on")

@@ -41,3 +41,9 @@ OVERRIDE_EXPIRED = EventType(
     sentence=_("let an override of the health score run out"),
 )
 PULSE_GIVEN = EventType("health.pulse_given", subject="health_pulse", sentence=_("judged the health"))
+SURPRISE_OPENED = EventType(
+    "health.surprise_opened", subject="account", sentence=_("left though no score had announced it")
+)
+SURPRISE_CLOSED = EventType(
+    "health.surprise_closed", subject="account", sentence=_("had the churn reviewed that no score announced")
+)

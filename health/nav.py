@@ -39,3 +39,13 @@ class DebtNav(OverridesNav):
     icon = "database-off"
     url_name = "data-debt"
     order = 41
+
+
+class ProofNav(OverridesNav):
+    """What scores were worth."""
+
+    key = "settings-health-proof"
+    label = _("Proof of scores")
+    icon = "target"
+    url_name = "health-proof"
+    order = 43

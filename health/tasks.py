@@ -12,16 +12,19 @@ from health.services.score_due import score_due_accounts as score_due
 from people.viewer import system_viewer
 
 BUDGET_SECONDS = 40.0
+#: Jobs of every day, in their order.
+DAILY = ("health.rescore_all", "health.measure_bands")
 
 
 @shared_task(name="health.score_due_accounts")
 def score_due_accounts() -> None:
-    """Close overrides that ran out and score marked accounts; start the day's full run when there was none."""
+    """Close overrides that ran out and score marked accounts; start the day's jobs when there were none."""
     deadline = time.monotonic() + BUDGET_SECONDS
     by = system_viewer("task")
     today = timezone.now().date().isoformat()
-    if not Job.objects.filter(kind="health.rescore_all", key=today).exists():
-        start_job(kind="health.rescore_all", key=today, by=by)
+    for kind in DAILY:
+        if not Job.objects.filter(kind=kind, key=today).exists():
+            start_job(kind=kind, key=today, by=by)
     expire_overrides()
     while score_due(by=by) and time.monotonic() < deadline:
         pass

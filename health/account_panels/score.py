@@ -13,6 +13,7 @@ from customers.models import Account
 from customers.registry import AccountPanel
 from health.comparison import COMPARED_DAYS
 from health.models import HealthSnapshot
+from health.outcomes import band_proofs
 from health.registry import Group
 from health.selectors import (
     band_changes,
@@ -95,6 +96,7 @@ class HealthTab(AccountPanel):
             "snapshot": snapshot,
             "groups": [group for group in groups if group["lines"]],
             "caps": cap_lines(snapshot) if snapshot else [],
+            "proof": band_proofs().get(snapshot.band) if snapshot else None,
         }
 
 

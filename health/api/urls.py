@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from health.api import cards, overrides
+from health.api import cards, overrides, proof
 from health.api.views import AccountHealth
 
 urlpatterns: list[URLPattern] = [
@@ -24,4 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("health/cards/<int:pk>/replays/", cards.CardReplays.as_view(), name="api-health-card-replays"),
     path("health/data-debt/", cards.DataDebt.as_view(), name="api-data-debt"),
     path("health/override-scoreboard/", overrides.OverrideScoreboard.as_view(), name="api-scoreboard"),
+    path("health/bands/", proof.BandList.as_view(), name="api-health-bands"),
+    path("health/surprises/", proof.SurpriseList.as_view(), name="api-health-surprises"),
+    path("health/surprises/<int:pk>/close/", proof.SurpriseClose.as_view(), name="api-health-surprise-close"),
 ]

@@ -2,10 +2,12 @@
 
 from health.models.card import HealthCard, HealthCardVersion
 from health.models.override import CsmPulse, HealthOverride
+from health.models.proof import BandOutcome, SurpriseChurn
 from health.models.replay import CardReplay
 from health.models.snapshot import CohortDay, HealthSnapshot, LensSnapshot, ScoreDue
 
 __all__ = [
+    "BandOutcome",
     "CardReplay",
     "CohortDay",
     "CsmPulse",
@@ -15,4 +17,5 @@ __all__ = [
     "HealthSnapshot",
     "LensSnapshot",
     "ScoreDue",
+    "SurpriseChurn",
 ]

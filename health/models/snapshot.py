@@ -47,7 +47,6 @@ class HealthSnapshot(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "as_of"], name="one_snapshot_per_day"),
         ]
-        indexes: ClassVar = [models.Index(fields=["account", "-as_of"], name="snapshot_latest")]
 
 
 class LensSnapshot(models.Model):

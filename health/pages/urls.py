@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from health.pages import cards, overrides
+from health.pages import cards, overrides, proof
 
 urlpatterns: list[URLPattern] = [
     path("customers/<int:pk>/health/override/", overrides.account_override, name="account-override"),
@@ -24,4 +24,7 @@ urlpatterns: list[URLPattern] = [
         cards.card_roll_back,
         name="settings-health-card-roll-back",
     ),
+    path("health/proof/", proof.health_proof, name="health-proof"),
+    path("health/proof/rows/", proof.surprise_rows, name="surprise-rows"),
+    path("health/surprises/<int:pk>/close/", proof.surprise_close, name="surprise-close"),
 ]
