@@ -370,6 +370,7 @@ SPECTACULAR_SETTINGS = {
         "CtaOutcomeEnum": "success.models.CTA.Outcome",
         "CtaKindEnum": "success.models.CTA.Kind",
         "CallOutcomeEnum": "tickets.models.Call.Outcome",
+        "InvoiceStatusEnum": "customers.models.invoice.InvoiceState.Status",
         "UpsertStatusEnum": ["created", "updated", "unchanged", "refused"],
         "ConsentStatusEnum": "customers.models.ConsentEvent.Status",
         "ContactRoleEnum": ["sponsor", "buyer", "champion", "admin", "user"],
