@@ -89,7 +89,8 @@ def _invoices(seed: int, company: "Company", now: datetime) -> Iterator[Invoice]
             max(0.0, -company.life.at(issued, today)) * rng.uniform(0, 45)
         )
         paid_on = due + timedelta(days=delay)
-        is_paid = paid_on <= today
+        # A few of those who are late have not paid at all.
+        is_paid = paid_on <= today and not (delay > 20 and number >= 2)
         yield Invoice(
             external_id=f"INV-{account.external_id}-{issued:%y%m}",
             account=account,

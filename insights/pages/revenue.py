@@ -280,7 +280,7 @@ def _chart(report: RevenueReport) -> dict[str, Any]:
     return {
         "nrr": [round(value, 1) for value in nrr],
         "grr": [round(value, 1) for value in grr],
-        "arr": [round(float(one["arr_end"])) for one in report.series],
+        "arr": [round(float(one["arr_end"]) / 1000, 1) for one in report.series],
         "labels": [date_format(day, "M") for day in days],
         "arr_labels": [date_format(date.fromisoformat(one["end_on"]), "M") for one in report.series],
         "finding": _("NRR and GRR of the twelve months up to each month; last %(nrr)s and %(grr)s %%.")
@@ -329,7 +329,7 @@ def _bridge(report: RevenueReport) -> list[dict[str, Any]]:
             "amount": money(amount, report.rates.base, full=True),
             "sign": "+" if amount > 0 and key.startswith("bridge_") else "",
             "tone": "bad" if amount < 0 else "",
-            "css": "c1" if not key.startswith("bridge_") else "c-bad" if amount < 0 else "s-good",
+            "css": "c1" if not key.startswith("bridge_") else "f-bad" if amount < 0 else "f-good",
             "x": round(float(max(low, Decimal(0)) / top * 100), 2),
             "width": round(float((high - low) / top * 100), 2),
             "url": f"{reverse('insights-revenue-accounts')}?{report.scope.query(figure=key)}",
