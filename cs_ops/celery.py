@@ -66,6 +66,7 @@ app.conf.beat_schedule = {
     "wake-tickets": _every("tickets.wake_due_tickets", 20, queue="batch"),
     "sla-steps": _every("tickets.take_sla_steps", 30, queue="batch"),
     "escalations": _every("tickets.check_escalations", 60, queue="batch"),
+    "find-silent-sponsors": _every("tickets.find_silent_sponsors", 21_600, queue="batch"),
     "watch-promises": _every("tickets.watch_promises", 60, queue="batch"),
     "forget-unused-chats": _every("tickets.forget_unused_chats", 3600, queue="batch"),
     "forget-old-presence": _every("tickets.forget_old_presence", 3600, queue="batch"),

@@ -10,9 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import (
     Account,
     AccountExternalId,
+    AccountNote,
     Contact,
     DirtyUsageDay,
+    Meeting,
     RevenueMovement,
+    SponsorChange,
     Subscription,
     UsageDaily,
     UsageEvent,
@@ -64,6 +67,33 @@ class Revenue(AccountRows):
     label = _("Changes of revenue")
     order = 41
     model = RevenueMovement
+
+
+class Notes(AccountRows):
+    """Notes."""
+
+    key = "notes"
+    label = _("Notes")
+    order = 42
+    model = AccountNote
+
+
+class Meetings(AccountRows):
+    """Meetings."""
+
+    key = "meetings"
+    label = _("Meetings")
+    order = 43
+    model = Meeting
+
+
+class SponsorChanges(AccountRows):
+    """Findings that somebody may have left."""
+
+    key = "sponsor-changes"
+    label = _("Findings about people who may have left")
+    order = 44
+    model = SponsorChange
 
 
 class Usage(AccountRows):

@@ -20,6 +20,16 @@ ACCOUNTS_MERGED = EventType(
 ACCOUNTS_UNMERGED = EventType(
     "customers.accounts_unmerged", subject="account", sentence=_("took a merge of customers back")
 )
+NOTE_ADDED = EventType("customers.note_added", subject="account_note", sentence=_("wrote a note"))
+NOTE_CHANGED = EventType("customers.note_changed", subject="account_note", sentence=_("changed a note"))
+NOTE_DELETED = EventType("customers.note_deleted", subject="account_note", sentence=_("deleted a note"))
+MEETING_SAVED = EventType("customers.meeting_saved", subject="meeting", sentence=_("saved a meeting"))
+SPONSOR_CHANGE_FOUND = EventType(
+    "customers.sponsor_change_found", subject="contact", sentence=_("found that somebody may have left")
+)
+SPONSOR_CHANGE_DECIDED = EventType(
+    "customers.sponsor_change_decided", subject="contact", sentence=_("decided whether somebody has left")
+)
 TRAIT_SAVED = EventType("customers.trait_saved", subject="trait", sentence=_("saved a trait of customers"))
 CONTACT_CREATED = EventType("customers.contact_created", subject="contact", sentence=_("added a contact"))
 CONTACT_CHANGED = EventType("customers.contact_changed", subject="contact", sentence=_("changed a contact"))

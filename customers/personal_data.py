@@ -1,4 +1,4 @@
-"""What customers keep about a person: the contact, its addresses, its consent, its use of the product."""
+"""What customers keep about a person: the contact, its addresses, its consent, its meetings, its use of the product."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -9,11 +9,20 @@ from django.utils import timezone
 
 from core.models import Event
 from core.services.erase_details import erase_details
-from customers.models import ConsentEvent, Contact, ContactExport, ContactIdentity, UsageEvent
+from customers.models import (
+    ConsentEvent,
+    Contact,
+    ContactExport,
+    ContactIdentity,
+    Meeting,
+    SponsorChange,
+    UsageEvent,
+)
 from customers.registry import PersonalData
 
 _KNOWN = (
-    "pk", "external_id", "name", "title", "role", "timezone", "language", "traits", "is_verified", "created_at", "last_seen_at",
+    "pk", "external_id", "name", "title", "role", "influence", "stance", "timezone", "language", "traits", "is_verified",
+    "created_at", "last_seen_at",
 )  # fmt: skip
 
 
@@ -36,6 +45,17 @@ class ContactData(PersonalData):
                 .order_by("pk")
                 .values("channel", "topic", "status", "basis", "source", "at")
             ),
+            "findings": list(
+                SponsorChange.objects.filter(contact__in=contact_ids)
+                .order_by("pk")
+                .values("kind", "evidence", "state", "found_at")
+            ),
+            "meetings": list(
+                Meeting.objects.filter(contacts__in=contact_ids)
+                .order_by("pk")
+                .distinct()
+                .values("title", "starts_at")
+            ),
             "usage": list(usage.values("kind", "name", "user_key", "occurred_at", "payload")),
         }
 
@@ -49,6 +69,8 @@ class ContactData(PersonalData):
         usage = UsageEvent.objects.filter(contact__in=contact_ids).exclude(user_key__startswith="erased-")
         used = usage.update(user_key=nobody, payload={})
         ConsentEvent.objects.filter(contact__in=contact_ids).update(basis="")
+        SponsorChange.objects.filter(contact__in=contact_ids).update(evidence={})
+        attended, _rows = Meeting.contacts.through.objects.filter(contact__in=contact_ids).delete()
         files = delete_files(
             list(ContactExport.objects.filter(contact__in=contact_ids).exclude(storage_key=""))
         )
@@ -59,6 +81,8 @@ class ContactData(PersonalData):
             role="",
             timezone="",
             language="",
+            influence=None,
+            stance="unknown",
             traits={},
             last_seen_at=None,
             erased_at=timezone.now(),
@@ -69,6 +93,7 @@ class ContactData(PersonalData):
         return {
             "contacts": contacts,
             "addresses": addresses,
+            "meetings": attended,
             "usage_events": used,
             "exports": files,
             "event_details": details,
@@ -81,4 +106,5 @@ _TELLING = (
     "customers.contact_changed",
     "customers.identity_added",
     "customers.identity_removed",
+    "customers.sponsor_change_found",
 )

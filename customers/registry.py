@@ -2,6 +2,7 @@
 of what its timeline tells about, and what each app keeps about a person."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from django.db.models import Exists, Model, OuterRef, QuerySet
@@ -140,6 +141,32 @@ class TimelineSubject(Part):
 
 
 timeline_subjects: Registry[TimelineSubject] = Registry(TimelineSubject, "timeline_subjects")
+
+
+class ContactReach(Part):
+    """Says when people were last heard, in ``<app>/contact_reach.py``; the latest of all parts counts."""
+
+    def last_heard(self, contact_ids: Collection[int]) -> Mapping[int, datetime]:
+        """Return when each of these people last wrote or spoke to us, those who never did left out; one query."""
+        raise NotImplementedError
+
+
+contact_reach: Registry[ContactReach] = Registry(ContactReach, "contact_reach")
+
+
+def last_heard(contact_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when people were last heard on any way; what was said by contacts merged into them counts as theirs."""
+    of = {pk: pk for pk in contact_ids}
+    newest = dict(of)
+    while newest:
+        merged = Contact.objects.filter(merged_into__in=newest).values_list("pk", "merged_into")
+        newest = {pk: of[into] for pk, into in merged if into is not None and pk not in of}
+        of |= newest
+    heard: dict[int, datetime] = {}
+    for part in contact_reach:
+        for pk, at in part.last_heard(list(of)).items():
+            heard[of[pk]] = max(at, heard.get(of[pk], at))
+    return heard
 
 
 class AccountRows(Part):

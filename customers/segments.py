@@ -101,7 +101,8 @@ def matching(
     among: Collection[int] | None = None,
 ) -> QuerySet[Account]:
     """Return the accounts that meet a condition; one query whatever the condition is made of."""
-    accounts = Account.objects.filter(condition_q(definition, owner_id=owner_id, now=now, among=among))
+    standing = Account.objects.filter(merged_into=None)
+    accounts = standing.filter(condition_q(definition, owner_id=owner_id, now=now, among=among))
     return accounts if among is None else accounts.filter(pk__in=among)
 
 

@@ -176,6 +176,7 @@ def _data(event: Event) -> dict[str, Any]:
 
 def _icon(event: Event) -> str:
     kind = str(_data(event).get("kind", "")) if event.verb == "customers.touch_logged" else ""
+    kind = {"account_note": "note", "meeting": "meeting"}.get(event.subject_kind, kind)
     return _TOUCH_ICONS.get(kind, "") or _ICONS.get(_app(event.verb), "activity")
 
 

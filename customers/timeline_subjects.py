@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from core.formatting import MISSING, money, plain
-from customers.models import Account, Contact, RevenueMovement
+from customers.models import Account, Contact, RevenueMovement, SponsorChange
 from customers.registry import TimelineSubject
 from customers.traits import definitions
 from people.viewer import Viewer
@@ -56,7 +56,11 @@ class ContactSubject(TimelineSubject):
 
     def detail(self, verb: str, data: Mapping[str, Any]) -> str | None:
         """Say what changed, or which address is new."""
-        return str(data.get("value") or data.get("status") or "") or changes_told(Contact, data)
+        if verb == "customers.sponsor_change_decided":
+            states = {str(value): str(label) for value, label in SponsorChange.State.choices}
+            return states.get(str(data.get("state")), "")
+        told = data.get("value") or data.get("status") or data.get("text")
+        return str(told or "")[:300] or changes_told(Contact, data)
 
 
 def changes_told(model: type[Account] | type[Contact], data: Mapping[str, Any]) -> str:

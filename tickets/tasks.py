@@ -26,6 +26,7 @@ from tickets.services.count_views import count_due_tickets
 from tickets.services.escalate_by_rules import escalate_by_time
 from tickets.services.export_tickets import clear_expired_exports
 from tickets.services.fetch_templates import fetch_all_templates
+from tickets.services.find_silent_sponsors import find_silent_sponsors
 from tickets.services.forget_old_payloads import forget_old_payloads
 from tickets.services.hand_over_tickets import hand_over_absences, take_back_unattended
 from tickets.services.mark_sla_breaches import mark_sla_breaches
@@ -222,6 +223,12 @@ def resume_bulk_acts_task() -> None:
 def clear_expired_exports_task() -> None:
     """Delete the files of exports that nobody may fetch any more."""
     clear_expired_exports()
+
+
+@shared_task(name="tickets.find_silent_sponsors")
+def find_silent_sponsors_task() -> None:
+    """Find key people of customers who have gone silent."""
+    find_silent_sponsors(by=system_viewer("task"))
 
 
 @shared_task(name="tickets.watch_promises")

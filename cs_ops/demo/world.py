@@ -21,6 +21,7 @@ from cs_ops.demo.groups import add_groups
 from cs_ops.demo.macros import add_macros
 from cs_ops.demo.notes import add_notes
 from cs_ops.demo.outreach import add_outreach
+from cs_ops.demo.people_notes import add_people_notes
 from cs_ops.demo.properties import add_properties
 from cs_ops.demo.satisfaction import draw_surveys, store_surveys, survey_events
 from cs_ops.demo.segments import add_segments, keep_segments
@@ -56,6 +57,7 @@ def build_world(
         report(f"{accounts} customers with contracts and revenue")
         customers = build_customers(seed, accounts, desk, now, light=light)
         add_groups(seed, customers, now)
+        add_people_notes(seed, customers, now)
         report("a year of product usage")
         usage_rows = build_usage(seed, customers.companies, now, light=light)
         report(f"{tickets} tickets")

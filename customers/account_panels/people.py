@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from customers.models import Account, ConsentEvent, Contact
 from customers.registry import AccountPanel
 from customers.selectors import contacts_of
+from customers.stakeholders import stakeholders_of
 from people.viewer import Viewer
 
 _ROLE_ORDER = {"sponsor": 0, "buyer": 1, "champion": 2, "admin": 3, "user": 4, "": 5}
@@ -61,7 +62,12 @@ class PeopleTab(AccountPanel):
             {"contact": contact, "consent": consent.get(contact.pk), "role": contact.get_role_display()}
             for contact in contacts
         ]
-        return {"rows": rows, "may_edit": viewer.can("customers.edit")}
+        return {
+            "rows": rows,
+            "map": stakeholders_of(account, viewer),
+            "stances": [label for _key, label in Contact._meta.get_field("stance").flatchoices],
+            "may_edit": viewer.can("customers.edit"),
+        }
 
 
 def person_row(contact: Contact) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from customers.services.ingest_usage import MAX_ITEMS
 from customers.upserts import MOST_ROWS
 from people.models import User
 
+_INFLUENCES: Any = Contact._meta.get_field("influence").choices
+_STANCES: Any = Contact._meta.get_field("stance").choices
+
 
 class ExternalIdOut(serializers.ModelSerializer[AccountExternalId]):
     """An id of an account in another system; ``remote_changed_at`` is how far that system's record has been read."""
@@ -164,8 +167,8 @@ class ContactOut(serializers.ModelSerializer[Contact]):
     class Meta:
         model = Contact
         fields = [
-            "id", "external_id", "account", "name", "title", "role", "timezone", "language", "traits", "emails",
-            "identities", "merged_into", "left_at", "last_seen_at", "created_at",
+            "id", "external_id", "account", "name", "title", "role", "influence", "stance", "timezone", "language",
+            "traits", "emails", "identities", "merged_into", "left_at", "last_seen_at", "created_at",
         ]  # fmt: skip
 
     def get_emails(self, contact: Contact) -> list[str]:
@@ -189,6 +192,8 @@ class ContactIn(serializers.Serializer[Contact]):
     role = serializers.ChoiceField(
         choices=["sponsor", "buyer", "champion", "admin", "user"], required=False, allow_blank=True
     )
+    influence = serializers.ChoiceField(choices=_INFLUENCES, required=False, allow_null=True)
+    stance = serializers.ChoiceField(choices=_STANCES, required=False)
     email = serializers.EmailField(required=False, max_length=254)
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True)
     language = serializers.CharField(max_length=16, required=False, allow_blank=True)
@@ -227,6 +232,8 @@ class ContactUpsertIn(serializers.Serializer[Contact]):
     role = serializers.ChoiceField(
         choices=["sponsor", "buyer", "champion", "admin", "user"], required=False, allow_blank=True
     )
+    influence = serializers.ChoiceField(choices=_INFLUENCES, required=False, allow_null=True)
+    stance = serializers.ChoiceField(choices=_STANCES, required=False)
     emails = serializers.ListField(
         child=serializers.EmailField(max_length=254), max_length=10, required=False
     )

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from customers.api import account_details, personal_data, revenue_urls, segments, views
+from customers.api import (
+    account_details,
+    account_notes,
+    personal_data,
+    revenue_urls,
+    segments,
+    stakeholders,
+    views,
+)
 
 urlpatterns: list[URLPattern] = [
     path("accounts/", views.AccountList.as_view(), name="api-accounts"),
@@ -12,6 +20,25 @@ urlpatterns: list[URLPattern] = [
     path("accounts/<int:pk>/", views.AccountDetail.as_view(), name="api-account"),
     path("traits/", account_details.Traits.as_view(), name="api-traits"),
     path("accounts/<int:pk>/merge/", account_details.AccountMergeView.as_view(), name="api-account-merge"),
+    path("accounts/<int:pk>/notes/", account_notes.AccountNotes.as_view(), name="api-account-notes"),
+    path(
+        "accounts/<int:pk>/notes/<int:note_id>/",
+        account_notes.AccountNoteDetail.as_view(),
+        name="api-account-note",
+    ),
+    path("accounts/<int:pk>/meetings/", account_notes.AccountMeetings.as_view(), name="api-account-meetings"),
+    path(
+        "accounts/<int:pk>/meetings/<int:meeting_id>/",
+        account_notes.AccountMeetingDetail.as_view(),
+        name="api-account-meeting",
+    ),
+    path(
+        "accounts/<int:pk>/stakeholders/",
+        stakeholders.AccountStakeholders.as_view(),
+        name="api-account-stakeholders",
+    ),
+    path("sponsor-changes/", stakeholders.SponsorChanges.as_view(), name="api-sponsor-changes"),
+    path("sponsor-changes/<int:pk>/", stakeholders.SponsorChangeDetail.as_view(), name="api-sponsor-change"),
     path("accounts/<int:pk>/group/", account_details.AccountGroup.as_view(), name="api-account-group"),
     path(
         "accounts/<int:pk>/external-ids/",

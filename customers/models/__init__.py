@@ -10,6 +10,8 @@ from customers.models.month_close import MonthClose, Restatement
 from customers.models.personal_data import ContactErasure, ContactExport
 from customers.models.revenue import RevenueMovement, Subscription
 from customers.models.segment import Segment, SegmentMembership
+from customers.models.sponsor_change import SponsorChange
+from customers.models.touch import AccountNote, Meeting
 from customers.models.trait import TraitDefinition
 from customers.models.usage import DirtyUsageDay, UsageDaily, UsageDailyRevision, UsageEvent
 
@@ -18,6 +20,7 @@ __all__ = [
     "AccountExternalId",
     "AccountMerge",
     "AccountMergeMove",
+    "AccountNote",
     "ConsentEvent",
     "Contact",
     "ContactErasure",
@@ -28,11 +31,13 @@ __all__ = [
     "ExchangeRate",
     "Invoice",
     "InvoiceRevision",
+    "Meeting",
     "MonthClose",
     "Restatement",
     "RevenueMovement",
     "Segment",
     "SegmentMembership",
+    "SponsorChange",
     "Subscription",
     "TraitDefinition",
     "UsageDaily",

@@ -37,6 +37,23 @@ class Contact(models.Model):
             ("user", _("User")),
         ],
     )
+    influence = models.PositiveSmallIntegerField(
+        _("influence"),
+        null=True,
+        blank=True,
+        choices=[(1, _("Low")), (2, _("Medium")), (3, _("High"))],
+    )
+    stance = models.CharField(
+        _("stance"),
+        max_length=10,
+        default="unknown",
+        choices=[
+            ("promoter", _("Promoter")),
+            ("neutral", _("Neutral")),
+            ("detractor", _("Detractor")),
+            ("unknown", _("Unknown")),
+        ],
+    )
     timezone = models.CharField(_("time zone"), max_length=64, blank=True)
     language = models.CharField(_("language"), max_length=16, blank=True)
     is_verified = models.BooleanField(default=True)

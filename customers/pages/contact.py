@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from core.pages.forms import done, refused
-from customers.models import ConsentEvent, Contact, ContactMerge
+from customers.models import ConsentEvent, Contact, ContactMerge, SponsorChange
 from customers.pages.account import find_account
 from customers.pages.account_forms import Asked, attempt, show
 from customers.pages.forms import AddressForm, ContactForm, MergeForm, NewContactForm
 from customers.pages.personal_data import personal_data_parts_of
 from customers.pages.trait_forms import TraitForm
 from customers.registry import sections_of
+from customers.services.judge_sponsor import decide_sponsor_change
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.save_contact import add_identity, create_contact, remove_identity, update_contact
 from customers.services.set_traits import set_contact_traits
@@ -124,6 +125,21 @@ def contact_traits(request: StaffRequest, pk: int) -> HttpResponse:
             messages.success(request, _("Saved."))
             return HttpResponse(headers={"HX-Redirect": url}) if is_partial(request) else redirect(url)
     return show(request, form, Asked(_("Traits of %(name)s") % {"name": found}, _("Save"), url))
+
+
+@require_POST
+@page("customers.edit")
+def sponsor_change(request: StaffRequest, pk: int) -> HttpResponse:
+    """Say whether somebody has left, as a finding has it."""
+    change = get_object_or_404(SponsorChange.objects.visible_to(request.viewer), pk=pk)
+    url = reverse("account-tab", args=[change.account_id, "people"])
+    has_left = request.POST.get("decision") == "confirm"
+    try:
+        decide_sponsor_change(change=change, has_left=has_left, by=request.viewer)
+    except ValidationError as error:
+        return refused(request, error, url)
+    text = _("Noted: this person has left.") if has_left else _("Noted: this person is still there.")
+    return done(request, text, url)
 
 
 def _find(request: StaffRequest, pk: int) -> Contact:

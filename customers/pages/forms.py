@@ -90,7 +90,7 @@ class AccountMergeForm(forms.Form):
 class ExternalIdForm(forms.Form):
     """The id of an account in another system."""
 
-    source = forms.CharField(label=_("System"), max_length=40, help_text=_("Its short name, as in hubspot."))
+    source = forms.CharField(label=_("System, as in hubspot"), max_length=40)
     value = forms.CharField(label=_("Id there"), max_length=120)
 
 
@@ -135,7 +135,7 @@ class _PersonForm(forms.ModelForm[Contact]):
 
     class Meta:
         model = Contact
-        fields: ClassVar = ["name", "title", "role", "timezone", "language"]
+        fields: ClassVar = ["name", "title", "role", "influence", "stance", "timezone", "language"]
 
 
 class NewContactForm(_PersonForm):

@@ -21,7 +21,18 @@ from people.viewer import Viewer
 
 _ANY_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s]+@[^@\s]+")
 LONGEST_IDENTITY = 254
-EDITABLE = ("account_id", "external_id", "name", "title", "role", "timezone", "language", "left_at")
+EDITABLE = (
+    "account_id",
+    "external_id",
+    "name",
+    "title",
+    "role",
+    "timezone",
+    "language",
+    "left_at",
+    "influence",
+    "stance",
+)
 # Written by the product and nullable; their absence is no mistake of the one who fills the form in.
 NOT_TYPED = ("merged_into", "left_at", "last_seen_at", "erased_at")
 

@@ -11,16 +11,18 @@ from success.services.save_playbook import save_playbook, switch_playbook
 
 HEALTH_FELL = "health-fell-to-red"
 SAYS_LEAVING = "says-they-leave"
+SPONSOR_LEFT = "key-person-left"
 
 
 @transaction.atomic
 def add_default_playbooks(*, by: Viewer) -> dict[str, Playbook]:
-    """Add "Health fell to red" and "Says they leave" and switch them on; returns them by key.
+    """Add "Health fell to red", "Says they leave" and "A key person left" and switch them on; returns them by key.
 
     One that exists is left as it is. Needs ``success.manage``.
     """
-    present = Playbook.objects.in_bulk([HEALTH_FELL, SAYS_LEAVING], field_name="key")
-    for key, values in {HEALTH_FELL: _health_fell, SAYS_LEAVING: _says_leaving}.items():
+    first = {HEALTH_FELL: _health_fell, SAYS_LEAVING: _says_leaving, SPONSOR_LEFT: _sponsor_left}
+    present = Playbook.objects.in_bulk(list(first), field_name="key")
+    for key, values in first.items():
         if key not in present:
             playbook = save_playbook(playbook=Playbook(key=key), values=values(), by=by)
             switch_playbook(playbook=playbook, is_active=True, by=by)
@@ -90,4 +92,23 @@ def _says_leaving() -> dict[str, Any]:
             },
         ],
         "cooldown_days": 60,
+    }
+
+
+def _sponsor_left() -> dict[str, Any]:
+    return {
+        "name": _("A key person left"),
+        "description": _(
+            "Asks the CSM to find out who follows when a sponsor, buyer, champion or administrator may have left."
+        ),
+        "trigger": "sponsor_changed",
+        "trigger_config": {},
+        "steps": [
+            {
+                "kind": "cta",
+                "title": _("Find out who follows: a key person may have left"),
+                "due_business_days": 2,
+            }
+        ],
+        "cooldown_days": 14,
     }

@@ -23,7 +23,12 @@ from people.viewer import system_viewer
 from success.holdout import bucket_of, is_held_out
 from success.models import CTA, Enrolment, Outreach, Playbook, SendDecision, StepRun
 from success.registry import playbook_steps
-from success.services.add_default_playbooks import HEALTH_FELL, SAYS_LEAVING, add_default_playbooks
+from success.services.add_default_playbooks import (
+    HEALTH_FELL,
+    SAYS_LEAVING,
+    SPONSOR_LEFT,
+    add_default_playbooks,
+)
 from success.services.enrol_account import EnrolmentRefused, enrol_account
 from success.services.run_due_steps import advance_enrolment, run_due_steps
 from success.services.save_playbook import save_playbook, switch_playbook
@@ -472,6 +477,7 @@ def test_a_new_installation_gets_its_first_playbook(admin: User, pump: Callable[
     assert set(Playbook.objects.filter(is_active=True).values_list("key", flat=True)) == {
         HEALTH_FELL,
         SAYS_LEAVING,
+        SPONSOR_LEFT,
     }
 
 

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Count, Max, Q
+from django.utils import timezone
 
 from core.models import Event
 from customers.events import TOUCH_LOGGED
-from customers.models import Account
+from customers.models import Account, Meeting
 from tickets.models import Message, Status, Ticket
 
 
@@ -53,8 +54,10 @@ def take_touches_back(*, undone: Mapping[int, Collection[datetime]]) -> None:
 def _latest_touch(account_id: int) -> datetime | None:
     said = Message.objects.filter(ticket__account_id=account_id, is_automatic=False)
     logged = Event.objects.filter(account_id=account_id, verb=TOUCH_LOGGED.verb)
+    held = Meeting.objects.filter(account_id=account_id, starts_at__lte=timezone.now())
     latest = (
         said.exclude(kind=Message.Kind.NOTE).aggregate(at=Max("created_at"))["at"],
         logged.aggregate(at=Max("occurred_at"))["at"],
+        held.aggregate(at=Max("starts_at"))["at"],
     )
     return max((at for at in latest if at is not None), default=None)
