@@ -22,8 +22,9 @@ from customers.registry import account_rows_parts
 from customers.services.log_touch import log_touch
 from customers.services.merge_accounts import merge_accounts, preview_merge, unmerge_accounts
 from customers.services.name_account import add_external_id
-from customers.services.record_revenue import record_revenue_movement, save_subscription
+from customers.services.record_revenue import record_revenue_movement
 from customers.services.save_contact import identify_contact
+from customers.services.save_subscription import save_subscription
 from customers.timeline import account_timeline
 from health.models import HealthSnapshot
 from people.models import User
@@ -50,7 +51,9 @@ def twin(account: Account, csm: User, inbox: Inbox) -> Account:
     Account.objects.create(name="Branch", parent=made)
     values = {"external_id": "s2", "product": "Core", "arr": 500, "starts_on": today}
     save_subscription(account=made, values=values, by=by)
-    record_revenue_movement(account=made, kind="new", amount=Decimal(500), effective_on=today, by=by)
+    # The ARR of an account is what its ledger says: that of the subscription here, a first movement there.
+    Account.objects.filter(pk=account.pk).update(arr=0)
+    record_revenue_movement(account=account, kind="new", amount=Decimal(184_000), effective_on=today, by=by)
     add_external_id(account=made, source="crm", value="c2", by=by)
     log_touch(account=made, kind="call", text="Said hello", by=by)
     incoming = IncomingMessage(channel="email", sender="jo@haldenlog.example", text="Help", subject="Help")
