@@ -80,6 +80,7 @@ app.conf.beat_schedule = {
     "hand-over-tickets": _every("tickets.hand_over", 60, queue="batch"),
     "roll-up-usage": _every("customers.roll_up_usage", 30, queue="batch"),
     "evaluate-segments": _every("customers.evaluate_segments", 60, queue="batch"),
+    "move-stages": _every("customers.move_stages", 600, queue="batch"),
     "end-accounts": _every("customers.end_accounts", 3600, queue="batch"),
     "delete-expired-exports": _every("customers.delete_expired_exports", 3600, queue="batch"),
     "score-accounts": _every("health.score_due_accounts", 3, queue="batch"),

@@ -11,7 +11,9 @@ class CustomersConfig(AppConfig):
     verbose_name = "Customers"
 
     def ready(self) -> None:
-        """Let the database keep the revenue ledger as it is."""
+        """Put the built-in rows in place after migrations, and let the database keep the revenue ledger as it is."""
         from customers.append_only import keep_ledger
+        from customers.first_rows import put_first_rows
 
         post_migrate.connect(keep_ledger, sender=self)
+        post_migrate.connect(put_first_rows, sender=self)

@@ -89,3 +89,13 @@ SEGMENT_LEFT = EventType(
     sentence=_("found accounts no longer in a segment"),
     feed=False,
 )
+STAGE_ENTERED = EventType("customers.stage_entered", subject="account", sentence=_("moved to another stage"))
+STAGE_SAVED = EventType(
+    "customers.stage_saved", subject="stage", sentence=_("changed the stages of customers")
+)
+TODAY_MARKED = EventType(
+    "customers.today_marked",
+    subject="account",
+    sentence=_("took the customer off their Today queue"),
+    feed=False,
+)

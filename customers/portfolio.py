@@ -1,4 +1,4 @@
-"""Reads of the portfolio page: its views, figures, the Today queue and the table by keyset."""
+"""Reads of the portfolio page: its views, figures and the table by keyset."""
 
 import base64
 import binascii
@@ -150,18 +150,6 @@ def portfolio_figures(accounts: QuerySet[Account]) -> PortfolioFigures:
         at_risk=sums("estimated", "weighted", rows),
         renewing=sums("due", "due_total", rows),
         renewing_troubled=sum(row["due"] for row in troubled),
-    )
-
-
-def today_queue(accounts: QuerySet[Account]) -> QuerySet[Account]:
-    """Return the accounts that need somebody now, the most churn-weighted ARR first, then the most ARR.
-
-    Those are in trouble (at risk, watch), fell by five points or more in 30 days, or renew within 30 days.
-    """
-    today = timezone.localdate()
-    soon = Q(renewal_on__gte=today, renewal_on__lte=today + timedelta(days=30))
-    return accounts.filter(Q(health_band__in=TROUBLED) | Q(health_delta_30__lte=-5) | soon).order_by(
-        F("value_at_risk").desc(nulls_last=True), "-arr", "pk"
     )
 
 

@@ -2,10 +2,11 @@
 of what its timeline tells about, and what each app keeps about a person."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.utils.functional import Promise
 
 from core.conditions.kinds import ConditionField
@@ -123,6 +124,71 @@ class SegmentFields(Part):
 
 
 segment_fields: Registry[SegmentFields] = Registry(SegmentFields, "segment_fields")
+
+
+@dataclass(frozen=True)
+class TodaySignal:
+    """One reason to act for an account: its kind, a sentence, where the proof is, and how many minutes acting takes."""
+
+    kind: str
+    text: str
+    url: str
+    minutes: int
+
+
+class TodaySource(Part):
+    """Brings accounts into the Today queue and says why, in ``<app>/today_sources.py``."""
+
+    order: ClassVar[int] = 100
+    permission: ClassVar[str] = ""
+
+    def concerns(self, viewer: Viewer, now: datetime) -> Q:
+        """Return which accounts it brings, as a condition on accounts; costs no query."""
+        raise NotImplementedError
+
+    def signals(
+        self, viewer: Viewer, accounts: Collection[Account], now: datetime
+    ) -> Mapping[int, Sequence[TodaySignal]]:
+        """Return the reasons by account id, the weightiest first; a fixed number of queries for all of them."""
+        raise NotImplementedError
+
+
+today_sources: Registry[TodaySource] = Registry(TodaySource, "today_sources")
+
+
+class Saveability(Part):
+    """Tells what share of the accounts about to leave stay when somebody acts (0..1), in ``<app>/saveability.py``."""
+
+    def shares(self, accounts: Collection[Account]) -> Mapping[int, float]:
+        """Return shares by account id for those about which data says something; a fixed number of queries."""
+        raise NotImplementedError
+
+
+saveability: Registry[Saveability] = Registry(Saveability, "saveability")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What happened to accounts while they were in a stage: ``value`` in words, over ``number`` cases."""
+
+    stage_id: int
+    label: str | Promise
+    value: str
+    number: int
+
+
+class JourneyMoments(Part):
+    """Tells how customers fared in each stage of their life, in ``<app>/journey_moments.py``."""
+
+    order: ClassVar[int] = 100
+    permission: ClassVar[str] = ""
+
+    def moments(self, viewer: Viewer, accounts: QuerySet[Account], since: datetime) -> Sequence[Moment]:
+        """Return moments by stage since a moment; a fixed number of queries."""
+        raise NotImplementedError
+
+
+journey_moments: Registry[JourneyMoments] = Registry(JourneyMoments, "journey_moments")
 
 
 class TimelineSubject(Part):

@@ -23,6 +23,8 @@ from core.conditions.kinds import (
 from customers.models import Account, Contact, UsageDaily
 from customers.registry import SegmentFields
 from customers.segment_kinds import AccountField, CountField, DayField
+from customers.trait_conditions import TraitField
+from customers.traits import definitions
 from people.models import User
 
 
@@ -113,6 +115,17 @@ class AccountFields(SegmentFields):
     def fields(self) -> Sequence[ConditionField]:
         """Return the fields."""
         return _FIELDS
+
+
+class TraitFields(SegmentFields):
+    """The traits of accounts that are in use."""
+
+    key = "traits"
+    order = 40
+
+    def fields(self) -> Sequence[ConditionField]:
+        """Return a field for each."""
+        return [TraitField(one) for one in definitions("account").values()]
 
 
 _FIELDS: tuple[ConditionField, ...] = (

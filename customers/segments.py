@@ -65,8 +65,8 @@ def in_words(definition: Condition) -> str:
 
 def readable(viewer: Viewer) -> list[Segment]:
     """Return the segments a viewer may see, by name, but those that ask about what the viewer may not read. One query."""
-    needed = needed_permissions()
-    found = Segment.objects.visible_to(viewer).select_related("owner")
+    found = list(Segment.objects.visible_to(viewer).select_related("owner"))
+    needed = needed_permissions() if found else {}
     return [one for one in found if language.is_permitted(one.definition, viewer, needed)]
 
 
@@ -87,7 +87,8 @@ def condition_q(
 ) -> Q:
     """Return a condition on accounts for the database: churned accounts are out unless it asks about stage or churn."""
     asked = Asked(owner_id, now or timezone.now(), among)
-    found = language.as_q(definition, AccountFields(), asked)
+    # A merged account is behind the one that took it over.
+    found = language.as_q(definition, AccountFields(), asked) & Q(merged_into=None)
     if any(clause["field"] in FORMER for clause in clauses(definition)):
         return found
     return found & ~Q(lifecycle=Account.Lifecycle.CHURNED)

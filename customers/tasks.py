@@ -7,6 +7,7 @@ from celery import shared_task
 from customers.services.end_accounts import end_accounts
 from customers.services.evaluate_segments import evaluate_segments as evaluate
 from customers.services.export_contact import delete_expired_exports
+from customers.services.move_stage import apply_stage_rules, follow_lifecycle
 from customers.services.roll_up_usage import forget_old_usage
 from customers.services.roll_up_usage import roll_up_usage as roll_up
 from people.viewer import system_viewer
@@ -40,3 +41,10 @@ def delete_expired_exports_task() -> None:
 def evaluate_segments() -> None:
     """Evaluate the segments whose last look is too old, until the budget is over."""
     evaluate(by=system_viewer("task"), budget_seconds=BUDGET_SECONDS)
+
+
+@shared_task(name="customers.move_stages")
+def move_stages() -> None:
+    """Give every account a stay that agrees with its lifecycle, then move accounts by the rules of the stages."""
+    follow_lifecycle(by=system_viewer("task"))
+    apply_stage_rules(by=system_viewer("task"))

@@ -26,6 +26,7 @@ from cs_ops.demo.properties import add_properties
 from cs_ops.demo.satisfaction import draw_surveys, store_surveys, survey_events
 from cs_ops.demo.segments import add_segments, keep_segments
 from cs_ops.demo.staff import build_desk
+from cs_ops.demo.stages import add_stages
 from cs_ops.demo.structure import add_structure
 from cs_ops.demo.tickets import TicketWorld
 from cs_ops.demo.usage import build_usage
@@ -77,6 +78,7 @@ def build_world(
         playbook = add_default_playbooks(by=SYSTEM)[HEALTH_FELL]
         add_views()
         add_segments()
+        add_stages(now)
         add_writing(desk)
         close_last_month(now)
         fast_forward()

@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from customers.api import (
     account_details,
     account_notes,
+    journeys,
     personal_data,
     revenue_urls,
     segments,
@@ -68,6 +69,9 @@ urlpatterns: list[URLPattern] = [
         name="api-contact-export-file",
     ),
     path("contacts/<int:pk>/erasures/", personal_data.ContactErasures.as_view(), name="api-contact-erasures"),
+    path("journeys/", journeys.JourneyList.as_view(), name="api-journeys"),
+    path("stages/", journeys.StageList.as_view(), name="api-stages"),
+    path("accounts/<int:pk>/stages/", journeys.AccountStages.as_view(), name="api-account-stages"),
     path("segments/", segments.SegmentList.as_view(), name="api-segments"),
     path("segments/preview/", segments.SegmentPreview.as_view(), name="api-segments-preview"),
     path("segments/<int:pk>/", segments.SegmentDetail.as_view(), name="api-segment"),

@@ -11,6 +11,8 @@ from customers.models.personal_data import ContactErasure, ContactExport
 from customers.models.revenue import RevenueMovement, Subscription
 from customers.models.segment import Segment, SegmentMembership
 from customers.models.sponsor_change import SponsorChange
+from customers.models.stage import Stage, StageStay
+from customers.models.today import TodayMark
 from customers.models.touch import AccountNote, Meeting
 from customers.models.trait import TraitDefinition
 from customers.models.usage import DirtyUsageDay, UsageDaily, UsageDailyRevision, UsageEvent
@@ -38,7 +40,10 @@ __all__ = [
     "Segment",
     "SegmentMembership",
     "SponsorChange",
+    "Stage",
+    "StageStay",
     "Subscription",
+    "TodayMark",
     "TraitDefinition",
     "UsageDaily",
     "UsageDailyRevision",

@@ -10,16 +10,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from core.formatting import band_tone, money, plain
 from customers.models import Account
+from customers.pages.account import find_account
 from customers.pages.forms import possible_csms
 from customers.portfolio import (
     FILTERS,
-    RENEWAL_DAYS,
     SORTS,
-    TROUBLED,
     VIEWS,
     PortfolioFigures,
     Sums,
@@ -27,15 +26,17 @@ from customers.portfolio import (
     portfolio_accounts,
     portfolio_figures,
     portfolio_page,
-    today_queue,
     view_counts,
 )
 from customers.registry import reasons_for
 from customers.segments import readable
+from customers.services.mark_today import mark_today
+from customers.today import ASSUMED_SAVEABILITY, TodayItem, today_items
 from people.requests import StaffRequest, page
 from people.roles import Role
 
 IN_TODAY = 5
+TODAY_PAGE = 100
 EXPORTED = 10_000
 
 
@@ -136,9 +137,7 @@ def _overview(request: StaffRequest) -> dict[str, Any]:
     state = _state(request)
     accounts = portfolio_accounts(request.viewer, state["view"], state)
     figures = portfolio_figures(accounts)
-    queue = today_queue(accounts)
-    shown = list(queue[:IN_TODAY])
-    waiting = queue.count() if len(shown) == IN_TODAY else len(shown)
+    shown, waiting = today_items(request.viewer, accounts, limit=IN_TODAY)
     return {
         "figures": figures,
         "strip": _strip(figures),
@@ -147,7 +146,7 @@ def _overview(request: StaffRequest) -> dict[str, Any]:
         ],
         "today": _today_items(request, shown),
         "today_count": waiting,
-        "today_url": _url("portfolio", state, view="risk"),
+        "today_url": _url("today", state),
         "overview_url": _url("portfolio-overview", state),
     }
 
@@ -171,18 +170,49 @@ def _strip(figures: PortfolioFigures) -> dict[str, dict[str, str]]:
     }
 
 
-def _today_items(request: StaffRequest, accounts: list[Account]) -> list[dict[str, Any]]:
-    reasons = reasons_for(request.viewer, accounts)
-    values = {
-        account.pk: account.arr if account.value_at_risk is None else account.value_at_risk
-        for account in accounts
+@page("customers.view")
+@require_GET
+def today(request: StaffRequest) -> HttpResponse:
+    """The whole Today queue of a view, with every reason and its proof."""
+    state = _state(request)
+    accounts = portfolio_accounts(request.viewer, state["view"], state)
+    items, waiting = today_items(request.viewer, accounts, limit=TODAY_PAGE)
+    parts = {
+        "today": _today_items(request, items),
+        "today_count": waiting,
+        "back_url": _url("portfolio", state),
+        "assumed": round(100 * ASSUMED_SAVEABILITY),
+        "is_assumed": any(item.is_assumed for item in items),
     }
-    largest = max(values.values(), default=0)
+    return render(request, "customers/today.html", parts)
+
+
+@page("customers.edit")
+@require_POST
+def today_mark(request: StaffRequest, pk: int) -> HttpResponse:
+    """Take an account out of one's queue: done, or for ``days``; answers with nothing in its place."""
+    account = find_account(request, pk)
+    sent = request.POST.get("days", "")
+    days = int(sent) if sent.isascii() and sent.isdecimal() and len(sent) < 4 else None
+    mark_today(account=account, by=request.viewer, days=days)
+    return HttpResponse("")
+
+
+def _today_items(request: StaffRequest, found: list[TodayItem]) -> list[dict[str, Any]]:
+    reasons = reasons_for(request.viewer, [item.account for item in found])
+    largest = max((item.value or 0.0 for item in found), default=0.0)
+    most = max((item.account.arr for item in found), default=0)
     may_edit = request.viewer.can("customers.edit")
     items = []
-    for rank, account in enumerate(accounts, start=1):
-        planned = bool(account.next_step)
-        action = ("account-touch", _("Log touch")) if planned else ("account-step", _("Plan step"))
+    for rank, item in enumerate(found, start=1):
+        account = item.account
+        action = ("account-touch", _("Log touch")) if account.next_step else ("account-step", _("Plan step"))
+        told = [one.text for one in item.signals]
+        reason = reasons.get(account.pk, "")
+        worth = money(account.arr, account.currency)
+        if item.value is not None:
+            worth = _("%(money)s/h") % {"money": money(60 * item.value, account.currency)}
+        share = (item.value or 0.0) / largest if largest else float(account.arr / most) if most else 0.0
         items.append(
             {
                 "rank": rank,
@@ -190,29 +220,17 @@ def _today_items(request: StaffRequest, accounts: list[Account]) -> list[dict[st
                 "band": account.health_band,
                 "url": reverse("account", args=[account.pk]),
                 "name": account.name,
-                "reason": reasons.get(account.pk) or plain_reason(account),
-                "value_text": money(values[account.pk], account.currency),
-                "value_title": _("ARR") if account.value_at_risk is None else _("Churn probability × ARR"),
-                "share": float(values[account.pk] / largest) if largest else 0.0,
+                "reason": " · ".join([*([reason] if reason and reason not in told else []), *told][:3]),
+                "signals": item.signals,
+                "value_text": worth,
+                "value_title": item.formula,
+                "share": share,
                 "action_label": action[1] if may_edit else "",
                 "action_url": reverse(action[0], args=[account.pk]) if may_edit else "",
+                "mark_url": reverse("today-mark", args=[account.pk]) if may_edit else "",
             }
         )
     return items
-
-
-def plain_reason(account: Account) -> str:
-    """Say from the account's own columns why it is in the queue, for when no other part knows better."""
-    words = []
-    if account.health_delta_30 is not None and account.health_delta_30 <= -5:
-        words.append(_("score fell by %(points)d in 30 days") % {"points": round(-account.health_delta_30)})
-    elif account.health_band in TROUBLED:
-        words.append(_("score %(score)d") % {"score": round(account.health_score or 0)})
-    days = -1 if account.renewal_on is None else (account.renewal_on - timezone.localdate()).days
-    if 0 <= days <= RENEWAL_DAYS:
-        words.append(_("renewal in %(days)d days") % {"days": days})
-    text = ", ".join(words)
-    return text[:1].upper() + text[1:]
 
 
 def _table(request: StaffRequest) -> dict[str, Any]:
