@@ -24,7 +24,12 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
     source = iter(rows)
     written = 0
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        # The cursor of Django turns errors of ``execute`` into its own, but not those of ``copy``.
+        with (
+            connection.wrap_database_errors,
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
+        ):
             for row in source:
                 copy.write_row(row)
                 written += 1

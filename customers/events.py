@@ -99,3 +99,15 @@ TODAY_MARKED = EventType(
     sentence=_("took the customer off their Today queue"),
     feed=False,
 )
+USAGE_LETTERS_RETRIED = EventType(
+    "customers.usage_letters_retried", subject="usage", sentence=_("tried rejected usage again"), feed=False
+)
+USAGE_LETTERS_DROPPED = EventType(
+    "customers.usage_letters_dropped", subject="usage", sentence=_("gave rejected usage up"), feed=False
+)
+USAGE_PLAN_CHANGED = EventType(
+    "customers.usage_plan_changed",
+    subject="usage_feature",
+    sentence=_("changed the tracking plan"),
+    feed=False,
+)

@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from core.nav import OPERATIONS
 from core.navigation import NavItem
 
 
@@ -54,3 +55,16 @@ class ExchangeRatesNav(NavItem):
     group = _("Customers")
     order = 60
     permission = "settings.manage"
+
+
+class UsageNav(NavItem):
+    """What comes in as product usage."""
+
+    key = "operations-usage"
+    label = _("Product usage")
+    icon = "chart-bar"
+    url_name = "usage-intake"
+    place = "settings"
+    group = OPERATIONS
+    order = 82
+    permission = "operations.view"

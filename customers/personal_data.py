@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.db.models import CharField, Value
+from django.db.models import CharField, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
@@ -16,9 +16,11 @@ from customers.models import (
     ContactIdentity,
     Meeting,
     SponsorChange,
+    UsageDeadLetter,
     UsageEvent,
 )
 from customers.registry import PersonalData
+from customers.services.keep_dead_letters import DROPPED, forget_letters
 
 _KNOWN = (
     "pk", "external_id", "name", "title", "role", "influence", "stance", "timezone", "language", "traits", "is_verified",
@@ -57,12 +59,17 @@ class ContactData(PersonalData):
                 .values("title", "starts_at")
             ),
             "usage": list(usage.values("kind", "name", "user_key", "occurred_at", "payload")),
+            "rejected_usage": list(_letters(contact_ids).values("reason", "item", "received_at")),
         }
 
     def erase(self, contact_ids: Collection[int]) -> Mapping[str, int]:
         """Empty the contact, delete its addresses, make its usage nobody's, delete what was exported of it."""
         from customers.services.export_contact import delete_files
 
+        letters = list(_letters(contact_ids).values_list("source", "pk", "received_at"))
+        for source in {row[0] for row in letters}:
+            mine = [(pk, at) for one, pk, at in letters if one == source]
+            forget_letters(source=source, letters=mine, outcome=DROPPED)
         addresses, _rows = ContactIdentity.objects.filter(contact__in=contact_ids).delete()
         # One invented user per contact, so that distinct users can still be counted.
         nobody = Concat(Value("erased-"), Cast("contact_id", CharField()))
@@ -95,9 +102,18 @@ class ContactData(PersonalData):
             "addresses": addresses,
             "meetings": attended,
             "usage_events": used,
+            "rejected_usage": len(letters),
             "exports": files,
             "event_details": details,
         }
+
+
+def _letters(contact_ids: Collection[int]) -> QuerySet[UsageDeadLetter]:
+    """Rejected usage that names one of the person's user ids or addresses."""
+    names = ContactIdentity.objects.filter(contact__in=contact_ids, kind__in=["user", "email"]).values(
+        "value"
+    )
+    return UsageDeadLetter.objects.filter(Q(user_key__in=names) | Q(email__in=names)).order_by("pk")
 
 
 # Events whose details hold names and addresses.

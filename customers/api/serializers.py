@@ -1,6 +1,4 @@
-"""What customers look like over REST. Usage items keep the names of the Segment format."""
-
-# ruff: noqa: N815 - the format spells its names in camel case
+"""What customers look like over REST."""
 
 from typing import Any, ClassVar
 
@@ -15,7 +13,6 @@ from customers.models import (
     ContactIdentity,
     TraitDefinition,
 )
-from customers.services.ingest_usage import MAX_ITEMS
 from customers.upserts import MOST_ROWS
 from people.models import User
 
@@ -274,31 +271,6 @@ class BulkUpsertOut(serializers.Serializer[Any]):
     items = UpsertedOut(many=True)
 
 
-class UsageDayOut(serializers.Serializer[Any]):
-    """A day in UTC."""
-
-    day = serializers.DateField()
-    events = serializers.IntegerField()
-    users = serializers.IntegerField(help_text="Distinct users.")
-
-
-class UsageFeatureOut(serializers.Serializer[Any]):
-    """A feature over the whole time."""
-
-    feature = serializers.CharField()
-    events = serializers.IntegerField()
-    most_users = serializers.IntegerField(help_text="Distinct users of the busiest day.")
-    last_used_on = serializers.DateField()
-
-
-class AccountUsageOut(serializers.Serializer[Any]):
-    """Product usage of a customer, a day without any as zeros, and its features, the busiest first."""
-
-    account = serializers.IntegerField()
-    days = UsageDayOut(many=True)
-    features = UsageFeatureOut(many=True)
-
-
 class MergeIn(serializers.Serializer[Any]):
     """Which contact takes over."""
 
@@ -340,48 +312,3 @@ class ConsentOut(serializers.ModelSerializer[ConsentEvent]):
     class Meta:
         model = ConsentEvent
         fields = ["id", "contact", "channel", "topic", "status", "basis", "source", "at"]
-
-
-class UsageItemIn(serializers.Serializer[Any]):
-    """One item, for the schema only: items are judged one by one and never fail the batch."""
-
-    type = serializers.ChoiceField(choices=["track", "identify", "group"])
-    messageId = serializers.CharField(max_length=120)
-    userId = serializers.CharField(required=False)
-    anonymousId = serializers.CharField(required=False)
-    groupId = serializers.CharField(required=False, help_text="The account's external_id.")
-    event = serializers.CharField(required=False)
-    properties = serializers.DictField(required=False)
-    traits = serializers.DictField(required=False)
-    timestamp = serializers.DateTimeField(required=False)
-
-
-class UsageBatchSchema(serializers.Serializer[Any]):
-    """A batch, for the schema."""
-
-    batch = UsageItemIn(many=True)
-    sentAt = serializers.DateTimeField(required=False)
-
-
-class UsageBatchIn(serializers.Serializer[Any]):
-    """The envelope of a batch; its items are judged by the service."""
-
-    batch = serializers.ListField(child=serializers.JSONField(), min_length=1, max_length=MAX_ITEMS)
-    sentAt = serializers.DateTimeField(required=False, allow_null=True)
-
-
-class VerdictOut(serializers.Serializer[Any]):
-    """What became of one item."""
-
-    messageId = serializers.CharField(source="message_id")
-    status = serializers.CharField(help_text="accepted, duplicate or rejected")
-    reason = serializers.CharField(allow_blank=True)
-
-
-class UsageBatchOut(serializers.Serializer[Any]):
-    """Counts and a verdict per item, in the order sent."""
-
-    accepted = serializers.IntegerField()
-    duplicate = serializers.IntegerField()
-    rejected = serializers.IntegerField()
-    items = VerdictOut(many=True)

@@ -10,13 +10,15 @@ from customers.api import (
     revenue_urls,
     segments,
     stakeholders,
+    usage,
+    usage_intake,
     views,
 )
 
 urlpatterns: list[URLPattern] = [
     path("accounts/", views.AccountList.as_view(), name="api-accounts"),
     path("accounts/bulk/", views.AccountBulk.as_view(), name="api-accounts-bulk"),
-    path("accounts/<int:pk>/usage/", views.AccountUsage.as_view(), name="api-account-usage"),
+    path("accounts/<int:pk>/usage/", usage.AccountUsage.as_view(), name="api-account-usage"),
     path("contacts/bulk/", views.ContactBulk.as_view(), name="api-contacts-bulk"),
     path("accounts/<int:pk>/", views.AccountDetail.as_view(), name="api-account"),
     path("traits/", account_details.Traits.as_view(), name="api-traits"),
@@ -77,5 +79,22 @@ urlpatterns: list[URLPattern] = [
     path("segments/<int:pk>/", segments.SegmentDetail.as_view(), name="api-segment"),
     path("segments/<int:pk>/members/", segments.SegmentMembers.as_view(), name="api-segment-members"),
     path("segments/<int:pk>/explain/", segments.SegmentExplain.as_view(), name="api-segment-explain"),
-    path("usage/batch/", views.UsageBatch.as_view(), name="api-usage-batch"),
+    path("usage/batch/", usage.UsageBatch.as_view(), name="api-usage-batch"),
+    path("usage/track/", usage.UsageTrack.as_view(), name="api-usage-track"),
+    path("usage/identify/", usage.UsageIdentify.as_view(), name="api-usage-identify"),
+    path("usage/group/", usage.UsageGroup.as_view(), name="api-usage-group"),
+    path("usage/alias/", usage.UsageAlias.as_view(), name="api-usage-alias"),
+    path("usage/intake/", usage_intake.IntakeDays.as_view(), name="api-usage-intake"),
+    path("usage/dead-letters/", usage_intake.DeadLetterList.as_view(), name="api-usage-letters"),
+    path(
+        "usage/dead-letters/settle/",
+        usage_intake.DeadLettersSettle.as_view(),
+        name="api-usage-letters-settle",
+    ),
+    path("usage/dead-letters/<int:pk>/", usage_intake.DeadLetterDetail.as_view(), name="api-usage-letter"),
+    path(
+        "usage/dead-letters/<int:pk>/retry/",
+        usage_intake.DeadLetterRetry.as_view(),
+        name="api-usage-letter-retry",
+    ),
 ]

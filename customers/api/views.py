@@ -1,18 +1,12 @@
-"""REST of customers: accounts, contacts, product usage."""
+"""REST of customers: accounts and contacts."""
 
-from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, timedelta
 from typing import Any, ClassVar
 
 from django.db import transaction
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
-from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -24,8 +18,7 @@ from core.api.versions import Versioned, digest_version
 from customers.api import serializers
 from customers.api.upserting import upserted
 from customers.models import Account, Contact
-from customers.selectors import accounts_matching, daily_usage, feature_usage
-from customers.services.ingest_usage import ingest_usage
+from customers.selectors import accounts_matching
 from customers.services.merge_contacts import merge_contacts, unmerge_contacts
 from customers.services.record_consent import record_consent
 from customers.services.save_account import create_account, update_account
@@ -36,7 +29,6 @@ from customers.services.upsert_contacts import upsert_contacts
 from customers.traits import rows_with_trait
 from people.api.permissions import viewer_of
 
-MOST_DAYS = 400
 _IDENTITIES = prefetch("identities")
 _EDIT = {
     "GET": "customers.view",
@@ -323,68 +315,6 @@ class ContactConsent(APIView):
         wanted.is_valid(raise_exception=True)
         row = record_consent(contact=_contact(request, pk), by=viewer_of(request), **wanted.validated_data)
         return Response(serializers.ConsentOut(row).data, status=status.HTTP_201_CREATED)
-
-
-class AccountUsage(APIView):
-    """Product usage of a customer."""
-
-    required_permissions: ClassVar = {"GET": "customers.view"}
-
-    @extend_schema(
-        operation_id="account_usage",
-        responses=serializers.AccountUsageOut,
-        parameters=[OpenApiParameter("days", int, description=f"1 to {MOST_DAYS}, 30 when absent")],
-    )
-    def get(self, request: Request, pk: int) -> Response:
-        """Read the last days, today included, and what was used in them."""
-        account = _account(request, pk)
-        sent = request.query_params.get("days", "30")
-        if not (sent.isascii() and sent.isdecimal() and len(sent) < 6 and 1 <= int(sent) <= MOST_DAYS):
-            raise ValidationError({"days": [_("Give a number from 1 to %d.") % MOST_DAYS]})
-        until = timezone.now().astimezone(UTC).date() + timedelta(days=1)
-        days = daily_usage(account, days=int(sent), until=until)
-        answer = {
-            "account": account.pk,
-            "days": [{"day": day, "events": events, "users": users} for day, events, users in days],
-            "features": [
-                {**row, "events": row["used"]} for row in feature_usage(account, days=int(sent), until=until)
-            ],
-        }
-        return Response(serializers.AccountUsageOut(answer).data)
-
-
-class UsageBatch(APIView):
-    """Product usage in batches."""
-
-    required_permissions: ClassVar = {"POST": "usage.write"}
-    # An item that cannot be stored is refused by itself.
-    parser_classes = (JSONParser,)
-
-    @extend_schema(
-        operation_id="usage_batch",
-        request=serializers.UsageBatchSchema,
-        responses=serializers.UsageBatchOut,
-        description=(
-            "Segment-shaped items, at most 2500 of at most 32 KB. Sending an item twice is harmless: it is a "
-            "duplicate by its messageId. An item's account is the one whose external_id is groupId, else that of the "
-            "contact with this userId or e-mail, else that of the address's domain. Reasons of a rejection: "
-            "not_an_object, bad_message_id, unknown_type, bad_text, too_large, no_event, no_identity, bad_properties, "
-            "bad_timestamp, too_old (89 days), unknown_account (not stored: send it again when the account exists)."
-        ),
-    )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        """Take a batch; the answer has a verdict per item."""
-        wanted = serializers.UsageBatchIn(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        verdicts = ingest_usage(
-            items=wanted.validated_data["batch"],
-            sent_at=wanted.validated_data.get("sentAt"),
-            by=viewer_of(request),
-        )
-        counts = Counter(verdict.status for verdict in verdicts)
-        answer = {name: counts[name] for name in ("accepted", "duplicate", "rejected")} | {"items": verdicts}
-        return Response(serializers.UsageBatchOut(answer).data)
 
 
 def _account(request: Request, pk: int) -> Account:

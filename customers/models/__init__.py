@@ -16,6 +16,7 @@ from customers.models.today import TodayMark
 from customers.models.touch import AccountNote, Meeting
 from customers.models.trait import TraitDefinition
 from customers.models.usage import DirtyUsageDay, UsageDaily, UsageDailyRevision, UsageEvent
+from customers.models.usage_intake import UsageDeadLetter, UsageFeature, UsageIntake
 
 __all__ = [
     "Account",
@@ -47,5 +48,8 @@ __all__ = [
     "TraitDefinition",
     "UsageDaily",
     "UsageDailyRevision",
+    "UsageDeadLetter",
     "UsageEvent",
+    "UsageFeature",
+    "UsageIntake",
 ]

@@ -9,14 +9,22 @@ from customers.models.contact import Contact
 
 
 class UsageEvent(models.Model):
-    """One event as a product backend sent it; kept for 90 days. ``message_id`` makes sending twice harmless."""
+    """One event as a product backend sent it; kept for 90 days. ``message_id`` makes sending twice harmless.
+
+    The database does not check account and contact: that would lock their rows for each event. Roll-ups leave out what leads
+    nowhere.
+    """
 
     source = models.CharField(max_length=40)
     message_id = models.CharField(max_length=120)
     kind = models.CharField(max_length=12)
     name = models.CharField(max_length=120, blank=True)
-    account = models.ForeignKey(Account, models.CASCADE, null=True, related_name="+")
-    contact = models.ForeignKey(Contact, models.SET_NULL, null=True, related_name="+")
+    account = models.ForeignKey(
+        Account, models.CASCADE, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    contact = models.ForeignKey(
+        Contact, models.SET_NULL, null=True, related_name="+", db_constraint=False, db_index=False
+    )
     user_key = models.CharField(max_length=120, blank=True)
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField()
@@ -26,7 +34,10 @@ class UsageEvent(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["source", "message_id"], name="one_usage_event_per_message"),
         ]
-        indexes: ClassVar = [models.Index(fields=["account", "occurred_at"], name="usage_account_time")]
+        indexes: ClassVar = [
+            models.Index(fields=["account", "occurred_at"], name="usage_account_time"),
+            models.Index(fields=["contact"], name="usage_contact", condition=models.Q(contact__isnull=False)),
+        ]
 
 
 class UsageDaily(models.Model):
@@ -50,16 +61,20 @@ class UsageDaily(models.Model):
 
 
 class DirtyUsageDay(models.Model):
-    """A day of an account whose roll-up must be computed again because an event arrived."""
+    """A day of an account whose roll-up must be computed again because an event arrived.
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
+    Each batch adds its own marks, so that batches never wait for each other; a roll-up deletes only marks whose events
+    it sees.
+    """
+
+    account = models.ForeignKey(
+        Account, models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     day = models.DateField()
     marked_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["account", "day"], name="one_dirty_mark_per_day")
-        ]
+        indexes: ClassVar = [models.Index(fields=["account", "day"], name="dirty_usage_account_day")]
 
 
 class UsageDailyRevision(models.Model):

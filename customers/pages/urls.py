@@ -16,6 +16,8 @@ from customers.pages import (
     revenue_urls,
     segments,
     settings_traits,
+    usage_intake,
+    usage_names,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -82,6 +84,15 @@ urlpatterns: list[URLPattern] = [
     ),
     path("customers/<int:pk>/timeline/rows/", account.timeline_rows, name="timeline-rows"),
     path("customers/<int:pk>/<slug:tab>/", account.account_tab, name="account-tab"),
+    path("settings/usage/", usage_intake.usage_intake, name="usage-intake"),
+    path("settings/usage/rejected/", usage_intake.usage_letters, name="usage-letters"),
+    path("settings/usage/rejected/settle/", usage_intake.usage_letters_settle, name="usage-letters-settle"),
+    path(
+        "settings/usage/rejected/<int:pk>/retry/", usage_intake.usage_letter_retry, name="usage-letter-retry"
+    ),
+    path("settings/usage/rejected/<int:pk>/drop/", usage_intake.usage_letter_drop, name="usage-letter-drop"),
+    path("settings/usage/names/", usage_names.usage_names, name="usage-names"),
+    path("settings/usage/names/<int:pk>/", usage_names.usage_name, name="usage-name"),
     path("contacts/<int:pk>/", contact.contact, name="contact"),
     path("contacts/<int:pk>/addresses/", contact.contact_address, name="contact-address"),
     path(

@@ -113,16 +113,16 @@ def test_an_item_that_cannot_be_stored_does_not_fail_the_others(
 def test_a_person_whom_two_batches_name_at_once_is_one_contact(
     tenant: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked = ingest_module._find_places
+    looked = ingest_module.find_places
 
     def meanwhile(items: Any) -> Any:
         found = looked(items)
-        monkeypatch.setattr(ingest_module, "_find_places", looked)
+        monkeypatch.setattr(ingest_module, "find_places", looked)
         other = Contact.objects.create(account=tenant)
         ContactIdentity.objects.create(contact=other, kind="email", value="ida@halden.example")
         return found
 
-    monkeypatch.setattr(ingest_module, "_find_places", meanwhile)
+    monkeypatch.setattr(ingest_module, "find_places", meanwhile)
     item = track("i", type="identify", traits={"email": "ida@halden.example", "name": "Ida"})
     assert [row.status for row in ingest_usage(items=[item], by=system_viewer("test"))] == ["accepted"]
     assert Contact.objects.filter(identities=None).count() == 0
