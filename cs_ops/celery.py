@@ -79,6 +79,7 @@ app.conf.beat_schedule = {
     "copy-value-at-risk": _every("tickets.copy_value_at_risk", 300, queue="batch"),
     "hand-over-tickets": _every("tickets.hand_over", 60, queue="batch"),
     "roll-up-usage": _every("customers.roll_up_usage", 30, queue="batch"),
+    "measure-adoption": _every("customers.measure_adoption", 300, queue="batch"),
     "evaluate-segments": _every("customers.evaluate_segments", 60, queue="batch"),
     "move-stages": _every("customers.move_stages", 600, queue="batch"),
     "end-accounts": _every("customers.end_accounts", 3600, queue="batch"),

@@ -6,6 +6,7 @@ from customers.services.end_accounts import end_accounts
 from customers.services.evaluate_segments import evaluate_segments as evaluate
 from customers.services.export_contact import delete_expired_exports
 from customers.services.keep_dead_letters import forget_old_letters, merge_counters
+from customers.services.measure_adoption import measure_adoption
 from customers.services.move_stage import apply_stage_rules, follow_lifecycle
 from customers.services.roll_up_usage import forget_old_usage
 from customers.services.roll_up_usage import roll_up_usage as roll_up
@@ -47,3 +48,9 @@ def move_stages() -> None:
     """Give every account a stay that agrees with its lifecycle, then move accounts by the rules of the stages."""
     follow_lifecycle(by=system_viewer("task"))
     apply_stage_rules(by=system_viewer("task"))
+
+
+@shared_task(name="customers.measure_adoption")
+def measure_adoption_task() -> None:
+    """Measure the adoption of the ranges of accounts that have not been measured today."""
+    measure_adoption(by=system_viewer("task"), seconds=BUDGET_SECONDS)

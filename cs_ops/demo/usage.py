@@ -11,9 +11,14 @@ import numpy.typing as npt
 from core.bulk_rows import insert_rows, prepared
 from cs_ops.demo.companies import Company
 from cs_ops.demo.latent import WEEKS, stream
-from customers.models import UsageDaily
+from customers.models import UsageDaily, UsageFeature
+from customers.services.measure_adoption import measure_adoption
+from people.viewer import system_viewer
 
 DAYS = 371
+# A name that came without anybody having planned it.
+UNPLANNED = ("portal",)
+ADOPTION_SECONDS = 3.0
 WEEKDAY = np.array([1.0, 1.06, 1.04, 1.0, 0.9, 0.2, 0.12])
 # Share of an account's active users who touch the feature on a day, and of accounts who use it at all.
 FEATURES = {
@@ -40,11 +45,18 @@ def build_usage(seed: int, companies: list[Company], now: datetime, *, light: bo
         for day in days
     ]
     columns = ("account_id", "day", "recorded_at", "feature", "users", "events")
-    return insert_rows(
+    written = insert_rows(
         UsageDaily,
         columns,
         (row for company in companies for row in _rows(seed, company, today, stamps, light=light)),
     )
+    UsageFeature.objects.bulk_create(
+        [UsageFeature(name=name, is_planned=name not in UNPLANNED, first_seen_at=now) for name in FEATURES],
+        ignore_conflicts=True,
+    )
+    # The beat measures what is left.
+    measure_adoption(by=system_viewer("command"), today=today, seconds=ADOPTION_SECONDS)
+    return written
 
 
 def daily_users(seed: int, company: Company, today: date) -> npt.NDArray[np.int64]:

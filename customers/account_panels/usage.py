@@ -8,6 +8,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.formatting import percent
+from customers.adoption import AccountAdoption, account_adoption
 from customers.models import Account
 from customers.registry import AccountPanel
 from customers.usage_figures import UsageFigures, usage_figures
@@ -52,7 +54,25 @@ class UsageTab(AccountPanel):
     def context(self, viewer: Viewer, account: Account) -> dict[str, object]:
         """Return the two lines over time, a tile and a line of the matrix per feature."""
         figures = read_usage(account)
-        return {"figures": figures, **usage_context(account, figures, features=60, lines=60)}
+        adoption = account_adoption(account, until=timezone.now().date())
+        return {
+            "figures": figures,
+            **usage_context(account, figures, features=60, lines=60),
+            "adoption": adoption,
+            "adoption_facts": adoption_facts(adoption),
+        }
+
+
+def adoption_facts(adoption: AccountAdoption) -> list[tuple[str, str, str]]:
+    """Return breadth, depth, active days and stickiness as (label, value, note)."""
+    used = sum(1 for one in adoption.features if one.days)
+    habitual = sum(one.state == "habitual" for one in adoption.features)
+    return [
+        (_("Breadth"), percent(adoption.breadth), _("features used: %d") % used),
+        (_("Depth"), percent(adoption.depth), _("of these habitual: %d") % habitual),
+        (_("Active days (L28)"), f"{adoption.active_days} / 28", ""),
+        (_("Stickiness"), percent(adoption.stickiness), _("mean daily users of the busiest day's")),
+    ]
 
 
 def read_usage(account: Account) -> UsageFigures | None:

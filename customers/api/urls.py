@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from customers.api import (
     account_details,
     account_notes,
+    adoption,
     journeys,
     personal_data,
     revenue_urls,
@@ -79,6 +80,9 @@ urlpatterns: list[URLPattern] = [
     path("segments/<int:pk>/", segments.SegmentDetail.as_view(), name="api-segment"),
     path("segments/<int:pk>/members/", segments.SegmentMembers.as_view(), name="api-segment-members"),
     path("segments/<int:pk>/explain/", segments.SegmentExplain.as_view(), name="api-segment-explain"),
+    path("accounts/<int:pk>/adoption/", adoption.AccountAdoptionView.as_view(), name="api-account-adoption"),
+    path("usage/adoption/", adoption.FeatureAdoptionList.as_view(), name="api-usage-adoption"),
+    path("usage/retention/", adoption.RetentionView.as_view(), name="api-usage-retention"),
     path("usage/batch/", usage.UsageBatch.as_view(), name="api-usage-batch"),
     path("usage/track/", usage.UsageTrack.as_view(), name="api-usage-track"),
     path("usage/identify/", usage.UsageIdentify.as_view(), name="api-usage-identify"),

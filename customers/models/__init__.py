@@ -2,6 +2,7 @@
 
 from customers.models.account import Account, AccountExternalId
 from customers.models.account_merge import AccountMerge, AccountMergeMove
+from customers.models.adoption import AdoptionRange, FeatureAdoption, UsageMonth
 from customers.models.consent import ConsentEvent
 from customers.models.contact import Contact, ContactIdentity, ContactMerge
 from customers.models.invoice import Invoice, InvoiceRevision
@@ -24,6 +25,7 @@ __all__ = [
     "AccountMerge",
     "AccountMergeMove",
     "AccountNote",
+    "AdoptionRange",
     "ConsentEvent",
     "Contact",
     "ContactErasure",
@@ -32,6 +34,7 @@ __all__ = [
     "ContactMerge",
     "DirtyUsageDay",
     "ExchangeRate",
+    "FeatureAdoption",
     "Invoice",
     "InvoiceRevision",
     "Meeting",
@@ -52,4 +55,5 @@ __all__ = [
     "UsageEvent",
     "UsageFeature",
     "UsageIntake",
+    "UsageMonth",
 ]
