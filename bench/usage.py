@@ -287,6 +287,7 @@ def _roll_up() -> None:
     import django
 
     django.setup()
+    import cs_ops.celery  # noqa: F401 - the broker of the environment, to which nudges go
     from customers.models import DirtyUsageDay
     from customers.services.roll_up_usage import roll_up_usage
     from people.viewer import system_viewer

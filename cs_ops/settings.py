@@ -366,6 +366,7 @@ SPECTACULAR_SETTINGS = {
         "HealthOverrideKindEnum": "health.models.HealthOverride.Kind",
         "HealthOverrideStateEnum": "health.models.HealthOverride.State",
         "TierEnum": "customers.models.Account.Tier",
+        "LifecycleEnum": "customers.models.Account.Lifecycle",
         "GivenAddressKindEnum": ["email", "phone"],
         "CtaOutcomeEnum": "success.models.CTA.Outcome",
         "CtaKindEnum": "success.models.CTA.Kind",

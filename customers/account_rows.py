@@ -13,6 +13,8 @@ from customers.models import (
     AccountNote,
     Contact,
     DirtyUsageDay,
+    Invoice,
+    InvoiceRevision,
     Meeting,
     RevenueMovement,
     SponsorChange,
@@ -67,6 +69,24 @@ class Revenue(AccountRows):
     label = _("Changes of revenue")
     order = 41
     model = RevenueMovement
+
+
+class Invoices(AccountRows):
+    """Invoices."""
+
+    key = "invoices"
+    label = _("Invoices")
+    order = 42
+    model = Invoice
+
+
+class InvoiceRevisions(AccountRows):
+    """What was known about invoices when."""
+
+    key = "invoice_revisions"
+    label = _("Former states of invoices")
+    order = 43
+    model = InvoiceRevision
 
 
 class Notes(AccountRows):

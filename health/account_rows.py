@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from customers.registry import AccountRows
-from health.models import HealthSnapshot, SurpriseChurn
+from health.models import CsmPulse, HealthSnapshot, SurpriseChurn
 
 
 class Snapshots(AccountRows):
@@ -33,3 +33,12 @@ class Surprises(AccountRows):
     def movable(self, source: int, target: int) -> QuerySet[Any]:
         """Leave out a churn on a day that the target has, too."""
         return self.without_twins(source, target, "left_on")
+
+
+class Pulses(AccountRows):
+    """What people said of the account's health."""
+
+    key = "pulses"
+    label = _("Judgements of health")
+    order = 76
+    model = CsmPulse

@@ -18,7 +18,7 @@ from customers.retention import retention
 from people.api.permissions import viewer_of
 
 
-class FeatureUseOut(serializers.Serializer[Any]):
+class AdoptedFeatureOut(serializers.Serializer[Any]):
     """One feature of an account in 28 days."""
 
     feature = serializers.CharField()
@@ -39,7 +39,7 @@ class AccountAdoptionOut(serializers.Serializer[Any]):
     depth = serializers.FloatField(allow_null=True, help_text="Used features that are habitual.")
     active_days = serializers.IntegerField(help_text="Days of 28 with any use (L28).")
     stickiness = serializers.FloatField(allow_null=True, help_text="Mean daily users over the busiest day's.")
-    features = FeatureUseOut(many=True)
+    features = AdoptedFeatureOut(many=True)
 
 
 class FeatureCountsOut(serializers.Serializer[Any]):

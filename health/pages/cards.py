@@ -1,5 +1,6 @@
 """Settings of health cards: the list, a card with its versions and editor, the time machine, and the data debt."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -68,10 +69,14 @@ class CardForm(forms.Form):
         label=gettext_lazy("Customers for at most, days"), required=False, min_value=0
     )
 
-    def values(self) -> dict[str, Any]:
-        """Return the values of the card, the choice of accounts as a condition."""
+    def values(self, former: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the values of the card, the choice of accounts as a condition.
+
+        What the form does not draw of the condition ``former`` stays: clauses of other fields and groups in it, all of which must
+        hold besides.
+        """
         given = self.cleaned_data
-        clauses: list[dict[str, Any]] = []
+        clauses: list[dict[str, Any]] = [part for part in _parts(former or {}) if not _is_drawn(part)]
         for name, field in (("tiers", "tier"), ("lifecycles", "lifecycle")):
             if given[name]:
                 clauses.append({"field": field, "is": "in", "value": given[name]})
@@ -85,17 +90,31 @@ class CardForm(forms.Form):
 
 
 def initial_of(card: HealthCard) -> dict[str, Any]:
-    """Return what the form shows of a card; a condition it cannot draw shows empty fields."""
+    """Return what the form shows of a card; what it has no place for is kept when it is saved."""
     found: dict[str, Any] = {
         "name": card.name, "lens": card.lens, "is_primary": card.is_primary, "priority": card.priority,
     }  # fmt: skip
     names = {"tier": "tiers", "lifecycle": "lifecycles"}
-    for clause in card.applies_to.get("of", []):
-        if clause.get("field") in names:
+    for clause in filter(_is_drawn, _parts(card.applies_to)):
+        if clause["field"] in names:
             found[names[clause["field"]]] = clause["value"]
-        elif clause.get("field") == "tenure_days":
+        else:
             found[f"tenure_{clause['is']}"] = clause["value"]
     return found
+
+
+def _parts(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The conditions that must all hold."""
+    if not condition:
+        return []
+    return list(condition["of"]) if condition.get("match") == "all" else [condition]
+
+
+def _is_drawn(part: Mapping[str, Any]) -> bool:
+    """Whether the form has a place for it."""
+    if part.get("field") in ("tier", "lifecycle"):
+        return part["is"] == "in"
+    return part.get("field") == "tenure_days"
 
 
 @page("health.manage")
@@ -143,15 +162,16 @@ def card_form(request: StaffRequest, pk: int | None = None) -> HttpResponse:
     card = get_object_or_404(HealthCard.objects.visible_to(request.viewer), pk=pk) if pk else None
     form = CardForm(request.POST or None, initial=initial_of(card) if card else {"is_primary": True})
     if request.method == "POST" and form.is_valid():
-        form.cleaned_data = {"values": form.values()}
+        form.cleaned_data = {"values": form.values(card.applies_to if card else None)}
         saved = submitted(form, save_card, card=card, by=request.viewer)
         if saved is not None:
             messages.success(request, _("Card saved."))
             return redirect("settings-health-card", pk=saved.pk)
     back = reverse("settings-health-card", args=[card.pk]) if card else reverse("settings-health-cards")
-    return form_page(
-        request, form, FormPage(heading=card.name if card else _("New health card"), back_url=back)
-    )
+    kept = [in_words(part) for part in _parts(card.applies_to) if not _is_drawn(part)] if card else []
+    lead = _("Besides only where: %s.") % _(" and ").join(kept) if kept else ""
+    frame = FormPage(heading=card.name if card else _("New health card"), back_url=back, lead=lead)
+    return form_page(request, form, frame)
 
 
 @require_http_methods(["GET", "POST"])
