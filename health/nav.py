@@ -17,7 +17,8 @@ class OverridesNav(NavItem):
     place = "settings"
     group = HEALTH
     order = 42
-    permission = "health.view"
+    # Who may read scores may open it; in the menu of settings it is for those who work on them.
+    permission = "health.override"
 
 
 class CardsNav(OverridesNav):

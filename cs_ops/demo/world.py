@@ -92,11 +92,11 @@ def build_world(
         build_episodes(ticket_ids=list(Ticket.objects.active().values_list("pk", flat=True)))
     if tickets:
         add_notes(desk)
+    keep_segments()
     fast_forward()
     report("counters of views")
     copy_value_at_risk()
     recount_everything()
-    keep_segments()
     report("search index")
     while index_missing():
         pass

@@ -137,6 +137,13 @@ class _PersonForm(forms.ModelForm[Contact]):
         model = Contact
         fields: ClassVar = ["name", "title", "role", "influence", "stance", "timezone", "language"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("influence", "stance"):
+            # What a shorter form does not ask stays as it is.
+            if self.is_bound and name not in self.data:
+                del self.fields[name]
+
 
 class NewContactForm(_PersonForm):
     """A new person, with a first address."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from customers.ledger import arr_now
 from customers.models import Account, RevenueMovement
 from customers.services.write_ledger import append, movement_of, open_ledgers
 from people.viewer import Viewer
@@ -39,7 +40,8 @@ def arr_changes(rows: Iterable[tuple[Account, Mapping[str, Sequence[Any]]]]) -> 
 
 
 def settle_arr(*, changes: Sequence[ArrChange], by: Viewer, on: date | None = None) -> None:
-    """Write the movements that explain new values of ARR or currency, effective today; the accounts are saved and locked.
+    """Write the movements from what the ledger says to new values of ARR or currency, effective today; the accounts are saved
+    and locked.
 
     More is an expansion, less a contraction (an account ends by a churn, not by a number); another currency takes all of the old
     one back and puts the new in, both as changes of currency. A fixed number of queries.
@@ -50,12 +52,14 @@ def settle_arr(*, changes: Sequence[ArrChange], by: Viewer, on: date | None = No
         before={change.account.pk: (change.arr, change.currency) for change in changes},
     )
     rows: list[RevenueMovement] = []
+    standing = arr_now([change.account for change in changes], today)
     for change in changes:
-        account, more = change.account, change.account.arr - change.arr
+        account, told = change.account, standing[change.account.pk]
+        more = account.arr - told
         if account.currency != change.currency:
             rows += _in_other_currency(change, today)
         elif more:
-            kind = Kind.CONTRACTION if more < 0 else Kind.EXPANSION if change.arr else Kind.NEW
+            kind = Kind.CONTRACTION if more < 0 else Kind.EXPANSION if told else Kind.NEW
             rows.append(movement_of(account, kind, more, today, reason_code=SET))
     if rows:
         append(rows, by=by)

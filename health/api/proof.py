@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.idempotency import idempotent
 from core.api.pagination import KeysetPagination
 from core.api.reading import Filter, Listing
 from customers.models import Account
@@ -103,6 +104,7 @@ class SurpriseClose(APIView):
     required_permissions: ClassVar = {"POST": "health.override"}
 
     @extend_schema(operation_id="health_surprise_close", request=ReviewIn, responses=SurpriseOut)
+    @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Close it with its root cause; one that is closed stays as it is."""
         viewer = viewer_of(request)
