@@ -129,7 +129,7 @@ def test_a_team_is_made_with_the_error_beside_its_field(enter: Enter, admin: Use
     page.get_by_label("Name").fill("Product")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("Team saved.")
-    expect(page.get_by_role("link", name="Product")).to_be_visible()
+    expect(page.get_by_role("link", name="Product", exact=True)).to_be_visible()
 
 
 def test_a_person_is_deactivated_after_being_asked(enter: Enter, admin: User, agent: User) -> None:
