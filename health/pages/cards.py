@@ -76,7 +76,7 @@ class CardForm(forms.Form):
         hold besides.
         """
         given = self.cleaned_data
-        clauses: list[dict[str, Any]] = [part for part in _parts(former or {}) if not _is_drawn(part)]
+        clauses: list[dict[str, Any]] = [dict(part) for part in _parts(former or {}) if not _is_drawn(part)]
         for name, field in (("tiers", "tier"), ("lifecycles", "lifecycle")):
             if given[name]:
                 clauses.append({"field": field, "is": "in", "value": given[name]})
@@ -113,7 +113,7 @@ def _parts(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _is_drawn(part: Mapping[str, Any]) -> bool:
     """Whether the form has a place for it."""
     if part.get("field") in ("tier", "lifecycle"):
-        return part["is"] == "in"
+        return bool(part["is"] == "in")
     return part.get("field") == "tenure_days"
 
 
