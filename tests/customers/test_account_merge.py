@@ -114,7 +114,7 @@ def test_merging_moves_everything_and_taking_back_restores_it(
     ]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=5),
     parents=st.lists(st.integers(0, 3), min_size=4, max_size=4),

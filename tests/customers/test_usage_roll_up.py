@@ -64,7 +64,7 @@ def known_at(moment: datetime) -> dict[Key, tuple[int, int]]:
 
 
 @pytest.mark.django_db
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(EVENTS, max_size=12), max_size=5))
 def test_any_order_gives_the_recount_and_keeps_what_was_known(batches: list[list[Any]]) -> None:
     for model in (UsageDaily, UsageDailyRevision, UsageEvent, UsageFeature, Account):

@@ -138,7 +138,7 @@ class FuturePokes(TestCase):
             Contact.objects.filter(pk=contact.pk).update(created_at=MOMENT - timedelta(days=90))
             write_message(account, contact, number, at=MOMENT - timedelta(days=5), score=0.4, priority="high")
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=6, deadline=None)
     @given(st.lists(st.tuples(st.sampled_from(POKES), st.integers(1, 50)), min_size=1, max_size=4))
     def test_moves_nothing(self, pokes: list[tuple[Callable[[Account, int], None], int]]) -> None:
         before = features()

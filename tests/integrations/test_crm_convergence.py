@@ -163,7 +163,7 @@ _EDITS = st.tuples(
 )
 _WORK = st.sampled_from([("read",), ("send",), ("send", "lost")])
 _EVERYTHING: Any = settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
